@@ -1,0 +1,50 @@
+package authn
+
+import (
+	"net/netip"
+
+	"github.com/google/uuid"
+)
+
+// Identity is who is calling, as the store knew them when the credential was checked.
+type Identity struct {
+	UserID    uuid.UUID
+	SessionID uuid.UUID
+	Username  string
+	Email     string
+	Roles     []string
+	Admin     bool
+}
+
+// HasRole reports whether the identity has the role.
+func (i *Identity) HasRole(role string) bool {
+	for _, r := range i.Roles {
+		if r == role {
+			return true
+		}
+	}
+	return false
+}
+
+// CredentialKind says what the request carried to prove who it is.
+type CredentialKind int
+
+// The kinds of credential.
+const (
+	NoCredential        CredentialKind = iota // nothing
+	BearerCredential                          // Authorization: Bearer, exactly one token (RFC 6750 section 2.1)
+	ForeignCredential                         // another scheme of Authorization, which may be the application's own
+	MalformedCredential                       // several Authorization headers, Bearer without a token, control characters
+)
+
+// Credentials is what a request carried to prove who is calling, parsed once at the edge.
+type Credentials struct {
+	Kind  CredentialKind
+	Token string // of BearerCredential; never logged
+}
+
+// Client is where a request comes from. Address is invalid (the zero Addr) when it is not known.
+type Client struct {
+	Address   netip.Addr
+	UserAgent string
+}

@@ -1,0 +1,4 @@
+package authn
+
+// Passwords hashes and compares passwords.
+type Passwords struct{}

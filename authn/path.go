@@ -1,0 +1,82 @@
+package authn
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// ParsePath decodes the path of a request target as it stood on the wire (RFC 3986 section 3.3), without its query, and
+// refuses every path that two programs could read in two ways: what is decided on must be what the application sees.
+//
+// Refused are: a path that does not start with a slash, empty segments (//) except at the end of nothing, segments that are
+// . or .., backslashes, semicolons and number signs, plain or encoded; encoded slashes, percent signs, question marks and
+// dots; invalid escapes; control characters, plain or encoded; bytes outside printable ASCII, and escapes that are not UTF-8.
+//
+// The error is CodeAmbiguousPath and says which of these it was, never the path.
+func ParsePath(raw string) (string, error) {
+	if raw == "" || raw[0] != '/' {
+		return "", ambiguous("it does not start with /")
+	}
+	var decoded strings.Builder
+	decoded.Grow(len(raw))
+	escaped := false
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c != '%' {
+			switch {
+			case c <= ' ' || c >= 0x7f:
+				return "", ambiguous("a byte outside printable ASCII is not encoded")
+			case c == '\\' || c == ';' || c == '#' || c == '?':
+				return "", ambiguous("it holds a backslash, a semicolon, # or ?")
+			}
+			decoded.WriteByte(c)
+			continue
+		}
+		if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
+			return "", ambiguous("it holds an invalid escape")
+		}
+		c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
+		switch {
+		case c < ' ' || c == 0x7f:
+			return "", ambiguous("it holds an encoded control character")
+		case strings.IndexByte(`/\.;#%?`, c) >= 0:
+			return "", ambiguous(`one of / \ . ; # % ? is encoded`)
+		}
+		decoded.WriteByte(c)
+		escaped = true
+		i += 2
+	}
+	path := decoded.String()
+	if escaped && !utf8.ValidString(path) {
+		return "", ambiguous("its escapes are not UTF-8")
+	}
+	for rest := path[1:]; ; {
+		segment, after, more := strings.Cut(rest, "/")
+		switch {
+		case segment == "" && more:
+			return "", ambiguous("it holds an empty segment")
+		case segment == "." || segment == "..":
+			return "", ambiguous("it holds a dot segment")
+		}
+		if !more {
+			return path, nil
+		}
+		rest = after
+	}
+}
+
+func ambiguous(why string) error {
+	return Refuse(CodeAmbiguousPath, "The path could be read in two ways: "+why)
+}
+
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

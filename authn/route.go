@@ -1,0 +1,99 @@
+package authn
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Access says whom a route lets pass.
+type Access int
+
+// The kinds of Access. The zero value lets nobody pass.
+const (
+	AllowNobody        Access = iota
+	AllowPublic               // everybody; the identity is resolved when a valid credential is present
+	AllowAuthenticated        // everybody who is signed in
+	AllowListed               // who has one of Roles or is one of Users
+)
+
+// Route is one rule: which requests it is for and whom it lets pass. Of the routes in a table the first that matches
+// decides; a request that none matches is denied.
+type Route struct {
+	Name     string         // unique, for logs, limits and authly explain
+	Hosts    []string       // exact, or *.example.com for any host below example.com; lower case, without port; none: any
+	Paths    []string       // exact, or a prefix: /static/* is /static and everything below it; required
+	Methods  []string       // upper case; GET includes HEAD; none: any
+	Networks []netip.Prefix // of the client address; none: any
+
+	Access Access
+	Roles  []string // AllowListed: any one of these
+	Users  []string // AllowListed: or any one of these, as mapped by ParseUsername
+
+	// IgnoreBearer leaves the Authorization header to the application: a bearer token is then no credential here.
+	IgnoreBearer bool
+
+	// AllowPreflight lets a CORS preflight pass without an identity, for applications that answer preflights themselves.
+	AllowPreflight bool
+
+	Limit Limit // requests per client network on this route; zero: none
+}
+
+// matchesHost compares host, which must be lower case without port and trailing dot, with the route's hosts.
+func (r *Route) matchesHost(host string) bool {
+	if len(r.Hosts) == 0 {
+		return true
+	}
+	for _, pattern := range r.Hosts {
+		if pattern == host {
+			return true
+		}
+		if below, ok := strings.CutPrefix(pattern, "*"); ok && len(host) > len(below) && strings.HasSuffix(host, below) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesPath compares a decoded, unambiguous path with the route's paths, case included.
+func (r *Route) matchesPath(path string) bool {
+	for _, pattern := range r.Paths {
+		prefix, isPrefix := strings.CutSuffix(pattern, "/*")
+		if !isPrefix {
+			if path == pattern {
+				return true
+			}
+			continue
+		}
+		if rest, ok := strings.CutPrefix(path, prefix); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesMethod compares a method, case included (RFC 9110 section 9.1), with the route's methods.
+func (r *Route) matchesMethod(method string) bool {
+	if len(r.Methods) == 0 {
+		return true
+	}
+	for _, m := range r.Methods {
+		if m == method || m == "GET" && method == "HEAD" {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesAddress reports whether the client address is in the route's networks. addr must be valid.
+func (r *Route) matchesAddress(addr netip.Addr) bool {
+	if len(r.Networks) == 0 {
+		return true
+	}
+	addr = addr.Unmap().WithZone("")
+	for _, network := range r.Networks {
+		if network.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

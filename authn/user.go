@@ -1,0 +1,102 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is a person or program that can log in.
+type User struct {
+	ID       uuid.UUID
+	Username string // as mapped by ParseUsername: unique as it stands
+	Email    string // as the user typed it
+	EmailKey string // Email as compared: unique
+	// PasswordHash is a bcrypt modular-crypt or argon2id PHC string. It never leaves authn and store.
+	PasswordHash string
+	Active       bool
+	Verified     bool
+	Admin        bool
+	Roles        []string // sorted, without duplicates; never nil when read from a store
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	LastLogin    time.Time // zero: never
+}
+
+// UserChange is a partial update: nil leaves a field as it is.
+type UserChange struct {
+	Username     *string
+	Email        *string
+	EmailKey     *string // set together with Email
+	PasswordHash *string
+	Active       *bool
+	Verified     *bool
+	Admin        *bool
+	Roles        *[]string
+	LastLogin    *time.Time
+
+	// EndSessions invalidates the user's tokens in the same transaction, but for those of KeepSession (uuid.Nil: all).
+	EndSessions bool
+	KeepSession uuid.UUID
+
+	// IfPasswordHash, when not nil, makes the change fail with ErrStale unless the stored hash still is this one.
+	IfPasswordHash *string
+
+	At time.Time // becomes UpdatedAt, and the time at which sessions end; required
+}
+
+// UserStore keeps users. Every method is atomic, and safe against the same call on another replica.
+type UserStore interface {
+	// CreateUser adds u as it stands. ErrUsernameTaken and ErrEmailTaken say what is in use; of a hundred simultaneous
+	// calls with one name exactly one succeeds.
+	CreateUser(ctx context.Context, u User) error
+
+	// CreateFirstUser adds u if there is no user and there never was a first start on this database, and records that the
+	// first start has happened. It reports whether u was added. Of many replicas that start at once one adds its user; a
+	// database whose users were all deleted later gets no new one.
+	CreateFirstUser(ctx context.Context, u User) (bool, error)
+
+	// UserByID returns ErrUserNotFound if there is none.
+	UserByID(ctx context.Context, id uuid.UUID) (User, error)
+
+	// UserByUsername and UserByEmailKey look up by the mapped name. ErrUserNotFound.
+	UserByUsername(ctx context.Context, username string) (User, error)
+	UserByEmailKey(ctx context.Context, emailKey string) (User, error)
+
+	// ListUsers returns users in the order of their creation (then id), skipping the first skip, at most limit.
+	ListUsers(ctx context.Context, skip, limit int) ([]User, error)
+
+	// UpdateUser applies c and returns the user as it then is. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale;
+	// ErrLastAdministrator if it would leave no active administrator where there was one, and then nothing has changed.
+	UpdateUser(ctx context.Context, id uuid.UUID, c UserChange) (User, error)
+
+	// DeleteUser removes the user and every token of theirs. ErrUserNotFound, ErrLastAdministrator.
+	DeleteUser(ctx context.Context, id uuid.UUID) error
+
+	// PasswordSchemes counts users by PasswordScheme(PasswordHash), so that the check of a name that does not exist can cost
+	// what the check of one that does would cost.
+	PasswordSchemes(ctx context.Context) (map[string]int, error)
+}
+
+// LockoutPolicy says when failures lock an account.
+type LockoutPolicy struct {
+	Failures int           // this many failures in a row lock; at least 1
+	Duration time.Duration // for this long; failures older than this are forgotten
+}
+
+// LockoutStore counts failed logins by account. An account is an opaque string of at most 128 bytes; names that do not
+// exist have accounts too, so that they behave like those that do.
+type LockoutStore interface {
+	// CountAttempt is called before a password is looked at. While the account is locked it changes nothing and returns the
+	// time at which the lock ends. Otherwise it counts the attempt as a failure, locks the account if that reaches
+	// p.Failures, and returns the zero time: this attempt may be evaluated. Of any number of simultaneous calls at most
+	// p.Failures return the zero time.
+	CountAttempt(ctx context.Context, account string, p LockoutPolicy, now time.Time) (lockedUntil time.Time, err error)
+
+	// ClearFailures forgets the account's failures and lock: after the right password, or by an administrator.
+	ClearFailures(ctx context.Context, account string) error
+
+	// PurgeLockouts removes rows whose lock and failures no longer count at the given time and reports how many.
+	PurgeLockouts(ctx context.Context, p LockoutPolicy, now time.Time) (int, error)
+}
