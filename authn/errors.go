@@ -37,6 +37,7 @@ const (
 	CodeUntrustedPeer  Code = "untrusted_peer"      // a forward-auth question from an address that is not a trusted proxy
 	CodeUpstreamDown   Code = "upstream_down"       // the application does not answer
 	CodeUpstreamSlow   Code = "upstream_timeout"    // the application did not answer in time
+	CodeClientGone     Code = "client_gone"         // the client hung up before the answer
 	CodeOriginRefused  Code = "cross_origin_denied" // a cross-origin request that CORS does not allow would change state
 )
 
@@ -47,6 +48,7 @@ type Error struct {
 	Detail     string
 	Field      string        // the offending member of the request, empty where none is to blame
 	RetryAfter time.Duration // greater than zero where trying again later can help
+	Limit      Limit         // CodeRateLimited only: the limit that was reached
 	Cause      error         // never shown to a client
 }
 

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -56,19 +57,159 @@ type GateConfig struct {
 	Now           func() time.Time
 }
 
-// Gate decides.
+// Gate decides. It is safe for use by many goroutines.
 type Gate struct {
-	cfg GateConfig
+	authenticator Authenticator
+	routes        []Route
+	general       *Limiter
+	perRoute      map[string]*Limiter
 }
 
-// NewGate returns a Gate over a table of routes.
-func NewGate(cfg GateConfig) *Gate { return &Gate{cfg: cfg} }
+// NewGate returns a Gate over a table of routes, which must not change afterwards.
+func NewGate(cfg GateConfig) *Gate {
+	g := &Gate{
+		authenticator: cfg.Authenticator,
+		routes:        cfg.Routes,
+		general:       NewLimiter(cfg.General, cfg.Now),
+		perRoute:      make(map[string]*Limiter),
+	}
+	for _, route := range cfg.Routes {
+		if route.Limit.Requests > 0 {
+			g.perRoute[route.Name] = NewLimiter(route.Limit, cfg.Now)
+		}
+	}
+	return g
+}
 
 // Decide answers whether the request may pass. Everything that goes wrong on the way is a denial.
-func (g *Gate) Decide(ctx context.Context, r Request) Decision { return Decision{} }
+func (g *Gate) Decide(ctx context.Context, r Request) Decision {
+	if err := g.Admit(r.Client); err != nil {
+		return refuse(Deny, nil, err)
+	}
+	return g.decide(ctx, r, nil, g.perRoute)
+}
 
 // Explain is Decide that also says why the routes before the one that matched did not, and spends no limit.
-func (g *Gate) Explain(ctx context.Context, r Request) Decision { return Decision{} }
+func (g *Gate) Explain(ctx context.Context, r Request) Decision {
+	var misses []Miss
+	d := g.decide(ctx, r, &misses, nil)
+	d.Misses = misses
+	return d
+}
 
-// Admit spends one request of the general limit for requests that no route is asked for: Authly's own endpoints.
-func (g *Gate) Admit(client netip.Addr) error { return nil }
+// Admit spends one request of the general limit. Decide does so itself; callers use it for requests that no route is asked
+// for, such as those to Authly's own endpoints. The error is CodeRateLimited.
+func (g *Gate) Admit(client netip.Addr) error {
+	return g.general.Spend(ClientNetwork(client))
+}
+
+func (g *Gate) decide(ctx context.Context, r Request, misses *[]Miss, limits map[string]*Limiter) Decision {
+	if err := CheckMethod(r.Method); err != nil {
+		return refuse(Deny, nil, err)
+	}
+	if r.Host == "" {
+		return refuse(Deny, nil, Refuse(CodeBadRequestLine, "The host is missing"))
+	}
+	path, err := ParsePath(r.RawPath)
+	if err != nil {
+		return refuse(Deny, nil, err)
+	}
+	route, err := g.match(r, path, misses)
+	if err != nil {
+		return refuse(Deny, nil, err)
+	}
+	if limiter := limits[route.Name]; limiter != nil {
+		if err := limiter.Spend(ClientNetwork(r.Client)); err != nil {
+			return refuse(Deny, route, err)
+		}
+	}
+	if r.Preflight && r.Method == "OPTIONS" && route.AllowPreflight && route.Access != AllowNobody {
+		return Decision{Verdict: Allow, Route: route}
+	}
+	return g.judge(ctx, route, r.Credentials)
+}
+
+// match finds the first route for the request. A route that asks for the client's network, when that is not known, ends the
+// search with a refusal: passing it over could let the request reach a more generous route behind it.
+func (g *Gate) match(r Request, path string, misses *[]Miss) (*Route, error) {
+	for i := range g.routes {
+		route := &g.routes[i]
+		var why string
+		switch {
+		case !route.matchesHost(r.Host):
+			why = "host"
+		case !route.matchesPath(path):
+			why = "path"
+		case !route.matchesMethod(r.Method):
+			why = "method"
+		case len(route.Networks) > 0 && !r.Client.IsValid():
+			return nil, Refuse(CodeBadRequestLine, "The client address is not known")
+		case !route.matchesAddress(r.Client):
+			why = "network"
+		default:
+			return route, nil
+		}
+		if misses != nil {
+			*misses = append(*misses, Miss{Route: route, Why: why})
+		}
+	}
+	return nil, Refuse(CodeNoRoute, "No route allows this request")
+}
+
+// judge resolves the caller and applies the route's rule to them.
+func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision {
+	if route.IgnoreBearer {
+		c = Credentials{}
+	}
+	switch route.Access {
+	case AllowPublic:
+		return g.judgePublic(ctx, route, c)
+	case AllowAuthenticated, AllowListed:
+	default:
+		return refuse(Deny, route, Refuse(CodeForbidden, "Nobody may pass here"))
+	}
+	identity, err := g.authenticator.Authenticate(ctx, c)
+	if err != nil {
+		return refuseCredentials(route, err)
+	}
+	if route.Access == AllowListed && !route.lists(identity) {
+		d := refuse(Deny, route, Refuse(CodeForbidden, "Not authorized to access this resource"))
+		d.Identity = identity
+		return d
+	}
+	return Decision{Verdict: Allow, Route: route, Identity: identity}
+}
+
+// judgePublic lets everybody pass, with an identity if there is a good token and without one if there is a bad one. Only
+// when it cannot be found out whether the token is good is the request refused: a failing store never widens anything.
+func (g *Gate) judgePublic(ctx context.Context, route *Route, c Credentials) Decision {
+	if c.Kind != BearerCredential {
+		return Decision{Verdict: Allow, Route: route}
+	}
+	identity, err := g.authenticator.Authenticate(ctx, c)
+	if err == nil {
+		return Decision{Verdict: Allow, Route: route, Identity: identity}
+	}
+	if d := refuseCredentials(route, err); d.Verdict != Challenge {
+		return d
+	}
+	return Decision{Verdict: Allow, Route: route}
+}
+
+// lists reports whether the identity is one of those that an AllowListed route names.
+func (r *Route) lists(identity *Identity) bool {
+	return slices.ContainsFunc(r.Roles, identity.HasRole) || slices.Contains(r.Users, identity.Username)
+}
+
+func refuse(v Verdict, route *Route, err error) Decision {
+	return Decision{Verdict: v, Route: route, Refusal: Fault(err)}
+}
+
+// refuseCredentials challenges a caller who has proved nothing, and denies one of whom it could not be found out.
+func refuseCredentials(route *Route, err error) Decision {
+	fault := Fault(err)
+	if fault.Code == CodeNoCredentials || fault.Code == CodeInvalidCredentials {
+		return refuse(Challenge, route, fault)
+	}
+	return refuse(Deny, route, fault)
+}
