@@ -1,0 +1,19 @@
+// Package proxy is the door: the one place where a request from outside meets the decision and, if it may pass, the
+// application.
+//
+// There are two ways through. As a gateway (Gateway) the door is a reverse proxy: it reads a request, asks authn.Gate, and
+// forwards it to the upstream of the route with the caller's identity in headers. As a forward-auth target (ForwardAuth,
+// and /authz/ on the gateway) it only answers whether another proxy may forward a request.
+//
+// Three promises hold on every way:
+//
+//   - Nothing is decided here. The path, the host, the method and the credentials are parsed once, at the edge, into an
+//     authn.Request; what comes back is obeyed.
+//   - What was decided is what is forwarded. The path and the query go out byte for byte as they came in, on a connection
+//     that the Transport frames anew, never the client's own framing.
+//   - The identity headers that an application sees were written here. They are removed in every spelling and stamped on
+//     the outgoing request, after the headers that a client can name in Connection are gone.
+//
+// A request's way through the gateway is written down in one function, Door.Gateway. What concerns a single application
+// (addresses, timeouts, health) is in the upstream files.
+package proxy

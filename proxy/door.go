@@ -1,0 +1,89 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
+)
+
+// Config is what a Door needs. Fields are required unless their comment says otherwise.
+type Config struct {
+	Gate     *authn.Gate
+	Trust    headers.Trust // the zero value trusts nobody
+	Names    headers.IdentityNames
+	Security *headers.Security
+	CORS     *headers.CORS // nil: CORS is left to the applications
+
+	// Own serves Authly's own endpoints and pages; Owns reports whether a decoded path is one of them.
+	Own  http.Handler
+	Owns func(decodedPath string) bool
+
+	// Problem answers with an error, in the one form and with the one status that Authly has for it.
+	Problem func(http.ResponseWriter, *http.Request, error)
+
+	// Upstreams holds the applications by the name of their route. A route may have none: it is then of use for
+	// forward-auth alone, and the gateway answers not found.
+	Upstreams map[string]UpstreamConfig
+
+	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
+	Log       *slog.Logger
+	Now       func() time.Time
+}
+
+// Door lets requests in. Its handlers can be used before Start, which only begins the health checks.
+type Door struct {
+	cfg       Config
+	publicURL *url.URL // nil when there is none
+	upstreams map[string]*upstream
+}
+
+// New returns a Door, or an error that names the route whose upstream makes no sense.
+func New(cfg Config) (*Door, error) {
+	switch {
+	case cfg.Gate == nil || cfg.Security == nil || cfg.Own == nil || cfg.Owns == nil || cfg.Problem == nil:
+		return nil, errors.New("proxy: Gate, Security, Own, Owns and Problem are required")
+	case cfg.Log == nil || cfg.Now == nil:
+		return nil, errors.New("proxy: Log and Now are required")
+	}
+	if err := cfg.Names.Validate(); err != nil {
+		return nil, fmt.Errorf("proxy: identity headers: %w", err)
+	}
+	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams))}
+	if cfg.PublicURL != "" {
+		u, err := url.Parse(cfg.PublicURL)
+		if err != nil || u.Host == "" {
+			return nil, errors.New("proxy: PublicURL is not an absolute URL")
+		}
+		d.publicURL = u
+	}
+	for name, c := range cfg.Upstreams {
+		u, err := d.newUpstream(name, c)
+		if err != nil {
+			return nil, fmt.Errorf("proxy: route %q: %w", name, err)
+		}
+		d.upstreams[name] = u
+	}
+	return d, nil
+}
+
+// Start begins the health checks of the upstreams that have one; they end with ctx or by Close. It is called at most once.
+func (d *Door) Start(ctx context.Context) {
+	for _, u := range d.upstreams {
+		u.pool.start(ctx)
+	}
+}
+
+// Close stops the health checks, waits until they have stopped, and closes idle connections to the upstreams. Requests
+// that are on their way are not touched: the http.Server in front drains them.
+func (d *Door) Close() {
+	for _, u := range d.upstreams {
+		u.pool.close()
+	}
+}
