@@ -2,7 +2,10 @@ package authn
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,16 +17,22 @@ type AccountsConfig struct {
 	Logins                 *Logins // asked to check a current password, so that such a check counts like a login
 	Passwords              *Passwords
 	OpenRegistration       bool
-	RequireVerification    bool
 	RequireCurrentPassword bool
 	Now                    func() time.Time
 	Log                    *slog.Logger
 }
 
-// Accounts keeps users: who exists, and who may change what of whom.
+// Accounts keeps users: who exists, and who may change what of whom. A caller is the identity that an access token was
+// resolved to, or Operator.
 type Accounts struct {
 	cfg AccountsConfig
 }
+
+// NewAccounts returns an Accounts.
+func NewAccounts(cfg AccountsConfig) *Accounts { return &Accounts{cfg: cfg} }
+
+// Operator is the caller of the command line: whoever can read the configuration and the database is an administrator.
+func Operator() *Identity { return &Identity{Username: "operator", Admin: true} }
 
 // Registration is what a person gives to get an account.
 type Registration struct {
@@ -32,46 +41,228 @@ type Registration struct {
 	Password string
 }
 
-// AccountUpdate is what a caller asks to change of a user; nil leaves a field as it is.
-type AccountUpdate struct {
-	Username        *string
-	Email           *string
-	Password        *string
-	CurrentPassword *string
-	Active          *bool
-	Verified        *bool
-	Admin           *bool
-	Roles           *[]string
+// NewAccount is what an administrator gives to make an account for somebody.
+type NewAccount struct {
+	Registration
+	PasswordHash string // instead of Password: a hash made elsewhere, see CheckPasswordHash
+	Verified     bool
+	Admin        bool
+	Roles        []string
 }
 
 // Register adds a user who registers. Errors: CodeForbidden when registration is closed; CodeInvalidRequest with the field
 // for what is malformed or taken.
 func (a *Accounts) Register(ctx context.Context, r Registration) (User, error) {
-	return User{}, Refuse(CodeInternal, "")
+	if !a.cfg.OpenRegistration {
+		return User{}, Refuse(CodeForbidden, "Registration is closed")
+	}
+	return a.create(ctx, NewAccount{Registration: r})
+}
+
+// Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
+func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (User, error) {
+	if !caller.Admin {
+		return User{}, Refuse(CodeForbidden, "Not authorized to create users")
+	}
+	return a.create(ctx, n)
+}
+
+func (a *Accounts) create(ctx context.Context, n NewAccount) (User, error) {
+	user, err := a.newUser(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	switch err := a.cfg.Store.CreateUser(ctx, user); {
+	case errors.Is(err, ErrUsernameTaken):
+		return User{}, RefuseField("username", "Username already registered")
+	case err != nil:
+		return User{}, accountRefusal(err)
+	}
+	a.cfg.Log.InfoContext(ctx, "user created", "user_id", user.ID, "admin", user.Admin)
+	return user, nil
+}
+
+// newUser checks everything about a new account and hashes its password. Names that are in use are refused before the
+// costly hash; the store has the last word.
+func (a *Accounts) newUser(ctx context.Context, n NewAccount) (User, error) {
+	username, err := ParseUsername(n.Username)
+	if err != nil {
+		return User{}, err
+	}
+	emailKey, err := ParseEmail(n.Email)
+	if err != nil {
+		return User{}, err
+	}
+	roles, err := ParseRoles(n.Roles)
+	if err != nil {
+		return User{}, err
+	}
+	if _, err := a.cfg.Store.UserByUsername(ctx, username); !errors.Is(err, ErrUserNotFound) {
+		return User{}, taken(err, RefuseField("username", "Username already registered"))
+	}
+	if _, err := a.cfg.Store.UserByEmailKey(ctx, emailKey); !errors.Is(err, ErrUserNotFound) {
+		return User{}, taken(err, RefuseField("email", "Email already registered"))
+	}
+	hash, err := a.newHash(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	now := a.cfg.Now()
+	return User{
+		ID: uuid.New(), Username: username, Email: n.Email, EmailKey: emailKey, PasswordHash: hash,
+		Active: true, Verified: n.Verified, Admin: n.Admin, Roles: roles, CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+// taken turns the outcome of a lookup that should have found nobody into an error.
+func taken(lookup error, refusal *Error) error {
+	if lookup == nil {
+		return refusal
+	}
+	return Fault(lookup)
+}
+
+func (a *Accounts) newHash(ctx context.Context, n NewAccount) (string, error) {
+	if n.PasswordHash != "" {
+		return n.PasswordHash, CheckPasswordHash(n.PasswordHash)
+	}
+	return a.hash(ctx, "password", n.Password)
+}
+
+func (a *Accounts) hash(ctx context.Context, field, password string) (string, error) {
+	prepared, err := a.cfg.Passwords.Prepare(field, password)
+	if err != nil {
+		return "", err
+	}
+	hash, err := a.cfg.Passwords.Hash(ctx, prepared)
+	if err != nil {
+		return "", Fault(err)
+	}
+	return hash, nil
+}
+
+// Bootstrap makes the administrator of a first start: username admin, with the password given, or with a generated one if
+// that is empty. It reports whether this was a first start, and the password that was generated.
+func (a *Accounts) Bootstrap(ctx context.Context, password string) (created bool, generated string, err error) {
+	known, err := a.cfg.Store.ListUsers(ctx, 0, 1)
+	if err != nil {
+		return false, "", Fault(err)
+	}
+	var first User
+	if len(known) == 0 {
+		if password == "" {
+			generated = rand.Text()
+			password = generated
+		}
+		first, err = a.newUser(ctx, NewAccount{
+			Registration: Registration{Username: "admin", Email: "admin@localhost", Password: password},
+			Verified:     true, Admin: true,
+		})
+		if err != nil {
+			return false, "", err
+		}
+	} else {
+		first = known[0] // not added again: the call only records that the first start is over
+	}
+	created, err = a.cfg.Store.CreateFirstUser(ctx, first)
+	switch {
+	case err != nil:
+		return false, "", Fault(err)
+	case !created:
+		return false, "", nil
+	}
+	a.cfg.Log.InfoContext(ctx, "administrator created", "user_id", first.ID)
+	return true, generated, nil
 }
 
 // Get returns a user to themselves or to an administrator; to anybody else every id is CodeNotFound.
 func (a *Accounts) Get(ctx context.Context, caller *Identity, id uuid.UUID) (User, error) {
-	return User{}, Refuse(CodeInternal, "")
+	if !mayTouch(caller, id) {
+		return User{}, accountRefusal(ErrUserNotFound)
+	}
+	user, err := a.cfg.Store.UserByID(ctx, id)
+	if err != nil {
+		return User{}, accountRefusal(err)
+	}
+	return user, nil
+}
+
+// Find returns the user of a name, which is a username, an email address or an id, to an administrator. CodeNotFound.
+func (a *Accounts) Find(ctx context.Context, caller *Identity, name string) (User, error) {
+	if !caller.Admin {
+		return User{}, accountRefusal(ErrUserNotFound)
+	}
+	if id, err := uuid.Parse(name); err == nil {
+		if user, err := a.Get(ctx, caller, id); err == nil {
+			return user, nil
+		}
+	}
+	_, user, err := a.cfg.Logins.account(ctx, name)
+	switch {
+	case err != nil:
+		return User{}, Fault(err)
+	case user == nil:
+		return User{}, accountRefusal(ErrUserNotFound)
+	}
+	return *user, nil
 }
 
 // List returns users in order of creation to an administrator. skip is at least 0, limit 1 to 100: else CodeInvalidRequest.
 func (a *Accounts) List(ctx context.Context, caller *Identity, skip, limit int) ([]User, error) {
-	return nil, Refuse(CodeInternal, "")
-}
-
-// Update changes a user. Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator;
-// CodeLocked and CodeRateLimited where the current password is checked.
-func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
-	return User{}, Refuse(CodeInternal, "")
+	switch {
+	case !caller.Admin:
+		return nil, Refuse(CodeForbidden, "Not authorized to list users")
+	case skip < 0:
+		return nil, RefuseField("skip", "Invalid field: skip must be 0 or more")
+	case limit < 1 || limit > 100:
+		return nil, RefuseField("limit", "Invalid field: limit must be from 1 to 100")
+	}
+	users, err := a.cfg.Store.ListUsers(ctx, skip, limit)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	return slices.Clip(users), nil
 }
 
 // Delete removes a user and every token of theirs. Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (a *Accounts) Delete(ctx context.Context, caller *Identity, id uuid.UUID) error {
-	return Refuse(CodeInternal, "")
+	if !mayTouch(caller, id) {
+		return Refuse(CodeForbidden, "Not authorized to delete this user")
+	}
+	if err := a.cfg.Store.DeleteUser(ctx, id); err != nil {
+		return accountRefusal(err)
+	}
+	a.cfg.Log.InfoContext(ctx, "user deleted", "user_id", id, "by", caller.UserID)
+	return nil
 }
 
 // Verify marks a user's email address as verified. Errors: CodeForbidden, CodeNotFound.
 func (a *Accounts) Verify(ctx context.Context, caller *Identity, id uuid.UUID) (User, error) {
-	return User{}, Refuse(CodeInternal, "")
+	if !caller.Admin {
+		return User{}, Refuse(CodeForbidden, "Not authorized to verify this user")
+	}
+	verified := true
+	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, At: a.cfg.Now()})
+	if err != nil {
+		return User{}, accountRefusal(err)
+	}
+	return user, nil
+}
+
+// mayTouch reports whether the caller may see and change the user.
+func mayTouch(caller *Identity, id uuid.UUID) bool { return caller.Admin || caller.UserID == id }
+
+// accountRefusal turns what the store answers about an existing account into what a client is told.
+func accountRefusal(err error) error {
+	switch {
+	case errors.Is(err, ErrUserNotFound):
+		return Refuse(CodeNotFound, "User not found")
+	case errors.Is(err, ErrUsernameTaken):
+		return RefuseField("username", "Username already taken")
+	case errors.Is(err, ErrEmailTaken):
+		return RefuseField("email", "Email already registered")
+	case errors.Is(err, ErrLastAdministrator):
+		return Refuse(CodeConflict, "The last administrator cannot be deleted, disabled or demoted")
+	}
+	return Fault(err)
 }

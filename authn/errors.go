@@ -48,7 +48,7 @@ type Error struct {
 	Detail     string
 	Field      string        // the offending member of the request, empty where none is to blame
 	RetryAfter time.Duration // greater than zero where trying again later can help
-	Limit      Limit         // CodeRateLimited only: the limit that was reached
+	Limit      Limit         // of CodeRateLimited: the limit that is spent; zero: not told
 	Cause      error         // never shown to a client
 }
 

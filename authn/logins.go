@@ -2,11 +2,17 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"log/slog"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
-// LoginStore is what Logins keeps.
+// LoginStore is what Logins and Accounts keep.
 type LoginStore interface {
 	UserStore
 	LockoutStore
@@ -31,7 +37,14 @@ type LoginsConfig struct {
 
 // Logins turns passwords into tokens and tokens into identities. It is the only place that looks at either.
 type Logins struct {
-	cfg LoginsConfig
+	cfg       LoginsConfig
+	byAccount *Limiter
+	byNetwork *Limiter
+}
+
+// NewLogins returns a Logins.
+func NewLogins(cfg LoginsConfig) *Logins {
+	return &Logins{cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now)}
 }
 
 // Tokens is the answer to a login or a refresh (RFC 6749 section 5.1).
@@ -46,22 +59,242 @@ type Tokens struct {
 // Errors: CodeRateLimited, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
 // CodeAccountUnverified.
 func (l *Logins) Login(ctx context.Context, name, password string, from Client) (Tokens, error) {
-	return Tokens{}, Refuse(CodeInternal, "")
+	account, user, err := l.account(ctx, name)
+	if err != nil {
+		return Tokens{}, Fault(err)
+	}
+	if err := l.checkPassword(ctx, account, user, password, from); err != nil {
+		return Tokens{}, err
+	}
+	switch {
+	case !user.Active:
+		return Tokens{}, l.refused(user, from, errAccountInactive)
+	case !user.Verified && l.cfg.RequireVerification:
+		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
+	}
+	l.upgradeHash(ctx, user, password)
+	tokens, err := l.beginSession(ctx, *user, from)
+	if err != nil {
+		return Tokens{}, err
+	}
+	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "client", addressText(from))
+	return tokens, nil
+}
+
+var (
+	errWrongPassword   = Refuse(CodeInvalidGrant, "Incorrect username or password")
+	errAccountInactive = Refuse(CodeAccountInactive, "Account is deactivated")
+)
+
+// account finds the user that a name means, nil if there is none, and the account under which attempts are counted. A name
+// that does not exist has an account too.
+func (l *Logins) account(ctx context.Context, name string) (account string, user *User, err error) {
+	mapped, byEmail := strings.ToValidUTF8(name, ""), strings.Contains(name, "@")
+	lookup := l.cfg.Store.UserByUsername
+	parse := ParseUsername
+	if byEmail {
+		lookup, parse = l.cfg.Store.UserByEmailKey, ParseEmail
+	}
+	if parsed, err := parse(name); err == nil {
+		mapped = parsed
+		switch u, err := lookup(ctx, parsed); {
+		case err == nil:
+			return userAccount(u.ID), &u, nil
+		case !errors.Is(err, ErrUserNotFound):
+			return "", nil, err
+		}
+	}
+	sum := sha256.Sum256([]byte(mapped))
+	return "name:" + hex.EncodeToString(sum[:16]), nil, nil
+}
+
+func userAccount(id uuid.UUID) string { return "user:" + id.String() }
+
+// checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
+// at, so that guesses sent side by side are all counted, does the same work whether the user exists (nil: does not), and
+// forgets the failures when the password is right.
+func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
+	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
+		return err
+	}
+	if err := l.byAccount.Spend(account); err != nil {
+		return err
+	}
+	lockedUntil, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
+	if err != nil {
+		return Fault(err)
+	}
+	if !lockedUntil.IsZero() {
+		return l.refused(user, from, &Error{
+			Code: CodeLocked, Detail: "Too many failed attempts. Account temporarily locked.",
+			RetryAfter: lockedUntil.Sub(l.cfg.Now()),
+		})
+	}
+	right := false
+	if user == nil {
+		err = l.cfg.Passwords.CompareUnknown(ctx, account, password)
+	} else {
+		right, err = l.cfg.Passwords.Compare(ctx, user.PasswordHash, password)
+	}
+	switch {
+	case err != nil:
+		return Fault(err)
+	case !right:
+		return l.refused(user, from, errWrongPassword)
+	}
+	if err := l.cfg.Store.ClearFailures(ctx, account); err != nil {
+		return Fault(err)
+	}
+	return nil
+}
+
+// refused logs a login that failed. A name that does not exist is not logged: people type passwords into the wrong field.
+func (l *Logins) refused(user *User, from Client, refusal *Error) error {
+	userID := "unknown"
+	if user != nil {
+		userID = user.ID.String()
+	}
+	l.cfg.Log.Info("login refused", "reason", refusal.Code, "user_id", userID, "client", addressText(from))
+	return refusal
+}
+
+// upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
+func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
+	if !l.cfg.Passwords.Outdated(user.PasswordHash) {
+		return
+	}
+	prepared, err := l.cfg.Passwords.Prepare("password", password)
+	if err != nil {
+		return // shorter or longer than a new one may be: it goes on with the hash it has
+	}
+	hash, err := l.cfg.Passwords.Hash(ctx, prepared)
+	if err != nil {
+		return
+	}
+	change := UserChange{PasswordHash: &hash, IfPasswordHash: &user.PasswordHash, At: l.cfg.Now()}
+	if _, err := l.cfg.Store.UpdateUser(ctx, user.ID, change); err != nil {
+		l.cfg.Log.WarnContext(ctx, "password hash not upgraded", "user_id", user.ID, "error", err)
+		return
+	}
+	user.PasswordHash = hash
+}
+
+func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Tokens, error) {
+	now := l.cfg.Now()
+	access, refresh, err := l.mintPair(user, uuid.New(), from, now)
+	if err != nil {
+		return Tokens{}, Fault(err)
+	}
+	switch err := l.cfg.Store.IssueTokens(ctx, access.kept, refresh.kept, user.PasswordHash, now); {
+	case errors.Is(err, ErrUserInactive):
+		return Tokens{}, errAccountInactive
+	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
+		return Tokens{}, errWrongPassword
+	case err != nil:
+		return Tokens{}, Fault(err)
+	}
+	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: l.cfg.AccessTTL}, nil
 }
 
 // Refresh spends a refresh token and returns the pair that follows it. The old access token lives on.
 //
 // Errors: CodeInvalidRequest for a token of the wrong kind or with wrong claims, CodeInvalidGrant for one that is not good.
 func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens, error) {
-	return Tokens{}, Refuse(CodeInternal, "")
+	v, err := l.verifyRefresh(token)
+	if err != nil {
+		return Tokens{}, err
+	}
+	user, err := l.cfg.Store.UserByID(ctx, v.userID)
+	if err != nil {
+		return Tokens{}, refreshRefusal(err)
+	}
+	now := l.cfg.Now()
+	access, refresh, err := l.mintPair(user, v.session, from, now)
+	if err != nil {
+		return Tokens{}, Fault(err)
+	}
+	if err := l.cfg.Store.RotateRefresh(ctx, v.jti, v.hash, access.kept, refresh.kept, now); err != nil {
+		return Tokens{}, refreshRefusal(err)
+	}
+	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: l.cfg.AccessTTL}, nil
 }
 
-// Authenticate returns the identity behind an access token; it makes Logins an Authenticator.
+func (l *Logins) verifyRefresh(token string) (verified, error) {
+	v, err := l.verify(RefreshToken, token)
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.Is(err, errTokenExpired):
+		return v, refreshRefusal(ErrTokenSpent)
+	case errors.Is(err, errTokenKind):
+		return v, Refuse(CodeInvalidRequest, "Invalid token type")
+	case errors.Is(err, errTokenClaims):
+		return v, Refuse(CodeInvalidRequest, "Invalid token claims")
+	}
+	if _, err := l.verify(AccessToken, token); !errors.Is(err, errTokenMalformed) {
+		return v, Refuse(CodeInvalidRequest, "Invalid token type")
+	}
+	return v, Refuse(CodeInvalidGrant, "Invalid refresh token")
+}
+
+func refreshRefusal(err error) error {
+	switch {
+	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent):
+		return Refuse(CodeInvalidGrant, "Token is invalid or expired")
+	case errors.Is(err, ErrUserNotFound):
+		return Refuse(CodeInvalidGrant, "User not found")
+	case errors.Is(err, ErrUserInactive):
+		return Refuse(CodeInvalidGrant, "User is inactive")
+	}
+	return Fault(err)
+}
+
+// Authenticate returns the identity behind an access token, as the store knows the user now; it makes Logins an
+// Authenticator.
 func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, error) {
-	return nil, Refuse(CodeInternal, "")
+	switch c.Kind {
+	case BearerCredential:
+	case MalformedCredential:
+		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+	default:
+		return nil, Refuse(CodeNoCredentials, "Not authenticated")
+	}
+	v, err := l.verify(AccessToken, c.Token)
+	if err != nil {
+		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+	}
+	user, token, err := l.cfg.Store.TokenOwner(ctx, AccessToken, v.jti, v.hash, l.cfg.Now())
+	switch {
+	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrUserInactive), errors.Is(err, ErrUserNotFound):
+		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+	case err != nil:
+		return nil, Fault(err)
+	case user.ID != v.userID || token.SessionID != v.session:
+		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+	}
+	return &Identity{
+		UserID: user.ID, SessionID: token.SessionID, Username: user.Username, Email: user.Email,
+		Roles: user.Roles, Admin: user.Admin,
+	}, nil
 }
 
 // Logout ends every token of the caller and reports how many living ones that were.
 func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
-	return 0, Refuse(CodeInternal, "")
+	n, err := l.cfg.Store.InvalidateTokens(ctx, caller.UserID, l.cfg.Now())
+	if err != nil {
+		return 0, Fault(err)
+	}
+	l.cfg.Log.InfoContext(ctx, "logout", "user_id", caller.UserID, "invalidated", n)
+	return n, nil
+}
+
+// Unlock forgets a user's failed logins and their lock.
+func (l *Logins) Unlock(ctx context.Context, id uuid.UUID) error {
+	if _, err := l.cfg.Store.UserByID(ctx, id); err != nil {
+		return accountRefusal(err)
+	}
+	if err := l.cfg.Store.ClearFailures(ctx, userAccount(id)); err != nil {
+		return Fault(err)
+	}
+	return nil
 }

@@ -1,0 +1,152 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// AccountUpdate is what a caller asks to change of a user; nil leaves a field as it is.
+type AccountUpdate struct {
+	Username        *string
+	Email           *string
+	Password        *string
+	CurrentPassword *string
+	Active          *bool
+	Verified        *bool
+	Admin           *bool
+	Roles           *[]string
+}
+
+// Update changes a user. Users change themselves, administrators everybody. Only administrators change flags and roles;
+// the owner may repeat the present value. A changed password ends the user's sessions, but for the one that changes it; a
+// disabled user's sessions end all; a changed email address is unverified again unless the administrator says otherwise.
+//
+// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked and
+// CodeRateLimited where the current password is checked.
+func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
+	if !mayTouch(caller, id) {
+		return User{}, Refuse(CodeForbidden, "Not authorized to update this user")
+	}
+	user, err := a.cfg.Store.UserByID(ctx, id)
+	if err != nil {
+		return User{}, accountRefusal(err)
+	}
+	change := UserChange{At: a.cfg.Now()}
+	if err := u.changeNames(&change, user); err != nil {
+		return User{}, err
+	}
+	if err := u.changeRights(&change, caller, user); err != nil {
+		return User{}, err
+	}
+	if err := a.changePassword(ctx, &change, caller, user, u, from); err != nil {
+		return User{}, err
+	}
+	changed, err := a.cfg.Store.UpdateUser(ctx, id, change)
+	switch {
+	case errors.Is(err, ErrStale):
+		return User{}, Refuse(CodeForbidden, "Current password is incorrect") // it was changed meanwhile
+	case err != nil:
+		return User{}, accountRefusal(err)
+	}
+	a.cfg.Log.InfoContext(ctx, "user changed", "user_id", id, "by", caller.UserID,
+		"password", u.Password != nil, "active", changed.Active, "admin", changed.Admin)
+	return changed, nil
+}
+
+// changeNames checks and adds the username and the email address.
+func (u *AccountUpdate) changeNames(change *UserChange, user User) error {
+	if u.Username != nil {
+		username, err := ParseUsername(*u.Username)
+		if err != nil {
+			return err
+		}
+		change.Username = &username
+	}
+	if u.Email != nil {
+		key, err := ParseEmail(*u.Email)
+		if err != nil {
+			return err
+		}
+		change.Email, change.EmailKey = u.Email, &key
+		if key != user.EmailKey {
+			unverified := false
+			change.Verified = &unverified
+		}
+	}
+	return nil
+}
+
+// changeRights adds what only administrators may change. What an owner repeats is not written: it could undo what an
+// administrator changes at the same moment.
+func (u *AccountUpdate) changeRights(change *UserChange, caller *Identity, user User) error {
+	var roles []string
+	if u.Roles != nil {
+		parsed, err := ParseRoles(*u.Roles)
+		if err != nil {
+			return err
+		}
+		roles = parsed
+	}
+	differs := u.Active != nil && *u.Active != user.Active || u.Verified != nil && *u.Verified != user.Verified ||
+		u.Admin != nil && *u.Admin != user.Admin || u.Roles != nil && !slices.Equal(roles, user.Roles)
+	if !caller.Admin {
+		if differs {
+			return Refuse(CodeForbidden, "Not authorized to update this user")
+		}
+		return nil
+	}
+	change.Active, change.Admin = u.Active, u.Admin
+	if u.Verified != nil {
+		change.Verified = u.Verified
+	}
+	if u.Roles != nil {
+		change.Roles = &roles
+	}
+	if u.Active != nil && !*u.Active {
+		change.EndSessions = true
+	}
+	return nil
+}
+
+// changePassword checks the current password where it is needed, and adds the new one.
+func (a *Accounts) changePassword(
+	ctx context.Context, change *UserChange, caller *Identity, user User, u AccountUpdate, from Client,
+) error {
+	if u.Password == nil {
+		return nil
+	}
+	if _, err := a.cfg.Passwords.Prepare("password", *u.Password); err != nil {
+		return err
+	}
+	own := caller.UserID == user.ID
+	if own && a.cfg.RequireCurrentPassword {
+		if err := a.checkCurrent(ctx, user, u.CurrentPassword, from); err != nil {
+			return err
+		}
+		change.IfPasswordHash = &user.PasswordHash
+	}
+	hash, err := a.hash(ctx, "password", *u.Password)
+	if err != nil {
+		return err
+	}
+	if own && !change.EndSessions {
+		change.KeepSession = caller.SessionID
+	}
+	change.PasswordHash, change.EndSessions = &hash, true
+	return nil
+}
+
+// checkCurrent checks a user's current password by the same path as a login.
+func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string, from Client) error {
+	if current == nil {
+		return RefuseField("current_password", "Missing field: current_password")
+	}
+	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from)
+	if errors.Is(err, errWrongPassword) {
+		return Refuse(CodeForbidden, "Current password is incorrect")
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package authn
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+// The header's typ of each kind of token (RFC 9068 section 2.1): a token is never accepted as one of the other kind, even
+// where one secret signs both.
+const (
+	accessType  = "at+jwt"
+	refreshType = "rt+jwt"
+)
+
+// clientID stands in access tokens for the application that asked, which RFC 9068 section 2.2 demands. No clients are
+// registered, and what an unknown one says of itself does not belong in a signed token.
+const clientID = "authly"
+
+// claims are those of both kinds of token; a refresh token has type and none of those behind it.
+type claims struct {
+	jwt.RegisteredClaims
+	SessionID string   `json:"sid"`
+	Type      string   `json:"type,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	Username  string   `json:"username,omitempty"`
+	Email     string   `json:"email,omitempty"`
+	Roles     []string `json:"roles,omitempty"`
+}
+
+// mint is a token just signed, with what the store keeps of it.
+type mint struct {
+	text string
+	kept Token
+}
+
+// mintPair signs an access and a refresh token of one session.
+func (l *Logins) mintPair(user User, session uuid.UUID, from Client, now time.Time) (access, refresh mint, err error) {
+	if access, err = l.mint(AccessToken, user, session, from, now); err != nil {
+		return access, refresh, err
+	}
+	refresh, err = l.mint(RefreshToken, user, session, from, now)
+	return access, refresh, err
+}
+
+func (l *Logins) mint(kind TokenKind, user User, session uuid.UUID, from Client, now time.Time) (mint, error) {
+	purpose, typ, ttl := SignAccess, accessType, l.cfg.AccessTTL
+	c := claims{SessionID: session.String()}
+	if kind == RefreshToken {
+		purpose, typ, ttl = SignRefresh, refreshType, l.cfg.RefreshTTL
+		c.Type = string(RefreshToken)
+	} else {
+		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, user.Email, user.Roles
+	}
+	issued := now.Truncate(time.Second)
+	c.RegisteredClaims = jwt.RegisteredClaims{
+		Issuer: l.cfg.Issuer, Subject: user.ID.String(), Audience: jwt.ClaimStrings{l.cfg.Audience},
+		IssuedAt: jwt.NewNumericDate(issued), ExpiresAt: jwt.NewNumericDate(issued.Add(ttl)),
+		ID: hex.EncodeToString(randomBytes(32)),
+	}
+	key := l.cfg.Keys.signing[purpose]
+	token := jwt.NewWithClaims(key.method, c)
+	token.Header["kid"], token.Header["typ"] = key.id, typ
+	text, err := token.SignedString(key.private)
+	if err != nil {
+		return mint{}, err
+	}
+	return mint{text: text, kept: Token{
+		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session, Hash: claimsHash(text),
+		CreatedAt: now, ExpiresAt: c.ExpiresAt.Time, ClientAddress: addressText(from), UserAgent: from.UserAgent,
+	}}, nil
+}
+
+// claimsHash hashes the claims segment. The signature stays out of it: some algorithms have several good ones for one text.
+func claimsHash(token string) []byte {
+	_, rest, _ := strings.Cut(token, ".")
+	segment, _, _ := strings.Cut(rest, ".")
+	sum := sha256.Sum256([]byte(segment))
+	return sum[:]
+}
+
+func addressText(from Client) string {
+	if !from.Address.IsValid() {
+		return ""
+	}
+	return from.Address.String()
+}
+
+// What is wrong with a token whose signature may be good.
+var (
+	errTokenMalformed = errors.New("malformed, of another kind, or badly signed")
+	errTokenExpired   = errors.New("expired")
+	errTokenKind      = errors.New("of another kind")
+	errTokenClaims    = errors.New("claims are missing or of another issuer or audience")
+)
+
+// verified is what a token says, once it is known that Authly said it.
+type verified struct {
+	kind    TokenKind
+	userID  uuid.UUID
+	session uuid.UUID
+	jti     string
+	hash    []byte
+}
+
+// verify checks everything about a token that the store is not needed for. Key, algorithm and kind are pinned: the kid names
+// a key of the purpose, the key its algorithm, and a header that says anything beside alg, kid and the right typ (such as
+// crit, b64, jwk, jku, x5c) is refused. The errors are those above.
+func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
+	purpose, typ := SignAccess, accessType
+	if kind == RefreshToken {
+		purpose, typ = SignRefresh, refreshType
+	}
+	if strings.Count(text, ".") != 2 || strings.ContainsFunc(text, notTokenText) {
+		return verified{}, errTokenMalformed
+	}
+	var c claims
+	_, err := l.parser(purpose).ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
+		id, _ := token.Header["kid"].(string)
+		key := l.cfg.Keys.verifying[purpose][id]
+		if key == nil || token.Method.Alg() != key.method.Alg() || token.Header["typ"] != typ || len(token.Header) != 3 {
+			return nil, errTokenMalformed
+		}
+		return key.public, nil
+	})
+	switch {
+	case err == nil:
+		return c.check(kind, text)
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
+		return verified{}, errTokenMalformed
+	case errors.Is(err, jwt.ErrTokenExpired):
+		return verified{}, errTokenExpired
+	}
+	return verified{}, errTokenClaims
+}
+
+// notTokenText tells what cannot stand in a compact serialization (RFC 7515 section 7.1). Go's base64 decoders pass over
+// line breaks even when strict.
+func notTokenText(c rune) bool {
+	isAlnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	return !isAlnum && c != '-' && c != '_' && c != '.'
+}
+
+func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
+	return jwt.NewParser(
+		jwt.WithValidMethods([]string{l.cfg.Keys.signing[purpose].method.Alg()}),
+		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
+		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
+		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),
+	)
+}
+
+// check reads the claims that the parser does not: all are there, of the right shape and kind.
+func (c *claims) check(kind TokenKind, text string) (verified, error) {
+	userID, userErr := uuid.Parse(c.Subject)
+	session, sessionErr := uuid.Parse(c.SessionID)
+	rightType := c.Type == "" && kind == AccessToken || c.Type == string(RefreshToken) && kind == RefreshToken
+	wellFormedJTI := len(c.ID) == 64 && strings.Trim(c.ID, "0123456789abcdef") == ""
+	if userErr != nil || sessionErr != nil || c.IssuedAt == nil || c.ExpiresAt == nil || c.ExpiresAt.Unix() <= 0 ||
+		!wellFormedJTI || userID.String() != c.Subject {
+		return verified{}, errTokenClaims
+	}
+	if !rightType {
+		return verified{}, errTokenKind
+	}
+	return verified{kind: kind, userID: userID, session: session, jti: c.ID, hash: claimsHash(text)}, nil
+}
