@@ -1,0 +1,55 @@
+package headers
+
+import "net/http"
+
+// StripForwarding removes what only a trusted proxy may say about a request, in every spelling: X-Forwarded-*, Forwarded
+// (RFC 7239) and the fields in which products name the client's address or scheme. It is for requests of untrusted peers.
+// Via stays, because it claims nothing about the client.
+func StripForwarding(h http.Header) { stripNames(h, isForwarding) }
+
+// StripLookalikes removes the fields of StripForwarding that are spelt in another way than with dashes, such as
+// X_Forwarded_For. It is for requests of trusted peers, which clean and set X-Forwarded-For and let the other pass.
+func StripLookalikes(h http.Header) {
+	stripNames(h, func(name string) bool { return isForwarding(name) && !isDashed(name) })
+}
+
+// StripControl removes, in every spelling, fields that make some application or framework read the request differently
+// from what was decided on: another path, another method, another proxy. It is for every request.
+func StripControl(h http.Header) { stripNames(h, isControl) }
+
+func isForwarding(name string) bool {
+	if hasNamePrefix(name, "x-forwarded-") {
+		return true
+	}
+	var buf [longestName]byte
+	switch string(fold(&buf, name)) {
+	case "forwarded", "x-forwarded", "forwarded-for", "x-original-forwarded-for",
+		"x-real-ip", "true-client-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr",
+		"cf-connecting-ip", "cf-connecting-ipv6", "fastly-client-ip", "fly-client-ip",
+		"x-scheme", "x-url-scheme", "front-end-https":
+		return true
+	}
+	return false
+}
+
+func isControl(name string) bool {
+	var buf [longestName]byte
+	switch string(fold(&buf, name)) {
+	case "x-original-url", "x-original-uri", "x-original-method", "x-original-host",
+		"x-rewrite-url", "x-rewrite-uri",
+		"x-http-method-override", "x-http-method", "x-method-override",
+		"x-middleware-subrequest", "proxy":
+		return true
+	}
+	return false
+}
+
+// isDashed reports whether name is made of letters, digits and dashes only.
+func isDashed(name string) bool {
+	for i := range len(name) {
+		if name[i] != '-' && foldByte(name[i]) == '-' {
+			return false
+		}
+	}
+	return true
+}
