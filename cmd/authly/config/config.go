@@ -1,0 +1,182 @@
+// Package config reads what Authly is told: one YAML file, and the environment over it.
+//
+// The types of this package are the schema. A key is a struct field with a yaml tag and, where one is needed, tags for its
+// range; its default stands in Defaults. Reading, the names of environment variables, suggestions for misspelt keys and the
+// redacted listing are all derived from the types by reflection, so that a new key is added in one place.
+//
+// A configuration is taken whole or not at all. Unknown keys, wrong types, duplicate keys and values that make no sense are
+// all collected, each with its place, before Load gives up: a mistake that is overlooked could open a door. What is legal but
+// risky is told by Warnings. No message repeats a value, because a value may be a secret.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config is everything that can be configured. It is made by Load or Defaults and not changed afterwards.
+//
+// Tags: yaml is the key; "late" is read after everything else, "orone" is a list that may be written as its only element,
+// "omitempty" is left out of listings when empty. oneof lists the values of a text, separated by |, an empty one included.
+// min and max bound a number or a duration. secret says what must never be shown: all of a value, or the password of a URL.
+type Config struct {
+	Server    Server    `yaml:"server"`    // listeners, and where Authly stands
+	Store     Store     `yaml:"store"`     // where users and tokens are kept
+	Tokens    Tokens    `yaml:"tokens"`    // what logins are answered with
+	Passwords Passwords `yaml:"passwords"` // how passwords are hashed
+	Users     Users     `yaml:"users"`     // who may have an account
+	Limits    Limits    `yaml:"limits"`    // requests in a time
+	Lockout   Lockout   `yaml:"lockout"`   // wrong passwords
+	Headers   Headers   `yaml:"headers"`   // security and identity headers
+	CORS      CORS      `yaml:"cors"`      // browsers' scripts of other origins
+	Log       Log       `yaml:"log"`       // what is written to standard error
+	Routes    []Route   `yaml:"routes,late"`
+
+	strays []Warning // variables that look like Authly's and are not
+}
+
+// Server says where Authly listens and where it is seen from.
+type Server struct {
+	Address           string         `yaml:"address"`                               // host:port of gateway, endpoints and pages; an empty host is every interface
+	AuthzAddress      string         `yaml:"authz_address"`                         // host:port of a listener for forward-auth alone; empty: none
+	OpsAddress        string         `yaml:"ops_address"`                           // host:port of health and readiness; empty: none
+	PublicURL         string         `yaml:"public_url"`                            // what every link starts with; http or https, without a slash at the end
+	APIPrefix         string         `yaml:"api_prefix"`                            // of Authly's own endpoints, such as /api/v1; empty: none
+	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies"`                       // peers whose X-Forwarded-* is believed, and who may ask /authz/
+	UnencryptedHTTP2  bool           `yaml:"unencrypted_http2"`                     // HTTP/2 with prior knowledge on Address without TLS (RFC 9113 section 3.3)
+	ShutdownTimeout   time.Duration  `yaml:"shutdown_timeout" min:"0s" max:"1h"`    // that requests in flight have to finish
+	ReadHeaderTimeout time.Duration  `yaml:"read_header_timeout" min:"1s" max:"5m"` // that a client has to send a request's headers
+	IdleTimeout       time.Duration  `yaml:"idle_timeout" min:"1s" max:"1h"`        // after which an idle connection is closed
+	MaxHeaderBytes    int            `yaml:"max_header_bytes" min:"4096" max:"1048576"`
+	TLS               TLS            `yaml:"tls"`
+}
+
+// TLS names the certificate of Server.Address. Both files or none are given.
+type TLS struct {
+	CertFile string `yaml:"cert_file"` // PEM, the certificate first and then its chain
+	KeyFile  string `yaml:"key_file"`  // PEM
+}
+
+// Store says where users and tokens are kept.
+type Store struct {
+	URL            string `yaml:"url" secret:"password"` // sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full
+	MaxConnections int    `yaml:"max_connections" min:"1" max:"1000"`
+}
+
+// Tokens says how tokens are signed and how long they live. See Config.Algorithm and Config.Issuer for the effective values.
+type Tokens struct {
+	Algorithm        string        `yaml:"algorithm" oneof:"|HS256|HS384|HS512|RS256|PS256|ES256|EdDSA"` // of the signature (RFC 7518 section 3.1, RFC 8037)
+	SecretKey        Secret        `yaml:"secret_key" secret:"all"`                                      // of HS256, HS384 and HS512 access tokens; empty: managed keys
+	RefreshSecretKey Secret        `yaml:"refresh_secret_key" secret:"all"`                              // of refresh tokens; empty: a managed key
+	Issuer           string        `yaml:"issuer"`                                                       // iss; empty: Server.PublicURL
+	Audience         string        `yaml:"audience"`                                                     // aud; required
+	AccessTTL        time.Duration `yaml:"access_ttl" min:"1s" max:"744h"`                               // life of an access token
+	RefreshTTL       time.Duration `yaml:"refresh_ttl" min:"1s" max:"8784h"`                             // life of a refresh token
+	Leeway           time.Duration `yaml:"leeway" min:"0s" max:"2m"`                                     // by which clocks may differ
+}
+
+// Passwords says how passwords are hashed. Both kinds of hash always verify.
+type Passwords struct {
+	Algorithm  string   `yaml:"algorithm" oneof:"bcrypt|argon2id"` // of new hashes
+	BcryptCost int      `yaml:"bcrypt_cost" min:"4" max:"15"`      // each step doubles the time
+	MinLength  int      `yaml:"min_length" min:"8" max:"64"`       // characters
+	Argon2id   Argon2id `yaml:"argon2id"`
+}
+
+// Argon2id holds the parameters of RFC 9106.
+type Argon2id struct {
+	Memory      int `yaml:"memory" min:"1024" max:"4194304"` // KiB
+	Iterations  int `yaml:"iterations" min:"1" max:"64"`
+	Parallelism int `yaml:"parallelism" min:"1" max:"64"`
+}
+
+// Users says who may have an account.
+type Users struct {
+	Registration           string `yaml:"registration" oneof:"open|closed"` // whether strangers may register
+	RequireVerification    bool   `yaml:"require_verification"`             // before the first login
+	RequireCurrentPassword bool   `yaml:"require_current_password"`         // to change one's own password
+}
+
+// Limits holds the limits that hold everywhere; routes have their own.
+type Limits struct {
+	Login   Limit `yaml:"login"`   // logins, good or not, per username and per client network
+	General Limit `yaml:"general"` // requests of any kind per client network
+}
+
+// Limit is a rate; it converts to an authn.Limit.
+type Limit struct {
+	Requests int           `yaml:"requests" min:"0" max:"1000000"` // 0: no limit
+	Per      time.Duration `yaml:"per" min:"1s" max:"24h"`
+}
+
+// Lockout says when wrong passwords lock an account.
+type Lockout struct {
+	Failures int           `yaml:"failures" min:"1" max:"1000"` // wrong passwords in a row
+	Duration time.Duration `yaml:"duration" min:"1s" max:"24h"` // of the lock
+}
+
+// Headers says which headers Authly adds to answers and to what it forwards.
+type Headers struct {
+	SecurityHeaders
+	Identity IdentityHeaders `yaml:"identity"`
+}
+
+// SecurityHeaders are the values of the headers that tell browsers to be careful; empty: not sent. It converts to a
+// headers.SecurityConfig.
+type SecurityHeaders struct {
+	ContentTypeOptions            string `yaml:"content_type_options" oneof:"|nosniff"`
+	FrameOptions                  string `yaml:"frame_options" oneof:"|DENY|SAMEORIGIN"`
+	ContentSecurityPolicy         string `yaml:"content_security_policy"`          // on Authly's own answers
+	ReferrerPolicy                string `yaml:"referrer_policy"`                  //
+	XSSProtection                 string `yaml:"xss_protection"`                   //
+	StrictTransportSecurity       string `yaml:"strict_transport_security"`        // when the request came over https
+	UpstreamContentSecurityPolicy string `yaml:"upstream_content_security_policy"` // on proxied answers without one of their own
+}
+
+// IdentityHeaders are the names of the headers that tell an application who is calling. Every name of a list is sent. It
+// converts to a headers.IdentityNames.
+type IdentityHeaders struct {
+	User   []string `yaml:"user"`    // the username
+	Email  []string `yaml:"email"`   // the email address
+	Groups []string `yaml:"groups"`  // the roles, separated by commas
+	UserID []string `yaml:"user_id"` // the user's id, a UUID
+}
+
+// CORS says which other origins' scripts may read answers; it converts to a headers.CORSConfig.
+type CORS struct {
+	AllowedOrigins   []string      `yaml:"allowed_origins"`            // scheme://host[:port], https://*.example.com, or * alone; none: CORS is off
+	AllowedMethods   []string      `yaml:"allowed_methods"`            //
+	AllowedHeaders   []string      `yaml:"allowed_headers"`            // that a request may carry
+	ExposedHeaders   []string      `yaml:"exposed_headers"`            // that a script may read of an answer
+	AllowCredentials bool          `yaml:"allow_credentials"`          // cookies and client certificates; never together with *
+	MaxAge           time.Duration `yaml:"max_age" min:"0s" max:"24h"` // that a browser may remember a preflight's answer
+}
+
+// Log says what is written to standard error.
+type Log struct {
+	Level  string `yaml:"level" oneof:"debug|info|warn|error"`
+	Format string `yaml:"format" oneof:"auto|text|json"` // auto: text on a terminal, else JSON
+}
+
+// Secret is a text that no formatting shows. Convert it to a string to use it.
+type Secret string
+
+const hidden = "(set)"
+
+// String says whether there is a secret, not which.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return hidden
+}
+
+// GoString keeps %#v from showing the secret.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps encoders from writing the secret.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue keeps a log from holding the secret.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"time"
+
+	"github.com/descoped/authly/authn"
+)
+
+// Defaults returns the built-in configuration: what runs when there is no file. The file config.yaml of the distribution
+// says the same.
+func Defaults() *Config {
+	c := &Config{
+		Server: Server{
+			Address:           ":8080",
+			OpsAddress:        "127.0.0.1:9090",
+			PublicURL:         "http://localhost:8080",
+			ShutdownTimeout:   30 * time.Second,
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       2 * time.Minute,
+			MaxHeaderBytes:    64 << 10,
+		},
+		Store: Store{URL: "sqlite://authly.db", MaxConnections: 16},
+		Tokens: Tokens{
+			Audience:   "authly",
+			AccessTTL:  30 * time.Minute,
+			RefreshTTL: 7 * 24 * time.Hour,
+			Leeway:     5 * time.Second,
+		},
+		Passwords: Passwords{
+			Algorithm:  "bcrypt",
+			BcryptCost: 12,
+			MinLength:  8,
+			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
+		},
+		Users:   Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Limits:  Limits{Login: Limit{Requests: 5, Per: time.Minute}, General: Limit{Per: time.Minute}},
+		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Headers: Headers{
+			SecurityHeaders: SecurityHeaders{
+				ContentTypeOptions:      "nosniff",
+				FrameOptions:            "DENY",
+				ContentSecurityPolicy:   "default-src 'self'",
+				ReferrerPolicy:          "strict-origin-when-cross-origin",
+				XSSProtection:           "1; mode=block",
+				StrictTransportSecurity: "max-age=31536000",
+			},
+			Identity: IdentityHeaders{
+				User:   []string{"X-Forwarded-User", "Remote-User"},
+				Email:  []string{"X-Forwarded-Email", "Remote-Email"},
+				Groups: []string{"X-Forwarded-Groups", "Remote-Groups"},
+				UserID: []string{"X-Forwarded-User-Id"},
+			},
+		},
+		CORS: CORS{
+			AllowedMethods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"},
+			AllowedHeaders: []string{"Authorization", "Content-Type"},
+			MaxAge:         10 * time.Minute,
+		},
+		Log: Log{Level: "info", Format: "auto"},
+	}
+	c.Routes = []Route{
+		c.builtIn("public", "/public/*", authn.AllowPublic),
+		c.builtIn("everything", "/*", authn.AllowAuthenticated),
+	}
+	return c
+}
+
+// builtIn is a route to the built-in upstream.
+func (c *Config) builtIn(name, path string, access authn.Access) Route {
+	var r Route
+	r.defaults(c)
+	r.Name, r.Paths, r.Upstream = name, []string{path}, []string{"echo:"}
+	r.Allow = Allow{Access: access}
+	return r
+}
+
+// defaulter is what holds defaults of its own wherever the decoder makes a new one: an element of a list, or the target of a
+// pointer. c is complete but for its routes.
+type defaulter interface {
+	defaults(c *Config)
+}
+
+func (r *Route) defaults(*Config) {
+	*r = Route{
+		Credentials: []string{"bearer"},
+		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
+		CORS:        true,
+	}
+}
+
+func (h *HealthCheck) defaults(*Config) {
+	*h = HealthCheck{Interval: 10 * time.Second, Timeout: 2 * time.Second}
+}
+
+func (h *SecurityHeaders) defaults(c *Config) { *h = c.Headers.SecurityHeaders }
+
+// Issuer is the issuer of tokens: Tokens.Issuer, else the public URL.
+func (c *Config) Issuer() string {
+	if c.Tokens.Issuer != "" {
+		return c.Tokens.Issuer
+	}
+	return c.Server.PublicURL
+}
+
+// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
+func (c *Config) Algorithm() string {
+	switch {
+	case c.Tokens.Algorithm != "":
+		return c.Tokens.Algorithm
+	case c.Tokens.SecretKey != "":
+		return "HS256"
+	}
+	return "EdDSA"
+}

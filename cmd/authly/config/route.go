@@ -1,0 +1,133 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/descoped/authly/authn"
+)
+
+// Route is one rule, and what lies behind it. Of the routes the first that matches a request decides; a request that none
+// matches is denied.
+type Route struct {
+	Name     string         `yaml:"name"`               // unique; letters, digits, - _ and .
+	Hosts    []string       `yaml:"hosts,omitempty"`    // exact, or *.example.com; none: any
+	Paths    []string       `yaml:"paths"`              // as in a URL: exact, or /static/* for /static and all below it; required
+	Methods  []string       `yaml:"methods,omitempty"`  // upper case, GET includes HEAD; none: any
+	Networks []netip.Prefix `yaml:"networks,omitempty"` // of the client; none: any
+	Allow    Allow          `yaml:"allow"`              // who may pass; required
+
+	Credentials    []string `yaml:"credentials"`               // which are read: bearer; an empty list: none
+	AllowPreflight bool     `yaml:"allow_preflight,omitempty"` // let CORS preflights pass without an identity
+	Limit          Limit    `yaml:"limit,omitempty"`           // requests per client network; zero: none
+
+	Upstream           []string `yaml:"upstream,orone,omitempty"`       // http, https or h2c URLs, or echo: alone; none: forward-auth only
+	StripPrefix        string   `yaml:"strip_prefix,omitempty"`         // taken off the path before it is forwarded
+	PreserveHost       bool     `yaml:"preserve_host,omitempty"`        // forward the client's Host instead of the upstream's
+	PassAuthorization  bool     `yaml:"pass_authorization,omitempty"`   // forward the Authorization header
+	CAFile             string   `yaml:"ca_file,omitempty"`              // PEM certificates that an https upstream's is checked with
+	InsecureSkipVerify bool     `yaml:"insecure_skip_verify,omitempty"` // do not check an https upstream's certificate at all
+
+	Timeouts    Timeouts         `yaml:"timeouts"`
+	HealthCheck *HealthCheck     `yaml:"health_check,omitempty"` // nil: none
+	CORS        bool             `yaml:"cors"`                   // false: the application answers for CORS itself
+	Headers     *SecurityHeaders `yaml:"headers,omitempty"`      // complete, with the common values where the route has none; nil: the common ones
+}
+
+// Timeouts bound the stages of a forwarded request.
+type Timeouts struct {
+	Connect  time.Duration `yaml:"connect" min:"1ms" max:"5m"`   // to reach the upstream
+	Response time.Duration `yaml:"response" min:"1ms" max:"24h"` // until its response headers
+}
+
+// HealthCheck says how an upstream is found to be alive: GET Path answers 2xx or 3xx.
+type HealthCheck struct {
+	Path     string        `yaml:"path"` // required
+	Interval time.Duration `yaml:"interval" min:"10ms" max:"1h"`
+	Timeout  time.Duration `yaml:"timeout" min:"10ms" max:"5m"`
+}
+
+// Allow says whom a route lets pass: one of the words public, authenticated and nobody, or a mapping of roles and users.
+type Allow struct {
+	Access authn.Access
+	Roles  []string // any one of these, or
+	Users  []string // any one of these
+}
+
+// listed is the form of Allow that names names.
+type listed struct {
+	Roles []string `yaml:"roles,omitempty"`
+	Users []string `yaml:"users,omitempty"`
+}
+
+// words returns how each kind of access but AllowListed is written, in the order in which they are best listed.
+func words() []struct {
+	word   string
+	access authn.Access
+} {
+	return []struct {
+		word   string
+		access authn.Access
+	}{
+		{"public", authn.AllowPublic},
+		{"authenticated", authn.AllowAuthenticated},
+		{"nobody", authn.AllowNobody},
+	}
+}
+
+// Rule is the part of a route that decides, as the gate wants it: host names in lower case, paths decoded.
+func (r *Route) Rule() authn.Route {
+	rule := authn.Route{
+		Name:           r.Name,
+		Methods:        r.Methods,
+		Networks:       r.Networks,
+		Access:         r.Allow.Access,
+		Roles:          r.Allow.Roles,
+		Users:          r.Allow.Users,
+		IgnoreBearer:   true,
+		AllowPreflight: r.AllowPreflight,
+		Limit:          authn.Limit(r.Limit),
+	}
+	for _, host := range r.Hosts {
+		rule.Hosts = append(rule.Hosts, strings.TrimSuffix(strings.ToLower(host), "."))
+	}
+	for _, path := range r.Paths {
+		decoded, err := parsePattern(path)
+		if err != nil {
+			continue // Load has refused it; a path less is a request less that passes
+		}
+		rule.Paths = append(rule.Paths, decoded)
+	}
+	for _, kind := range r.Credentials {
+		if kind == "bearer" {
+			rule.IgnoreBearer = false
+		}
+	}
+	return rule
+}
+
+// Rules is the table for the gate.
+func (c *Config) Rules() []authn.Route {
+	rules := make([]authn.Route, 0, len(c.Routes))
+	for i := range c.Routes {
+		rules = append(rules, c.Routes[i].Rule())
+	}
+	return rules
+}
+
+// parsePattern decodes a path of a route: an unambiguous path, or one with /* behind it.
+func parsePattern(pattern string) (string, error) {
+	base, isPrefix := strings.CutSuffix(pattern, "/*")
+	if isPrefix && base == "" {
+		return "/*", nil
+	}
+	path, err := authn.ParsePath(base)
+	if err != nil {
+		return "", err
+	}
+	if isPrefix {
+		path += "/*"
+	}
+	return path, nil
+}
