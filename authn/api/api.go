@@ -1,0 +1,156 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
+)
+
+// Config is what an API needs; every field but Prefix, PublicURL and Version is required.
+type Config struct {
+	Logins   *authn.Logins
+	Accounts *authn.Accounts
+	Keys     *authn.KeyRing
+	Store    authn.Pinger // asked by GET /health
+
+	Prefix    string // in front of every endpoint: empty, or a path such as /api/v1 without a slash at its end
+	PublicURL string // scheme and host that every link starts with, never a request's Host
+	Version   string // of the program, shown in the API's description
+
+	Log *slog.Logger
+}
+
+// API answers Authly's own JSON endpoints.
+type API struct {
+	cfg      Config
+	base     string // PublicURL and Prefix: what every link starts with
+	routes   []route
+	document []byte // openapi.json as served
+	page     []byte // the human page as served
+}
+
+// New returns the API. It fails if something required is missing or Prefix is not of its form.
+func New(cfg Config) (*API, error) {
+	if cfg.Logins == nil || cfg.Accounts == nil || cfg.Keys == nil || cfg.Store == nil || cfg.Log == nil {
+		return nil, errors.New("api: Logins, Accounts, Keys, Store and Log are required")
+	}
+	if err := checkPrefix(cfg.Prefix); err != nil {
+		return nil, err
+	}
+	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
+	a.routes = a.table()
+	var err error
+	if a.document, err = describe(a.base, cfg.Version); err != nil {
+		return nil, err
+	}
+	if a.page, err = drawDocs(a.document, cfg.Prefix); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// checkPrefix accepts the empty prefix and plain paths: each of their bytes means itself in a URL.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	path, err := authn.ParsePath(prefix)
+	if err != nil || strings.HasSuffix(path, "/") || (&url.URL{Path: path}).EscapedPath() != path {
+		return errors.New("api: Prefix must be empty or a plain path such as /api/v1, without a slash at its end")
+	}
+	return nil
+}
+
+// Owns reports whether a decoded path belongs to the API: one of its endpoints, or anything at all below /auth and /users,
+// so that a slip of the pen in an endpoint's name never reaches an application.
+func (a *API) Owns(path string) bool {
+	rest, ok := a.below(path)
+	if !ok {
+		return false
+	}
+	if within(rest, "/auth") || within(rest, "/users") {
+		return true
+	}
+	for i := range a.routes {
+		if _, ok := a.routes[i].match(rest); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// below returns what follows the prefix; nothing, and false, if the path is not below it.
+func (a *API) below(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, a.cfg.Prefix)
+	if !ok || !strings.HasPrefix(rest, "/") {
+		return "", false
+	}
+	return rest, true
+}
+
+// within reports whether path is top or below it.
+func within(path, top string) bool {
+	rest, ok := strings.CutPrefix(path, top)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// ServeHTTP answers a request to one of the endpoints. It never redirects: a path either is an endpoint's or is not found.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, err := authn.ParsePath(r.URL.EscapedPath())
+	if err != nil {
+		a.fail(w, r, nil, err)
+		return
+	}
+	rest, _ := a.below(path)
+	rt, id, allow := a.find(r.Method, rest) // of no endpoint, if rest is empty
+	switch {
+	case rt != nil:
+		if err := a.serve(w, r, rt, id); err != nil {
+			a.fail(w, r, rt, err)
+		}
+	case len(allow) > 0:
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		a.fail(w, r, a.endpointAt(rest), authn.Refuse(authn.CodeMethodNotAllowed, "Method not allowed"))
+	default:
+		a.fail(w, r, nil, authn.Refuse(authn.CodeNotFound, "Not found"))
+	}
+}
+
+// serve does for every endpoint what none may forget: it says that the answer is not to be kept, finds out who is calling
+// where that matters, and only then lets the handler read the request.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, id string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	c := call{w: w, r: r, id: id}
+	if rt.who == signedIn {
+		caller, err := a.cfg.Logins.Authenticate(r.Context(), headers.Credentials(r.Header))
+		if err != nil {
+			return err
+		}
+		c.caller = caller
+		headers.ExchangeOf(r.Context()).User = caller.Username
+	}
+	if err := c.read(rt.takes); err != nil {
+		return err
+	}
+	return rt.handle(&c)
+}
+
+// fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, rt *route, err error) {
+	exchange := headers.ExchangeOf(r.Context())
+	refusal := authn.Fault(err)
+	if statusOf(refusal.Code) >= http.StatusInternalServerError {
+		level := slog.LevelError
+		if r.Context().Err() != nil {
+			level = slog.LevelDebug // the client has gone, and with it whatever was being done for it
+		}
+		a.cfg.Log.Log(r.Context(), level, "request failed", "request_id", exchange.ID, "method", r.Method,
+			"code", string(refusal.Code), "error", refusal.Cause)
+	}
+	writeProblem(w, r, refusal, rt != nil && rt.oauth)
+}

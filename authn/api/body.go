@@ -1,0 +1,151 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/descoped/authly/authn"
+)
+
+// maxBody is the most bytes that a request's body may have. Nobody's name, password and roles come near it.
+const maxBody = 64 << 10
+
+// The content types that are read.
+const (
+	jsonType = "application/json"
+	formType = "application/x-www-form-urlencoded"
+)
+
+// A field is a member of a body that an endpoint knows, and where its value goes. What is absent leaves the place as it is:
+// nil. Into is a **string, a **bool or a **[]string.
+type field struct {
+	name string
+	into any
+}
+
+// read takes the body from the wire, as the endpoint wants it, before the handler runs.
+func (c *call) read(takes intake) error {
+	if takes == nothing {
+		return nil
+	}
+	body, err := readAll(c.w, c.r)
+	if err != nil {
+		return err
+	}
+	if len(body) == 0 {
+		if takes == emptyBody {
+			return nil
+		}
+		return authn.Refuse(authn.CodeInvalidRequest, "Missing request body")
+	}
+	kind, err := contentType(c.r.Header)
+	if err != nil {
+		return err
+	}
+	if kind != jsonType && (kind != formType || takes != jsonOrForm) {
+		return unsupported()
+	}
+	c.body, c.form = body, kind == formType
+	if takes == emptyBody {
+		return c.fill()
+	}
+	return nil
+}
+
+// fill reads the body into the fields and refuses whatever is not exactly as it should be.
+func (c *call) fill(known ...field) error {
+	if c.form {
+		return fillForm(c.body, known)
+	}
+	return fillJSON(c.body, known)
+}
+
+// readAll reads a body of at most maxBody bytes, whether or not its length was announced.
+func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := authn.Refuse(authn.CodeTooLarge, fmt.Sprintf("The request body is larger than %d bytes", maxBody))
+	if r.ContentLength > maxBody {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, tooLarge
+	}
+	if err != nil {
+		return nil, &authn.Error{Code: authn.CodeInvalidRequest, Detail: "The request body could not be read", Cause: err}
+	}
+	return body, nil
+}
+
+// contentType returns the media type of a body that is text in UTF-8 and not encoded further.
+func contentType(h http.Header) (string, error) {
+	values := h.Values("Content-Type")
+	if len(values) != 1 {
+		return "", unsupported()
+	}
+	kind, params, err := mime.ParseMediaType(values[0])
+	if err != nil {
+		return "", unsupported()
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return "", authn.Refuse(authn.CodeUnsupportedMediaType, "The charset of the request body must be utf-8")
+	}
+	for _, coding := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return "", authn.Refuse(authn.CodeUnsupportedMediaType, "The request body must not be compressed")
+		}
+	}
+	return kind, nil
+}
+
+func unsupported() error {
+	return authn.Refuse(authn.CodeUnsupportedMediaType, "Unsupported content type")
+}
+
+// need returns what a required field holds.
+func need(name string, value *string) (string, error) {
+	if value == nil {
+		return "", authn.RefuseField(name, "Missing field: "+name)
+	}
+	return *value, nil
+}
+
+// checkText refuses text that some reader behind Authly would cut or mangle.
+func checkText(name, text string) error {
+	switch {
+	case !utf8.ValidString(text):
+		return authn.RefuseField(name, "Field "+name+" is not valid UTF-8")
+	case strings.ContainsRune(text, 0):
+		return authn.RefuseField(name, "Field "+name+" must not contain NUL")
+	}
+	return nil
+}
+
+// known looks a name up, case included.
+func lookup(known []field, name string) *field {
+	for i := range known {
+		if known[i].name == name {
+			return &known[i]
+		}
+	}
+	return nil
+}
+
+// shown makes a name that a client chose fit to be repeated: short and printable.
+func shown(name string) string {
+	const most = 64
+	if len(name) > most {
+		name = strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return strings.Map(func(c rune) rune {
+		if c == utf8.RuneError || !unicode.IsPrint(c) {
+			return '?'
+		}
+		return c
+	}, name)
+}

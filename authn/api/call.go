@@ -1,0 +1,62 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
+)
+
+// A call is one request to one endpoint, parsed.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	id     string          // what stood for {id} in the path
+	caller *authn.Identity // not nil where the endpoint is for those who are signed in
+	body   []byte
+	form   bool // body is a form, not JSON
+}
+
+// answer writes a JSON answer.
+func (c *call) answer(status int, v any) error {
+	body, err := marshal(v)
+	if err != nil {
+		return authn.Fault(err)
+	}
+	send(c.w, status, jsonType, body)
+	return nil
+}
+
+// userID reads the path's id. What is no id is nobody's: the answer is the one that an unknown id gets.
+func (c *call) userID() (uuid.UUID, error) {
+	const canonical = 36 // uuid.Parse knows other spellings too; one user has one address
+	id, err := uuid.Parse(c.id)
+	if err != nil || len(c.id) != canonical {
+		return uuid.Nil, authn.Refuse(authn.CodeNotFound, "User not found")
+	}
+	return id, nil
+}
+
+// client says where the request comes from.
+func (c *call) client() authn.Client {
+	return authn.Client{
+		Address:   headers.ExchangeOf(c.r.Context()).Origin.Client,
+		UserAgent: clip(c.r.UserAgent(), 512),
+	}
+}
+
+// clip makes text fit to be stored: valid UTF-8 of at most so many bytes.
+func clip(text string, most int) string {
+	text = strings.ToValidUTF8(text, "?")
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
+}

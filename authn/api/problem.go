@@ -1,0 +1,117 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
+)
+
+// problem is the body of every error (RFC 9457 section 3).
+type problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	Field     string `json:"field,omitzero"`
+	RequestID string `json:"request_id,omitzero"`
+
+	// At the token endpoints, for OAuth client libraries (RFC 6749 section 5.2).
+	Error            string `json:"error,omitzero"`
+	ErrorDescription string `json:"error_description,omitzero"`
+}
+
+// WriteProblem answers a request with an error: status, headers and a problem document, and the code as the exchange's
+// reason. An error that is no *authn.Error is 500 and its text is not shown; logging it is for the caller.
+//
+// A header Allow that is already set stays: an answer 405 needs one, and only its writer knows what it must say.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	writeProblem(w, r, authn.Fault(err), false)
+}
+
+func writeProblem(w http.ResponseWriter, r *http.Request, e *authn.Error, oauth bool) {
+	exchange := headers.ExchangeOf(r.Context())
+	exchange.Reason = string(e.Code)
+	status := statusOf(e.Code)
+	p := problem{
+		Type:      "about:blank",
+		Title:     http.StatusText(status),
+		Status:    status,
+		Detail:    cmp.Or(e.Detail, http.StatusText(status)),
+		Code:      string(e.Code),
+		Field:     e.Field,
+		RequestID: exchange.ID,
+	}
+	if oauth {
+		p.Error, p.ErrorDescription = oauthError(e.Code), describable(p.Detail)
+	}
+	h := w.Header()
+	for _, name := range []string{"Content-Length", "Content-Encoding", "ETag", "Last-Modified", "Location"} {
+		h.Del(name) // they were meant for the answer that did not come about
+	}
+	challenge(h, status, e)
+	h.Set("Cache-Control", "no-store")
+	body, _ := marshal(p) // strings and a number: this cannot fail
+	send(w, status, "application/problem+json", body)
+}
+
+// challenge sets the headers by which a client learns what to do next: log in, or wait.
+func challenge(h http.Header, status int, e *authn.Error) {
+	switch status {
+	case http.StatusUnauthorized:
+		value := `Bearer realm="authly"`
+		if e.Code == authn.CodeInvalidCredentials { // RFC 6750 section 3: no error where no token was sent
+			value += `, error="invalid_token"`
+		}
+		h.Set("WWW-Authenticate", value)
+	case http.StatusMethodNotAllowed:
+		if h.Get("Allow") == "" {
+			h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		wait := seconds(e.RetryAfter)
+		h.Set("Retry-After", wait)
+		if e.Limit.Requests > 0 { // draft-ietf-httpapi-ratelimit-headers
+			h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%d;w=%s`, e.Limit.Requests, seconds(e.Limit.Per)))
+			h.Set("RateLimit", `"default";r=0;t=`+wait)
+		}
+	}
+}
+
+// seconds writes a duration in whole seconds, rounded up, at least one: a client that waits so long has waited enough.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
+}
+
+// describable replaces what RFC 6749 section 5.2 does not allow in error_description.
+func describable(detail string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return '?'
+		}
+		return c
+	}, detail)
+}
+
+// marshal writes an answer as JSON that is also harmless inside a page.
+func marshal(v any) ([]byte, error) {
+	return json.Marshal(v, jsontext.EscapeForHTML(true), jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
+}
+
+// send writes a whole answer. A client that has gone away meanwhile is nobody's error.
+func send(w http.ResponseWriter, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

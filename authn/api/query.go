@@ -1,0 +1,53 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/descoped/authly/authn"
+)
+
+// maxPage is the most users in one answer, and how many there are when the client does not say.
+const maxPage = 100
+
+// paging reads skip and limit from a query. It is as strict as a body: a misspelt limit must not list everybody.
+func paging(rawQuery string) (skip, limit int, err error) {
+	values, err := url.ParseQuery(rawQuery)
+	if err != nil { // its text repeats what was sent
+		return 0, 0, authn.Refuse(authn.CodeInvalidRequest, "Query decode error")
+	}
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names) // of several mistakes always the same one is told
+	limit = maxPage
+	for _, name := range names {
+		switch name {
+		case "skip":
+			skip, err = number(name, values[name], 0, 1<<31-1)
+		case "limit":
+			limit, err = number(name, values[name], 1, maxPage)
+		default:
+			err = authn.RefuseField(shown(name), "Unknown query parameter: "+shown(name))
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+	}
+	return skip, limit, nil
+}
+
+// number reads a parameter that is one whole number, digits and nothing else, from least to most.
+func number(name string, values []string, least, most int) (int, error) {
+	if len(values) != 1 {
+		return 0, authn.RefuseField(name, "Repeated query parameter: "+name)
+	}
+	n, err := strconv.ParseUint(values[0], 10, 31)
+	if err != nil || int(n) < least || int(n) > most {
+		return 0, authn.RefuseField(name, "Query parameter "+name+" must be a whole number from "+
+			strconv.Itoa(least)+" to "+strconv.Itoa(most))
+	}
+	return int(n), nil
+}

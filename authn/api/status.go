@@ -1,0 +1,56 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/descoped/authly/authn"
+)
+
+// statusOf is the one table from what went wrong to the HTTP status that says so. A code that it does not know is 500.
+func statusOf(code authn.Code) int {
+	switch code {
+	case authn.CodeInvalidRequest, authn.CodeUnsupportedGrantType,
+		authn.CodeAmbiguousPath, authn.CodeBadRequestLine:
+		return http.StatusBadRequest // 400
+	case authn.CodeNoCredentials, authn.CodeInvalidCredentials, authn.CodeInvalidGrant:
+		return http.StatusUnauthorized // 401
+	case authn.CodeForbidden, authn.CodeAccountInactive, authn.CodeAccountUnverified,
+		authn.CodeNoRoute, authn.CodeUntrustedPeer, authn.CodeOriginRefused:
+		return http.StatusForbidden // 403
+	case authn.CodeNotFound:
+		return http.StatusNotFound // 404
+	case authn.CodeMethodNotAllowed, authn.CodeBadMethod:
+		return http.StatusMethodNotAllowed // 405
+	case authn.CodeConflict:
+		return http.StatusConflict // 409
+	case authn.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge // 413
+	case authn.CodeUnsupportedMediaType:
+		return http.StatusUnsupportedMediaType // 415
+	case authn.CodeRateLimited, authn.CodeLocked:
+		return http.StatusTooManyRequests // 429
+	case authn.CodeUpstreamDown:
+		return http.StatusBadGateway // 502
+	case authn.CodeUnavailable:
+		return http.StatusServiceUnavailable // 503
+	case authn.CodeUpstreamSlow:
+		return http.StatusGatewayTimeout // 504
+	}
+	return http.StatusInternalServerError // 500: authn.CodeInternal and whatever else
+}
+
+// oauthError is the error code of RFC 6749 section 5.2 for what went wrong at a token endpoint. The last two are defined
+// by section 4.1.2.1 for another endpoint; clients know them, and there are no better ones.
+func oauthError(code authn.Code) string {
+	switch code {
+	case authn.CodeUnsupportedGrantType:
+		return "unsupported_grant_type"
+	case authn.CodeInvalidGrant, authn.CodeAccountInactive, authn.CodeAccountUnverified:
+		return "invalid_grant"
+	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeUnavailable:
+		return "temporarily_unavailable"
+	case authn.CodeInternal:
+		return "server_error"
+	}
+	return "invalid_request"
+}
