@@ -143,7 +143,7 @@ check "health" 200 '.status == "healthy" and .database == "connected"'
 	exit 1
 }
 has_header "security headers are set" X-Content-Type-Options '^nosniff$'
-call GET /openapi.json ""
+call GET "$prefix/openapi.json" ""
 check "the API describes itself" 200 '.openapi | startswith("3.1")'
 
 echo "== login of the administrator"
