@@ -40,8 +40,8 @@ type Config struct {
 // Door lets requests in. Its handlers can be used before Start, which only begins the health checks.
 type Door struct {
 	cfg       Config
-	publicURL *url.URL // nil when there is none
 	upstreams map[string]*upstream
+	buffers   *bufferPool
 }
 
 // New returns a Door, or an error that names the route whose upstream makes no sense.
@@ -55,13 +55,11 @@ func New(cfg Config) (*Door, error) {
 	if err := cfg.Names.Validate(); err != nil {
 		return nil, fmt.Errorf("proxy: identity headers: %w", err)
 	}
-	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams))}
+	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)), buffers: new(bufferPool)}
 	if cfg.PublicURL != "" {
-		u, err := url.Parse(cfg.PublicURL)
-		if err != nil || u.Host == "" {
+		if u, err := url.Parse(cfg.PublicURL); err != nil || u.Host == "" {
 			return nil, errors.New("proxy: PublicURL is not an absolute URL")
 		}
-		d.publicURL = u
 	}
 	for name, c := range cfg.Upstreams {
 		u, err := d.newUpstream(name, c)

@@ -6,15 +6,14 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// root is what every request passes first, on every listener: it makes the headers.Exchange, and sees that a line is
-// logged and a panic caught.
+// root is what every request passes first, on every listener:
 //
-//  1. The Exchange comes first, so that everything behind it can say which request it is about.
-//  2. The access log encloses the catching of panics, so that its line shows the 500 that a panic became.
-//  3. next.
+//  1. The Exchange is made, so that everything behind can say which request it is about. What could not be learnt of the
+//     request's origin is in originError.
+//  2. The access log comes next. It encloses the catching of panics, so that its line shows the 500 that a panic became.
+//  3. Panics are caught.
 //
-// What the Exchange could not learn of the request's origin is in exchangeError; next has to ask for it before it relies
-// on the origin.
+// Only then next.
 func (d *Door) root(next http.Handler) http.Handler {
 	return d.exchange(d.accessLog(d.recoverPanics(next)))
 }
@@ -24,6 +23,7 @@ func (d *Door) own(next http.Handler) http.Handler { return d.cfg.Security.Own(n
 
 // refuse answers with an error as Authly's own.
 func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set(requestIDHeader, exchangeOf(r).ID)
 	d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.cfg.Problem(w, r, err)
 	})).ServeHTTP(w, r)

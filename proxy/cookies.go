@@ -1,0 +1,64 @@
+package proxy
+
+import (
+	"net/http"
+	"strings"
+)
+
+// isOwnCookie reports whether a cookie of this name is Authly's session cookie, with TLS and without. No application gets to
+// see it, and none may set it.
+func isOwnCookie(name string) bool { return name == "__Host-authly" || name == "authly" }
+
+// stripOwnCookies removes Authly's cookies from a request and leaves all others as they are, byte for byte.
+func stripOwnCookies(h http.Header) {
+	lines := h["Cookie"]
+	kept := lines[:0:0]
+	for _, line := range lines {
+		if line = withoutOwnCookies(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		h.Del("Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+func withoutOwnCookies(line string) string {
+	if !strings.Contains(line, "authly") {
+		return line
+	}
+	pairs := strings.Split(line, ";")
+	kept := pairs[:0:0]
+	for _, pair := range pairs {
+		if name, _, _ := strings.Cut(pair, "="); !isOwnCookie(strings.Trim(name, " \t")) {
+			kept = append(kept, pair)
+		}
+	}
+	if len(kept) == len(pairs) {
+		return line
+	}
+	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
+}
+
+// dropOwnSetCookies removes from an answer the cookies by which an application would set Authly's. To a browser a cookie
+// without a name whose value is "authly=x" is the same as one of that name when it comes back.
+func dropOwnSetCookies(h http.Header) {
+	lines := h["Set-Cookie"]
+	kept := lines[:0:0]
+	for _, line := range lines {
+		pair, _, _ := strings.Cut(line, ";")
+		name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
+		if !isOwnCookie(strings.Trim(name, " \t")) {
+			kept = append(kept, line)
+		}
+	}
+	switch {
+	case len(kept) == len(lines):
+	case len(kept) == 0:
+		h.Del("Set-Cookie")
+	default:
+		h["Set-Cookie"] = kept
+	}
+}

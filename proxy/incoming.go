@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
+)
+
+var errUninvited = errors.New("the upstream switched protocols without being asked to")
+
+// modifyResponse makes the answer that the client gets of the upstream's.
+func (u *upstream) modifyResponse(res *http.Response) error {
+	p := passageOf(res.Request.Context())
+	if res.StatusCode == http.StatusSwitchingProtocols && !p.webSocket {
+		return errUninvited // ReverseProxy compares two empty Upgrade headers, and would let this through
+	}
+	if p.stripCORS {
+		headers.StripCORS(res.Header)
+	}
+	dropOwnSetCookies(res.Header)
+	u.security.Merge(res.Header, headers.ExchangeOf(res.Request.Context()).Origin.Scheme == "https")
+	mergeAnswer(res.Header, p.answer)
+	p.closeUnlessRead(res.Header)
+	return nil
+}
+
+// mergeAnswer sets on an answer what was to be on it before the upstream was asked. Vary is a list to which both contribute;
+// everything else is ours alone.
+func mergeAnswer(h, ours http.Header) {
+	for name, values := range ours {
+		if name != "Vary" {
+			h[name] = values
+			continue
+		}
+		for _, value := range values {
+			if !varies(h["Vary"], value) {
+				h.Add("Vary", value)
+			}
+		}
+	}
+}
+
+// varies reports whether the lines of a Vary header already name every field of value.
+func varies(lines []string, value string) bool {
+	named := map[string]bool{}
+	for field := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		named[strings.ToLower(strings.TrimSpace(field))] = true
+	}
+	for field := range strings.SplitSeq(value, ",") {
+		if !named[strings.ToLower(strings.TrimSpace(field))] {
+			return named["*"]
+		}
+	}
+	return true
+}
+
+// handleError answers for an upstream that did not.
+func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error) {
+	x, p := exchangeOf(r), passageOf(r.Context())
+	if context.Cause(r.Context()) != nil || p.body != nil && p.body.cut.Load() {
+		// Nobody is left to read an answer; and net/http would make one of 200 of a handler that merely returns.
+		x.Reason = reasonClientGone
+		panic(http.ErrAbortHandler)
+	}
+	refusal := u.failure(err, p)
+	u.door.cfg.Log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed",
+		slog.String("request_id", x.ID), slog.String("route", u.name),
+		slog.String("reason", string(refusal.Code)), slog.String("error", plain(err.Error(), 256)))
+	if begun(w) {
+		x.Reason = string(refusal.Code)
+		panic(http.ErrAbortHandler)
+	}
+	clear(w.Header())
+	maps.Copy(w.Header(), p.answer)
+	p.closeUnlessRead(w.Header())
+	u.door.refuse(w, r, refusal)
+}
+
+// failure says whose fault it was. An upstream to which no connection could be made is down, however long that took; one
+// that took the request and did not answer in time is slow.
+func (u *upstream) failure(err error, p *passage) *authn.Error {
+	timeout, isNet := errors.AsType[net.Error](err)
+	switch {
+	case p.body != nil && p.body.broken.Load():
+		return &authn.Error{Code: authn.CodeBadRequestLine, Detail: "The request body could not be read", Cause: err}
+	case isConnectError(err):
+		return &authn.Error{Code: authn.CodeUpstreamDown, Detail: "The application is not available", Cause: err}
+	case isNet && timeout.Timeout():
+		return &authn.Error{Code: authn.CodeUpstreamSlow, Detail: "The application did not answer in time", Cause: err}
+	}
+	return &authn.Error{Code: authn.CodeUpstreamDown, Detail: "The application is not available", Cause: err}
+}

@@ -1,0 +1,185 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ejection is how long an address to which no connection could be made is passed over, where no health check says when it is
+// back.
+const ejection = 10 * time.Second
+
+// pool is the addresses of one application. As an http.RoundTripper it sends each request to the healthy address that has
+// the fewest on their way.
+//
+// When no address is healthy the request is sent to one of them all the same: what is known of their health is older than the
+// request, and if it is still true the client learns that just as soon.
+type pool struct {
+	transport http.RoundTripper
+	now       func() time.Time
+	log       *slog.Logger // of the route
+	check     *HealthCheck // nil: none
+
+	mu       sync.Mutex
+	backends []*backend
+	next     int // where the search for the least busy begins, so that equals take turns
+
+	cancel context.CancelFunc // of the health checks; nil: not started
+	checks sync.WaitGroup
+}
+
+// backend is one address. Its fields but the first two are guarded by the pool's mu.
+type backend struct {
+	scheme, host string
+	inFlight     int
+	down         bool      // by the last health check, or by a failed connection since then
+	ejectedUntil time.Time // without health checks: by a failed connection
+}
+
+func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
+	var tried []*backend
+	var failed error
+	for {
+		b := p.acquire(tried)
+		if b == nil {
+			return nil, failed
+		}
+		res, err := p.transport.RoundTrip(b.address(req))
+		if err == nil {
+			res.Body = p.releasing(b, res.Body)
+			return res, nil
+		}
+		p.release(b)
+		if !isConnectError(err) || req.Context().Err() != nil {
+			return nil, err
+		}
+		p.eject(b)
+		if req.Body != nil && req.Body != http.NoBody {
+			return nil, err // the transport has closed it
+		}
+		tried, failed = append(tried, b), err
+	}
+}
+
+// address returns the request with the backend's address in its URL.
+func (b *backend) address(req *http.Request) *http.Request {
+	out := req.WithContext(req.Context())
+	u := *req.URL
+	u.Scheme, u.Host = b.scheme, b.host
+	out.URL = &u
+	return out
+}
+
+// acquire returns the least busy of the healthy backends that were not tried yet and counts a request on it. If there is
+// none and this is the first try it may be any; on later tries it is nil.
+func (p *pool) acquire(tried []*backend) *backend {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	b := p.leastBusy(func(b *backend) bool {
+		return !b.down && !now.Before(b.ejectedUntil) && !slices.Contains(tried, b)
+	})
+	if b == nil && len(tried) == 0 {
+		b = p.leastBusy(func(*backend) bool { return true })
+	}
+	if b != nil {
+		b.inFlight++
+	}
+	return b
+}
+
+func (p *pool) leastBusy(eligible func(*backend) bool) *backend {
+	var least *backend
+	p.next++
+	for i := range p.backends {
+		b := p.backends[(p.next+i)%len(p.backends)]
+		if eligible(b) && (least == nil || b.inFlight < least.inFlight) {
+			least = b
+		}
+	}
+	return least
+}
+
+func (p *pool) release(b *backend) {
+	p.mu.Lock()
+	b.inFlight--
+	p.mu.Unlock()
+}
+
+// eject passes over a backend to which no connection could be made.
+func (p *pool) eject(b *backend) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.check != nil && p.cancel != nil {
+		b.down = true // until a check says otherwise
+		return
+	}
+	b.ejectedUntil = p.now().Add(ejection)
+}
+
+// connectError is an error of making a connection: no byte of a request was sent.
+type connectError struct{ error }
+
+func (e connectError) Unwrap() error { return e.error }
+
+func isConnectError(err error) bool {
+	_, ok := errors.AsType[connectError](err)
+	return ok
+}
+
+// dialer returns a DialContext whose errors are connectErrors.
+func dialer(timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, connectError{err}
+		}
+		return conn, nil
+	}
+}
+
+// releasing returns body so that closing it ends the request's being in flight. The body of a switched protocol is also
+// written to, and ReverseProxy looks for that.
+func (p *pool) releasing(b *backend, body io.ReadCloser) io.ReadCloser {
+	release := sync.OnceFunc(func() { p.release(b) })
+	if rw, ok := body.(io.ReadWriteCloser); ok {
+		return &switchedBody{ReadWriteCloser: rw, release: release}
+	}
+	return &releasingBody{ReadCloser: body, release: release}
+}
+
+type releasingBody struct {
+	io.ReadCloser
+	release func()
+}
+
+func (b *releasingBody) Close() error {
+	defer b.release()
+	return b.ReadCloser.Close()
+}
+
+type switchedBody struct {
+	io.ReadWriteCloser
+	release func()
+}
+
+func (b *switchedBody) Close() error {
+	defer b.release()
+	return b.ReadWriteCloser.Close()
+}
+
+// CloseWrite passes on that the client has said its last word, where the connection can say so.
+func (b *switchedBody) CloseWrite() error {
+	if c, ok := b.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}
