@@ -13,6 +13,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/descoped/authly/authn"
 )
 
 // Config is everything that can be configured. It is made by Load or Defaults and not changed afterwards.
@@ -86,9 +88,9 @@ type Passwords struct {
 
 // Argon2id holds the parameters of RFC 9106.
 type Argon2id struct {
-	Memory      int `yaml:"memory" min:"1024" max:"4194304"` // KiB
-	Iterations  int `yaml:"iterations" min:"1" max:"64"`
-	Parallelism int `yaml:"parallelism" min:"1" max:"64"`
+	Memory      int `yaml:"memory" min:"1024" max:"1048576"` // KiB
+	Iterations  int `yaml:"iterations" min:"1" max:"16"`
+	Parallelism int `yaml:"parallelism" min:"1" max:"16"`
 }
 
 // Users says who may have an account.
@@ -104,10 +106,18 @@ type Limits struct {
 	General Limit `yaml:"general"` // requests of any kind per client network
 }
 
-// Limit is a rate; it converts to an authn.Limit.
+// Limit is a rate.
 type Limit struct {
 	Requests int           `yaml:"requests" min:"0" max:"1000000"` // 0: no limit
 	Per      time.Duration `yaml:"per" min:"1s" max:"24h"`
+}
+
+// Rate is the limit as the rest of Authly knows it: the zero value if there is none.
+func (l Limit) Rate() authn.Limit {
+	if l.Requests == 0 {
+		return authn.Limit{}
+	}
+	return authn.Limit(l)
 }
 
 // Lockout says when wrong passwords lock an account.
@@ -125,11 +135,11 @@ type Headers struct {
 // SecurityHeaders are the values of the headers that tell browsers to be careful; empty: not sent. It converts to a
 // headers.SecurityConfig.
 type SecurityHeaders struct {
-	ContentTypeOptions            string `yaml:"content_type_options" oneof:"|nosniff"`
-	FrameOptions                  string `yaml:"frame_options" oneof:"|DENY|SAMEORIGIN"`
+	ContentTypeOptions            string `yaml:"content_type_options"`             // nosniff
+	FrameOptions                  string `yaml:"frame_options"`                    // DENY or SAMEORIGIN
 	ContentSecurityPolicy         string `yaml:"content_security_policy"`          // on Authly's own answers
-	ReferrerPolicy                string `yaml:"referrer_policy"`                  //
-	XSSProtection                 string `yaml:"xss_protection"`                   //
+	ReferrerPolicy                string `yaml:"referrer_policy"`                  // of the Referrer Policy standard
+	XSSProtection                 string `yaml:"xss_protection"`                   // read by old browsers alone
 	StrictTransportSecurity       string `yaml:"strict_transport_security"`        // when the request came over https
 	UpstreamContentSecurityPolicy string `yaml:"upstream_content_security_policy"` // on proxied answers without one of their own
 }
@@ -146,7 +156,7 @@ type IdentityHeaders struct {
 // CORS says which other origins' scripts may read answers; it converts to a headers.CORSConfig.
 type CORS struct {
 	AllowedOrigins   []string      `yaml:"allowed_origins"`            // scheme://host[:port], https://*.example.com, or * alone; none: CORS is off
-	AllowedMethods   []string      `yaml:"allowed_methods"`            //
+	AllowedMethods   []string      `yaml:"allowed_methods"`            // that a request may have
 	AllowedHeaders   []string      `yaml:"allowed_headers"`            // that a request may carry
 	ExposedHeaders   []string      `yaml:"exposed_headers"`            // that a script may read of an answer
 	AllowCredentials bool          `yaml:"allow_credentials"`          // cookies and client certificates; never together with *

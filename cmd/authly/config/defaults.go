@@ -83,6 +83,7 @@ type defaulter interface {
 func (r *Route) defaults(*Config) {
 	*r = Route{
 		Credentials: []string{"bearer"},
+		Limit:       Limit{Per: time.Minute},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,
 	}

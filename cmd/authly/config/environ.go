@@ -202,5 +202,5 @@ func commaList(value string) *yaml.Node {
 	return list
 }
 
-// sortedNames returns the names in env in order, so that messages about them have one too.
-func sortedNames(env map[string]string) []string { return slices.Sorted(maps.Keys(env)) }
+// sortedNames returns names in order, so that messages about them have one too.
+func sortedNames[V any](named map[string]V) []string { return slices.Sorted(maps.Keys(named)) }

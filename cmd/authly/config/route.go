@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
 )
 
 // Route is one rule, and what lies behind it. Of the routes the first that matches a request decides; a request that none
@@ -20,7 +21,7 @@ type Route struct {
 
 	Credentials    []string `yaml:"credentials"`               // which are read: bearer; an empty list: none
 	AllowPreflight bool     `yaml:"allow_preflight,omitempty"` // let CORS preflights pass without an identity
-	Limit          Limit    `yaml:"limit,omitempty"`           // requests per client network; zero: none
+	Limit          Limit    `yaml:"limit"`                     // requests per client network
 
 	Upstream           []string `yaml:"upstream,orone,omitempty"`       // http, https or h2c URLs, or echo: alone; none: forward-auth only
 	StripPrefix        string   `yaml:"strip_prefix,omitempty"`         // taken off the path before it is forwarded
@@ -76,7 +77,8 @@ func words() []struct {
 	}
 }
 
-// Rule is the part of a route that decides, as the gate wants it: host names in lower case, paths decoded.
+// Rule is the part of a route that decides, as the gate wants it: hosts, paths and users in the form in which they are
+// compared. What Load would have refused is left out.
 func (r *Route) Rule() authn.Route {
 	rule := authn.Route{
 		Name:           r.Name,
@@ -84,20 +86,24 @@ func (r *Route) Rule() authn.Route {
 		Networks:       r.Networks,
 		Access:         r.Allow.Access,
 		Roles:          r.Allow.Roles,
-		Users:          r.Allow.Users,
 		IgnoreBearer:   true,
 		AllowPreflight: r.AllowPreflight,
-		Limit:          authn.Limit(r.Limit),
+		Limit:          r.Limit.Rate(),
 	}
 	for _, host := range r.Hosts {
-		rule.Hosts = append(rule.Hosts, strings.TrimSuffix(strings.ToLower(host), "."))
+		if normal, err := normalHost(host); err == nil {
+			rule.Hosts = append(rule.Hosts, normal)
+		}
 	}
 	for _, path := range r.Paths {
-		decoded, err := parsePattern(path)
-		if err != nil {
-			continue // Load has refused it; a path less is a request less that passes
+		if decoded, err := parsePattern(path); err == nil {
+			rule.Paths = append(rule.Paths, decoded)
 		}
-		rule.Paths = append(rule.Paths, decoded)
+	}
+	for _, user := range r.Allow.Users {
+		if mapped, err := authn.ParseUsername(user); err == nil {
+			rule.Users = append(rule.Users, mapped)
+		}
 	}
 	for _, kind := range r.Credentials {
 		if kind == "bearer" {
@@ -105,6 +111,16 @@ func (r *Route) Rule() authn.Route {
 		}
 	}
 	return rule
+}
+
+// normalHost is a host of a route in the form that requests' hosts are brought to.
+func normalHost(host string) (string, error) {
+	name, below := strings.CutPrefix(host, "*.")
+	name, err := headers.NormalizeHost(name)
+	if below {
+		name = "*." + name
+	}
+	return name, err
 }
 
 // Rules is the table for the gate.

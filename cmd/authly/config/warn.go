@@ -1,11 +1,177 @@
 package config
 
-// Warning is something that is allowed but risky.
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/descoped/authly/authn"
+)
+
+// Warning is something that is allowed but risky, or that has no effect.
 type Warning struct {
-	Key  string // path of the key that it is about, or a variable's name
+	Key  string // path of the key that it is about, or the name of a variable
 	Text string // a plain sentence
 }
 
-func (c *Config) Warnings() []Warning { return c.strays }
+// String is the warning on one line.
+func (w Warning) String() string { return w.Key + ": " + w.Text }
 
-func strays(env map[string]string, known map[string]bool) []Warning { return nil }
+// Warnings says what is allowed but risky, in the order of the configuration.
+func (c *Config) Warnings() []Warning {
+	w := warnings{config: c}
+	w.server()
+	w.tokens()
+	w.passwords()
+	w.registration()
+	w.routes()
+	return append(w.list, c.strays...)
+}
+
+type warnings struct {
+	config *Config
+	list   []Warning
+}
+
+func (w *warnings) add(key, text string) { w.list = append(w.list, Warning{key, text}) }
+
+func (w *warnings) server() {
+	s := w.config.Server
+	behindProxy := len(s.TrustedProxies) > 0
+	if s.TLS.CertFile == "" && !behindProxy && isPublic(s.Address) {
+		w.add("server.address", "Listens to other machines without TLS and without a trusted proxy: passwords and tokens "+
+			"travel in the clear. Set server.tls, or server.trusted_proxies, or listen on 127.0.0.1.")
+	}
+	if s.AuthzAddress != "" && !behindProxy {
+		w.add("server.authz_address", "Nobody may ask here, because server.trusted_proxies is empty.")
+	}
+	if u, err := url.Parse(s.PublicURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		w.add("server.public_url", "Is http on a host that is not this machine: everything that browsers send there travels in the clear.")
+	}
+}
+
+// isPublic reports whether an address to listen on can be reached from other machines.
+func isPublic(address string) bool {
+	host, _, ok := splitAddress(address)
+	return ok && !isLoopback(host)
+}
+
+// isLoopback reports whether a host is this machine itself.
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// hmacBytes is the length of an HMAC algorithm's hash, or 0 for other algorithms. RFC 7518 section 3.2 wants secrets to be
+// at least that long.
+func hmacBytes(algorithm string) int {
+	switch algorithm {
+	case "HS256":
+		return 32
+	case "HS384":
+		return 48
+	case "HS512":
+		return 64
+	}
+	return 0
+}
+
+func (w *warnings) tokens() {
+	t := w.config.Tokens
+	least := hmacBytes(w.config.Algorithm())
+	switch {
+	case t.SecretKey == "":
+	case least == 0:
+		w.add("tokens.secret_key", "Is not used: tokens.algorithm is asymmetric and has keys of its own.")
+	case len(t.SecretKey) < least:
+		w.add("tokens.secret_key", shortSecret(least))
+	}
+	// Refresh tokens are signed with an HMAC whenever they have a secret, of SHA-256 unless another one is chosen.
+	if least = max(least, 32); t.RefreshSecretKey != "" && len(t.RefreshSecretKey) < least {
+		w.add("tokens.refresh_secret_key", shortSecret(least))
+	}
+	if t.SecretKey != "" && t.SecretKey == t.RefreshSecretKey {
+		w.add("tokens.refresh_secret_key", "Is the same as tokens.secret_key: who learns one has learnt both.")
+	}
+}
+
+func shortSecret(least int) string {
+	return map[int]string{
+		32: "Is shorter than the hash of the algorithm, 32 bytes, and so easier to guess.",
+		48: "Is shorter than the hash of the algorithm, 48 bytes, and so easier to guess.",
+		64: "Is shorter than the hash of the algorithm, 64 bytes, and so easier to guess.",
+	}[least]
+}
+
+func (w *warnings) passwords() {
+	p := w.config.Passwords
+	if p.Algorithm == "bcrypt" && p.BcryptCost < 10 {
+		w.add("passwords.bcrypt_cost", "Is below 10: stolen hashes are quickly guessed.")
+	}
+	// The least of the parameter sets that are commonly recommended have 7 MiB.
+	if p.Algorithm == "argon2id" && p.Argon2id.Memory < 7<<10 {
+		w.add("passwords.argon2id.memory", "Is below 7168 KiB: stolen hashes are quickly guessed.")
+	}
+}
+
+// registration warns where becoming a user and being let in are the same thing.
+func (w *warnings) registration() {
+	if w.config.Users.Registration != "open" {
+		return
+	}
+	for _, r := range w.config.Routes {
+		if r.Allow.Access != authn.AllowAuthenticated {
+			continue
+		}
+		text := "Anybody may register, and route " + r.Name + " lets every signed-in user pass: strangers let themselves in"
+		if w.config.Users.RequireVerification {
+			text += " as soon as they are verified"
+		}
+		w.add("users.registration", text+".")
+		return
+	}
+}
+
+// kubernetes matches what Kubernetes puts into the environment of every container beside a service whose name begins with
+// authly.
+var kubernetes = regexp.MustCompile(`^AUTHLY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// strays lists the variables that look like Authly's and are not: probably a slip that leaves a key at its default.
+func strays(env map[string]string, known map[string]bool) []Warning {
+	others := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CONFIG"}
+	for _, a := range aliases() {
+		others = append(others, a.variable)
+	}
+	names := append(sortedNames(known), others...)
+	var list []Warning
+	for _, name := range sortedNames(env) {
+		plain := strings.TrimSuffix(name, "_FILE")
+		switch {
+		case !strings.HasPrefix(name, "AUTHLY_") || strings.HasPrefix(name, "AUTHLY_TEST_"):
+		case known[name] || known[plain] || slices.Contains(others, plain):
+		case kubernetes.MatchString(name) && !isSlip(name, env[name]):
+		default:
+			text := "No such variable, it has no effect."
+			if near := nearest(plain, names); near != "" && keyName.MatchString(name) {
+				if plain != name {
+					near += "_FILE"
+				}
+				text = "No such variable, it has no effect; did you mean " + near + "?"
+			}
+			list = append(list, Warning{name, text})
+		}
+	}
+	return list
+}
+
+// isSlip reports whether a variable such as AUTHLY_SERVER_PORT is not Kubernetes' after all: there its value is a URL.
+func isSlip(name, value string) bool {
+	return strings.HasSuffix(name, "_PORT") && !strings.Contains(name, "_SERVICE_PORT") && !strings.Contains(name, "_TCP_PORT") &&
+		!strings.Contains(name, "_UDP_PORT") && !strings.Contains(name, "_SCTP_PORT") && !strings.Contains(value, "://")
+}

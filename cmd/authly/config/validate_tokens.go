@@ -1,0 +1,68 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+func (d *decoder) checkTokens() {
+	t := &d.config.Tokens
+	if t.Audience == "" {
+		d.bad("tokens.audience", "is empty, expected a name such as authly")
+	}
+	for _, s := range []struct {
+		path   string
+		secret Secret
+	}{{"tokens.secret_key", t.SecretKey}, {"tokens.refresh_secret_key", t.RefreshSecretKey}} {
+		switch {
+		case isPublished(string(s.secret)):
+			d.bad(s.path, "is a published example, expected a random secret of at least 32 bytes")
+		case s.secret != "" && strings.TrimSpace(string(s.secret)) == "":
+			d.bad(s.path, "is nothing but space, expected a random secret of at least 32 bytes")
+		case s.secret != "" && isOneByte(string(s.secret)):
+			d.bad(s.path, "is one character again and again, expected a random secret of at least 32 bytes")
+		}
+	}
+	if t.RefreshTTL < t.AccessTTL {
+		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
+			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
+	}
+	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
+		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
+	}
+}
+
+// eitherGiven returns the first path that has a value of its own, for a mistake that lies in two values.
+func (d *decoder) eitherGiven(paths ...string) string {
+	for _, path := range paths {
+		if _, ok := d.places[path]; ok {
+			return path
+		}
+	}
+	return paths[0]
+}
+
+// isPublished reports whether a secret is one of those that stand in documentation, and so in everybody's word lists.
+func isPublished(secret string) bool {
+	plain := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' || r == '.' || r == '!' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(secret))
+	return slices.Contains([]string{
+		"secret", "secretkey", "mysecret", "mysecretkey", "supersecret", "supersecretkey", "topsecret", "yoursecret",
+		"yoursecretkey", "yoursecretkeyhere", "yoursupersecretkey", "yoursupersecretkeyhere", "yourjwtsecret",
+		"yourjwtsecretkey", "yourjwtsecretkeyhere", "yourrefreshsecretkey", "yourrefreshsecretkeyhere", "jwtsecret",
+		"jwtsecretkey", "jwtrefreshsecretkey", "refreshsecret", "refreshsecretkey", "changeme", "changethis", "changeit",
+		"changemeinproduction", "pleasechangeme", "replaceme", "default", "example", "test", "testsecret", "password",
+		"passw0rd", "admin", "authly", "development", "devsecret", "insecure", "keyboardcat", "shhhhh", "hmacsecret",
+		"your256bitsecret", "your384bitsecret", "your512bitsecret", "yoursecretkeychangeinproduction",
+		"yoursecretkeychangethisinproduction", "astringsecretatleast256bitslong",
+		"avalidstringsecretthatisatleast512bitslongwhichisverylongindeed", "qwertyuiopasdfghjklzxcvbnm123456",
+		"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+	}, plain)
+}
+
+// isOneByte reports whether a text is one byte repeated.
+func isOneByte(text string) bool { return strings.Count(text, text[:1]) == len(text) }

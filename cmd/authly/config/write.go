@@ -1,0 +1,151 @@
+package config
+
+import (
+	"encoding/json"
+	"io"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/descoped/authly/authn"
+)
+
+// WriteYAML writes the configuration as it would run: every key, in the form of the file, with its effective value. A secret
+// is only said to be set, and the password of the database is left out.
+func (c *Config) WriteYAML(w io.Writer) error {
+	dumper, err := yaml.NewDumper(w, yaml.WithIndent(2))
+	if err != nil {
+		return err
+	}
+	if err := dumper.Dump(tree(reflect.ValueOf(c).Elem(), key{})); err != nil {
+		return err
+	}
+	return dumper.Close()
+}
+
+// MarshalJSON is WriteYAML in JSON.
+func (c *Config) MarshalJSON() ([]byte, error) {
+	var plain map[string]any
+	if err := tree(reflect.ValueOf(c).Elem(), key{}).Decode(&plain); err != nil {
+		return nil, err
+	}
+	return json.Marshal(plain)
+}
+
+// String keeps a configuration that is printed by accident from showing its secrets.
+func (c *Config) String() string {
+	var out strings.Builder
+	if err := c.WriteYAML(&out); err != nil {
+		return "configuration"
+	}
+	return out.String()
+}
+
+// tree is the YAML of a value.
+func tree(v reflect.Value, k key) *yaml.Node {
+	switch value := v.Interface().(type) {
+	case time.Duration:
+		return quoted(durationText(value), 0)
+	case netip.Prefix:
+		return quoted(value.String(), 0)
+	case Secret:
+		return quoted(value.String(), yaml.DoubleQuotedStyle)
+	case Allow:
+		return allowTree(value)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		return tree(v.Elem(), k)
+	case reflect.Struct:
+		return structTree(v)
+	case reflect.Slice:
+		return listTree(v)
+	case reflect.Bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v.Bool())}
+	case reflect.Int:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.FormatInt(v.Int(), 10)}
+	}
+	text := v.String()
+	if k.secret == "password" {
+		text = withoutPassword(text)
+	}
+	return quoted(strings.ReplaceAll(text, "${", "$${"), yaml.DoubleQuotedStyle)
+}
+
+func quoted(text string, style yaml.Style) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: style}
+}
+
+func structTree(v reflect.Value) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	for _, k := range keysOf(v.Type()) {
+		field := v.FieldByIndex(k.index)
+		if k.omitEmpty && (field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0) {
+			continue
+		}
+		node.Content = append(node.Content, quoted(k.name, 0), tree(field, k))
+	}
+	return node
+}
+
+func listTree(v reflect.Value) *yaml.Node {
+	node := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	if isPlainList(v.Type()) {
+		node.Style = yaml.FlowStyle
+	}
+	for i := range v.Len() {
+		node.Content = append(node.Content, tree(v.Index(i), key{}))
+	}
+	return node
+}
+
+func allowTree(a Allow) *yaml.Node {
+	for _, w := range words() {
+		if a.Access == w.access {
+			return quoted(w.word, 0)
+		}
+	}
+	if a.Access != authn.AllowListed {
+		return quoted("nobody", 0)
+	}
+	return structTree(reflect.ValueOf(listed{a.Roles, a.Users}))
+}
+
+// durationText is a duration as people write it: 30m, not 30m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// passwordParameter finds the parameters of a database's address that are secret.
+var passwordParameter = regexp.MustCompile(`(?i)([?&][^=&]*password[^=&]*=)[^&#]*`)
+
+// withoutPassword is the address of a database without its password. Where it cannot be told which part that is, nothing but
+// the scheme is left.
+func withoutPassword(address string) string {
+	scheme, rest, _ := strings.Cut(address, ":")
+	if strings.HasPrefix(strings.ToLower(scheme), "sqlite") {
+		return address
+	}
+	u, err := url.Parse("postgres:" + rest)
+	if err != nil {
+		return scheme + "://(hidden)"
+	}
+	u.Scheme = scheme
+	if u.User != nil {
+		u.User = url.User(u.User.Username())
+	}
+	return passwordParameter.ReplaceAllString(u.String(), "${1}hidden")
+}
