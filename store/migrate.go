@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+// The migrations: numbered, one folder for each database, never changed once released.
+//
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
+var migrations embed.FS
+
+const (
+	// SchemaVersion is the number of the newest migration; a test compares it with the files.
+	SchemaVersion = 1
+
+	versionTable     = "schema_version"
+	migrationTimeout = 10 * time.Minute
+	migrationLock    = 0x617574686c79 // the PostgreSQL advisory lock that a migrating replica holds: "authly"
+)
+
+// checkVersion fails if the database has an older schema than this program needs.
+func checkVersion(version int64) error {
+	if version < SchemaVersion {
+		return fmt.Errorf("the database has schema version %d and this program needs %d", version, SchemaVersion)
+	}
+	return nil
+}
+
+// migratePostgres brings the schema up to date while it holds an advisory lock, so that of replicas that start at once one
+// does the work. The lock belongs to a transaction and not to a session: a pooler may give every transaction another one.
+func migratePostgres(ctx context.Context, db *sql.DB, timeout time.Duration) error {
+	if err := pingOnce(ctx, db, timeout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
+	defer cancel()
+	lock, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Rollback() }() // nothing was written in it
+	for _, setting := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
+		if _, err := lock.ExecContext(ctx, `SELECT set_config($1, '0', true)`, setting); err != nil {
+			return err
+		}
+	}
+	if _, err := lock.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
+		return err
+	}
+	return migrate(ctx, goose.DialectPostgres, db, "migrations/postgres")
+}
+
+func pingOnce(ctx context.Context, db *sql.DB, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return db.PingContext(ctx)
+}
+
+// migrateSQLite brings the schema up to date in one transaction that holds the write lock from before the version is read:
+// of processes that start at once one does the work and the others wait for it.
+func migrateSQLite(ctx context.Context, dsn string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
+	defer cancel()
+	connector, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return err
+	}
+	raw, err := connector.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	conn := &transacted{sqliteConn: raw.(sqliteConn)}
+	defer func() { err = errors.Join(err, raw.Close()) }() // closing rolls back what is not committed
+	if err := conn.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	db := sql.OpenDB(conn)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := migrate(ctx, goose.DialectSQLite3, db, "migrations/sqlite"); err != nil {
+		return err
+	}
+	return conn.exec(ctx, "COMMIT")
+}
+
+// migrate runs the migrations that the database has not seen. The caller holds a lock.
+func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder string) error {
+	files, err := fs.Sub(migrations, folder)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(dialect, db, files,
+		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	version, known, err := provider.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading the schema version: %w", err)
+	case version > known:
+		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: "+
+			"it was used by a newer version of Authly; start that one, or restore a backup", version, known)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bringing the schema from version %d to %d: %w", version, known, err)
+	}
+	return nil
+}
+
+// sqliteConn is what the driver's connections can do and goose needs.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+// transacted is a connection inside a transaction, in which the transactions of goose become savepoints. As a
+// driver.Connector it gives out itself.
+type transacted struct{ sqliteConn }
+
+func (c *transacted) Connect(context.Context) (driver.Conn, error) { return c, nil }
+func (c *transacted) Driver() driver.Driver                        { return nil }
+
+// Close leaves the connection open: who opened it commits and closes it.
+func (c *transacted) Close() error { return nil }
+
+func (c *transacted) exec(ctx context.Context, statement string) error {
+	_, err := c.ExecContext(ctx, statement, nil)
+	return err
+}
+
+// BeginTx sets a savepoint.
+func (c *transacted) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
+	return savepoint{c}, c.exec(ctx, "SAVEPOINT migration")
+}
+
+type savepoint struct{ conn *transacted }
+
+func (s savepoint) Commit() error { return s.conn.exec(context.Background(), "RELEASE migration") }
+
+func (s savepoint) Rollback() error {
+	return errors.Join(s.conn.exec(context.Background(), "ROLLBACK TO migration"), s.Commit())
+}

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// openPostgres opens a pool of connections. Nothing here depends on what a session remembers, so that it works through a
+// pooler that gives every transaction another session: no session settings, no session locks, and prepared statements only as
+// the URL's default_query_exec_mode says.
+func openPostgres(ctx context.Context, loc location, opts Options) (engine, error) {
+	config, err := pgxpool.ParseConfig(loc.url)
+	if err != nil {
+		return engine{}, parseFault(err)
+	}
+	config.MaxConns = int32(min(opts.MaxConnections, 10_000))
+	config.PingTimeout = opts.Timeout
+	connect := config.ConnConfig
+	if connect.ConnectTimeout == 0 || connect.ConnectTimeout > opts.Timeout {
+		connect.ConnectTimeout = opts.Timeout
+	}
+	if _, ok := connect.RuntimeParams["application_name"]; !ok {
+		connect.RuntimeParams["application_name"] = "authly"
+	}
+	// A caller who gives up cancels the statement on the server and keeps the connection, unless that does not answer either.
+	connect.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return engine{}, postgresFault(ctx, err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	closeAll := func() error {
+		err := db.Close()
+		pool.Close()
+		return err
+	}
+	if err := migratePostgres(ctx, db, opts.Timeout); err != nil {
+		_ = closeAll()
+		return engine{}, postgresFault(ctx, err)
+	}
+	return engine{
+		reads: db, writes: db, close: closeAll,
+		// Read committed, whatever the role's default: a statement must see what was committed while it waited for a lock.
+		begin:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
+		violated: postgresViolated, unavailable: postgresUnavailable, again: postgresAgain,
+	}, nil
+}
+
+// parseFault says what pgx does not like about a URL without the URL: its own message repeats it.
+func parseFault(err error) error {
+	if cause := errors.Unwrap(err); cause != nil {
+		return fmt.Errorf("the PostgreSQL URL is not valid: %w", cause)
+	}
+	return errURL
+}
+
+// postgresFault marks an error of opening as authn.ErrUnavailable where it is one.
+func postgresFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil || isDisconnect(err) || postgresUnavailable(err) {
+		return unavailable(err)
+	}
+	return fmt.Errorf("the PostgreSQL database: %w", err)
+}
+
+// sqlState returns the five characters of SQLSTATE, "" for an error that is not the server's.
+func sqlState(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && len(e.Code) == 5 {
+		return e.Code
+	}
+	return ""
+}
+
+func postgresViolated(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "23505" { // unique_violation
+		return e.ConstraintName
+	}
+	return ""
+}
+
+// postgresUnavailable knows the conditions in which another try, later or on another server, may succeed (PostgreSQL,
+// appendix A): the connection, resources, an operator's intervention, a system error, and a server that only reads.
+func postgresUnavailable(err error) bool {
+	state := sqlState(err)
+	if state == "" {
+		_, failed := errors.AsType[*pgconn.ConnectError](err)
+		return failed || pgconn.Timeout(err) || pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || isEOF(err)
+	}
+	return slices.Contains([]string{"08", "53", "57", "58"}, state[:2]) || state == "25006"
+}
+
+// postgresAgain knows serialization failures and deadlocks. The order of locks makes none, but an operator's own statement
+// on the same rows can.
+func postgresAgain(err error) bool {
+	state := sqlState(err)
+	return state == "40001" || state == "40P01"
+}

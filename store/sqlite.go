@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// openSQLite opens a database file with one connection that writes and several that read. SQLite has one write lock; writers
+// of this process queue for it here, in order and without polling, and those of another process (a running server and
+// authly user) wait with a busy timeout.
+func openSQLite(ctx context.Context, loc location, opts Options) (engine, error) {
+	if err := createFile(loc.path); err != nil {
+		return engine{}, err
+	}
+	warnIfReadable(loc.path, opts)
+	if err := enterWAL(ctx, loc.path, opts.Timeout); err != nil {
+		return engine{}, sqliteFault(err)
+	}
+	if err := migrateSQLite(ctx, sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate")); err != nil {
+		return engine{}, sqliteFault(err)
+	}
+	writes, err := sql.Open("sqlite", sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate"))
+	if err != nil {
+		return engine{}, err
+	}
+	writes.SetMaxOpenConns(1)
+	reads, err := sql.Open("sqlite", sqliteDSN(loc.path, opts.Timeout, "_query_only", "1"))
+	if err != nil {
+		return engine{}, errors.Join(err, writes.Close())
+	}
+	reads.SetMaxOpenConns(opts.MaxConnections - 1)
+	reads.SetMaxIdleConns(opts.MaxConnections - 1)
+	return engine{
+		reads: reads, writes: writes,
+		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
+		violated: sqliteViolated, unavailable: sqliteUnavailable,
+		again: func(error) bool { return false },
+	}, nil
+}
+
+// sqliteDSN is the driver's name for the file, with what every connection needs: foreign keys; synchronous FULL, so that a
+// commit survives a power failure; no double-quoted strings and no writing to the schema table.
+func sqliteDSN(path string, busy time.Duration, more ...string) string {
+	q := url.Values{
+		"_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)},
+		"_foreign_keys": {"1"},
+		"_synchronous":  {"FULL"},
+		"_dqs":          {"0"},
+		"_defensive":    {"1"},
+		"_error_rc":     {"1"},
+		"_pragma":       {"trusted_schema(0)"},
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}).String()
+}
+
+// createFile makes an empty database file that only its owner can read; SQLite gives the -wal and -shm files beside it the
+// same mode. The file is made under another name and then linked: were it opened and closed here under its own, the locks
+// that another Store of this process may already hold on it would be lost (POSIX record locks belong to the process).
+func createFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("the database %s is not a regular file", path)
+	case err == nil:
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the database file: %w", err)
+	}
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("the folder %s for the database does not exist: create it first", folder)
+	}
+	f, err := os.CreateTemp(folder, ".authly-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("the database cannot be created: %w", err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("the database cannot be created: %w", err)
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("the database cannot be created: %w", err)
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder makes the name of a new file survive a power failure.
+func syncFolder(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return fmt.Errorf("the folder of the database: %w", err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func warnIfReadable(path string, opts Options) {
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		opts.Log.Warn("the database file is accessible to other users of this machine; chmod 600 it", "path", path)
+	}
+}
+
+// enterWAL switches the file to write-ahead logging, which stays with the file. SQLite does not wait for other connections
+// here, whatever the busy timeout, so this does.
+func enterWAL(ctx context.Context, path string, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	db, err := sql.Open("sqlite", sqliteDSN(path, timeout))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		var mode string
+		err := db.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
+		switch {
+		case err == nil && mode == "wal":
+			return nil
+		case err == nil:
+			return fmt.Errorf("SQLite cannot use write-ahead logging on %s: put the database on a local disk", path)
+		case !isBusy(err):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-poll.C:
+		}
+	}
+}
+
+// sqliteFault marks an error of opening as authn.ErrUnavailable where it is one.
+func sqliteFault(err error) error {
+	if sqliteUnavailable(err) || isDisconnect(err) {
+		return unavailable(err)
+	}
+	return fmt.Errorf("the SQLite database: %w", err)
+}
+
+// sqliteCode returns the primary and the extended result code, 0 for an error that is not SQLite's.
+func sqliteCode(err error) (primary, extended int) {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return 0, 0
+	}
+	return e.Code() & 0xff, e.Code()
+}
+
+func isBusy(err error) bool {
+	primary, _ := sqliteCode(err)
+	return primary == sqlite3.SQLITE_BUSY || primary == sqlite3.SQLITE_LOCKED
+}
+
+// sqliteViolated tells the unique constraints of users apart. SQLite does not name constraints; that the message names the
+// column is part of its interface in all but name.
+func sqliteViolated(err error) string {
+	if _, extended := sqliteCode(err); extended != sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return ""
+	}
+	switch message := err.Error(); {
+	case strings.Contains(message, "users.username"):
+		return usernameUnique
+	case strings.Contains(message, "users.email_key"):
+		return emailUnique
+	}
+	return ""
+}
+
+func sqliteUnavailable(err error) bool {
+	switch primary, _ := sqliteCode(err); primary {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL,
+		sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+		sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM:
+		return true
+	}
+	return false
+}

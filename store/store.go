@@ -1,0 +1,163 @@
+// Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
+//
+// The interfaces are authn's (UserStore, LockoutStore, TokenStore, KeyStore, Pinger), and every method is one act of the
+// domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
+//
+//   - An act that concerns a user locks the user's row before it looks at anything else of theirs. Whatever ends sessions
+//     and whatever begins or continues one therefore take turns.
+//   - An act that needs more than one row to stay true, such as "one administrator stays", then locks a named row of the
+//     table guards. The order is always user first, guard second, so that no two acts wait for each other.
+//   - Nothing is decided on what was read before a lock was held.
+//
+// On SQLite every writing transaction holds the one write lock from its beginning (BEGIN IMMEDIATE), and so the rules hold by
+// themselves. The SQL is the same for both databases where it can be: $1, RETURNING, ON CONFLICT, and times as integers,
+// microseconds since 1970 in UTC. What differs is in the type engine.
+//
+// Store promises that an act that returned nil is on disk, and that an error is either one of authn's, or wraps
+// authn.ErrUnavailable if the database did not answer, or is a fault.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"time"
+
+	"github.com/descoped/authly/authn"
+)
+
+// Options says how to use a database. The zero value is good.
+type Options struct {
+	MaxConnections int           // to the database, at least 2; 0: 16
+	Timeout        time.Duration // of one act; after it the error is authn.ErrUnavailable. 0: 10 seconds
+	Log            *slog.Logger  // nil: nothing is logged
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 16
+	}
+	o.MaxConnections = max(o.MaxConnections, 2)
+	if o.Timeout <= 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Store keeps users, tokens, lockouts and keys. It is safe for concurrent use.
+type Store struct {
+	engine  engine
+	timeout time.Duration
+}
+
+var (
+	_ authn.LoginStore = (*Store)(nil)
+	_ authn.KeyStore   = (*Store)(nil)
+	_ authn.Pinger     = (*Store)(nil)
+)
+
+// engine is what differs between the databases.
+type engine struct {
+	reads, writes *sql.DB // one and the same on PostgreSQL
+	close         func() error
+
+	begin      *sql.TxOptions
+	forUpdate  string // locks the rows that a SELECT returns until the transaction ends
+	skipLocked string // the same, leaving out rows that another transaction has locked
+
+	violated    func(error) string // names the constraint that err says is violated; "" for any other error
+	unavailable func(error) bool   // the database does not answer, or cannot write
+	again       func(error) bool   // the transaction lost against another one and may be tried again
+}
+
+// Open opens the database that the URL names, brings its schema up to date and returns a Store on it.
+//
+// SQLite: sqlite://authly.db (relative to the working directory) or sqlite:///var/lib/authly/authly.db. The file is made with
+// mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database with the parameters
+// of libpq and pgx, such as sslmode and default_query_exec_mode; the role must own the schema or be allowed to create in it,
+// and needs no other right. The driver names that other programs put into their URLs, as in postgresql+asyncpg://, are
+// accepted and ignored.
+//
+// Any number of replicas may call Open at once. A database with a newer schema than this program knows is refused. No error
+// repeats a password.
+func Open(ctx context.Context, url string, opts Options) (*Store, error) {
+	opts = opts.withDefaults()
+	location, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	open := openPostgres
+	if location.sqlite {
+		open = openSQLite
+	}
+	e, err := open(ctx, location, opts)
+	if err != nil {
+		return nil, location.redact(err)
+	}
+	return &Store{engine: e, timeout: opts.Timeout}, nil
+}
+
+// Close closes the connections. An act under way is waited for or fails; none begins after.
+func (s *Store) Close() error { return s.engine.close() }
+
+// Ping makes one round trip and fails unless the database answers and has the tables and at least the schema version that
+// this program needs. A newer version is fine here: while replicas are replaced one by one, the old ones go on serving.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, func(ctx context.Context, q querier) error {
+		var version int64
+		var empty bool
+		err := q.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(version_id), 0) FROM `+versionTable+`),
+			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
+			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys)`).Scan(&version, &empty)
+		if err != nil {
+			return err
+		}
+		return checkVersion(version)
+	})
+}
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// read runs one query outside of a transaction.
+func (s *Store) read(ctx context.Context, query func(context.Context, querier) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.fault(ctx, query(ctx, s.engine.reads))
+}
+
+// attempts is how often a transaction is tried that another one made fail.
+const attempts = 5
+
+// write runs act in a transaction that is committed if act returns nil, and rolled back else. act may run more than once, so
+// it must set its results anew each time.
+func (s *Store) write(ctx context.Context, act func(context.Context, querier) error) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var err error
+	for range attempts {
+		if err = s.transact(ctx, act); err == nil || ctx.Err() != nil || !s.engine.again(err) {
+			break
+		}
+	}
+	return s.fault(ctx, err)
+}
+
+func (s *Store) transact(ctx context.Context, act func(context.Context, querier) error) error {
+	tx, err := s.engine.writes.BeginTx(ctx, s.engine.begin)
+	if err != nil {
+		return err
+	}
+	if err := act(ctx, tx); err != nil {
+		_ = tx.Rollback() // the error of act says more
+		return err
+	}
+	return tx.Commit()
+}
