@@ -213,3 +213,14 @@ func refuseCredentials(route *Route, err error) Decision {
 	}
 	return refuse(Deny, route, fault)
 }
+
+// String is the verdict's name: deny, challenge or allow.
+func (v Verdict) String() string {
+	switch v {
+	case Allow:
+		return "allow"
+	case Challenge:
+		return "challenge"
+	}
+	return "deny"
+}

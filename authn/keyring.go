@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -221,5 +222,6 @@ func (k *KeyRing) PublicKeys() []JWK {
 		}
 		set = append(set, jwk)
 	}
+	slices.SortFunc(set, func(a, b JWK) int { return strings.Compare(a["kid"], b["kid"]) })
 	return set
 }

@@ -108,3 +108,14 @@ func ClientNetwork(addr netip.Addr) string {
 	}
 	return prefix.String()
 }
+
+// Keys returns how many keys the table holds at present.
+func (l *Limiter) Keys() int {
+	n := 0
+	for i := range l.shards {
+		l.shards[i].mu.Lock()
+		n += len(l.shards[i].buckets)
+		l.shards[i].mu.Unlock()
+	}
+	return n
+}
