@@ -1,0 +1,6 @@
+package api
+
+import "github.com/descoped/authly/authn"
+
+// Show is a user as clients see one, for whoever else writes users as JSON. It never holds a hash.
+func Show(u authn.User) any { return show(u) }

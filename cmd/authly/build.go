@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/api"
+	"github.com/descoped/authly/cmd/authly/config"
+	"github.com/descoped/authly/headers"
+	"github.com/descoped/authly/proxy"
+	"github.com/descoped/authly/store"
+)
+
+// mind is the store and what decides on top of it: all that the user commands and authly explain need, and the lower half of
+// the server.
+type mind struct {
+	store     *store.Store
+	passwords *authn.Passwords
+	keys      *authn.KeyRing
+	logins    *authn.Logins
+	accounts  *authn.Accounts
+}
+
+// newMind opens the store and builds what stands on it. The caller closes mind.store.
+func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger) (*mind, error) {
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("store.url: %w", err)
+	}
+	m := &mind{store: disk}
+	if err := m.build(ctx, cfg, log); err != nil {
+		disk.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
+		return fmt.Errorf("passwords: %w", err)
+	}
+	m.keys, err = authn.NewKeyRing(ctx, authn.KeyRingConfig{
+		Store: m.store, Algorithm: cfg.Algorithm(), Now: time.Now,
+		Secret: []byte(cfg.Tokens.SecretKey), RefreshSecret: []byte(cfg.Tokens.RefreshSecretKey),
+	})
+	if err != nil {
+		return err
+	}
+	m.logins = authn.NewLogins(authn.LoginsConfig{
+		Store: m.store, Keys: m.keys, Passwords: m.passwords,
+		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
+		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
+		RequireVerification: cfg.Users.RequireVerification,
+		Lockout:             lockoutPolicy(cfg),
+		Limit:               authn.Limit(cfg.Limits.Login),
+		Now:                 time.Now, Log: log,
+	})
+	m.accounts = authn.NewAccounts(authn.AccountsConfig{
+		Store: m.store, Logins: m.logins, Passwords: m.passwords,
+		OpenRegistration:       cfg.Users.Registration == "open",
+		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
+		Now:                    time.Now, Log: log,
+	})
+	return nil
+}
+
+func passwordsConfig(cfg *config.Config) authn.PasswordsConfig {
+	p := cfg.Passwords
+	return authn.PasswordsConfig{
+		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
+		Argon2id: authn.Argon2Params{
+			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),
+		},
+	}
+}
+
+func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
+	return authn.LockoutPolicy{Failures: cfg.Lockout.Failures, Duration: cfg.Lockout.Duration}
+}
+
+// newDoor builds what requests come in by.
+func (m *mind) newDoor(cfg *config.Config, log *slog.Logger) (*proxy.Door, error) {
+	endpoints, err := api.New(api.Config{
+		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store,
+		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cors, err := headers.NewCORS(headers.CORSConfig(cfg.CORS))
+	if err != nil {
+		return nil, fmt.Errorf("cors: %w", err)
+	}
+	return proxy.New(proxy.Config{
+		Gate: authn.NewGate(authn.GateConfig{
+			Routes: cfg.Rules(), Authenticator: m.logins, General: authn.Limit(cfg.Limits.General), Now: time.Now,
+		}),
+		Trust:    headers.NewTrust(cfg.Server.TrustedProxies),
+		Names:    headers.IdentityNames(cfg.Headers.Identity),
+		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
+		CORS:     cors,
+		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Upstreams: upstreams(cfg),
+		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
+	})
+}
+
+// upstreams collects what lies behind the routes, by their names.
+func upstreams(cfg *config.Config) map[string]proxy.UpstreamConfig {
+	all := make(map[string]proxy.UpstreamConfig)
+	for _, route := range cfg.Routes {
+		if len(route.Upstream) == 0 {
+			continue
+		}
+		u := proxy.UpstreamConfig{
+			URLs: route.Upstream, StripPrefix: route.StripPrefix, PreserveHost: route.PreserveHost,
+			PassAuthorization: route.PassAuthorization, CAFile: route.CAFile, InsecureSkipVerify: route.InsecureSkipVerify,
+			ConnectTimeout: route.Timeouts.Connect, ResponseTimeout: route.Timeouts.Response, NoCORS: !route.CORS,
+		}
+		if route.HealthCheck != nil {
+			check := proxy.HealthCheck(*route.HealthCheck)
+			u.HealthCheck = &check
+		}
+		if route.Headers != nil {
+			u.Security = headers.NewSecurity(headers.SecurityConfig(*route.Headers))
+		}
+		all[route.Name] = u
+	}
+	return all
+}

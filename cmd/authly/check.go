@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/descoped/authly/cmd/authly/config"
+)
+
+// checkReport is what authly check prints as JSON.
+type checkReport struct {
+	Valid    bool          `json:"valid"`
+	Mistakes []checkRemark `json:"mistakes"`
+	Warnings []checkRemark `json:"warnings"`
+
+	Configuration *config.Config `json:"configuration,omitempty"` // as it would run, its secrets hidden
+}
+
+type checkRemark struct {
+	Place string `json:"place,omitempty"`
+	Key   string `json:"key"`
+	Text  string `json:"text"`
+}
+
+func (c *cli) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "check", Short: "Check the configuration: print what would run, and what is risky", Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return c.check() },
+	}
+}
+
+// check prints the configuration as it would run, its secrets hidden, and the warnings behind it.
+func (c *cli) check() error {
+	cfg, err := c.load()
+	if err != nil {
+		if mistakes, ok := errors.AsType[config.Mistakes](err); ok && c.output == "json" {
+			_ = c.print(reportMistakes(mistakes), nil)
+		}
+		return err
+	}
+	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Configuration: cfg}
+	for _, w := range cfg.Warnings() {
+		report.Warnings = append(report.Warnings, checkRemark{Key: w.Key, Text: w.Text})
+	}
+	var writeErr error
+	err = c.print(report, func(w io.Writer) {
+		writeErr = cfg.WriteYAML(w)
+		for _, remark := range report.Warnings {
+			fmt.Fprintf(w, "warning: %s: %s\n", remark.Key, remark.Text)
+		}
+		fmt.Fprintf(w, "The configuration is valid; %d warnings.\n", len(report.Warnings))
+	})
+	if err != nil {
+		return err
+	}
+	return writeErr
+}
+
+func reportMistakes(mistakes config.Mistakes) checkReport {
+	report := checkReport{Mistakes: []checkRemark{}, Warnings: []checkRemark{}}
+	for _, m := range mistakes {
+		report.Mistakes = append(report.Mistakes, checkRemark{Place: m.Place.String(), Key: m.Key, Text: m.Problem})
+	}
+	return report
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/cmd/authly/config"
+	"github.com/descoped/authly/proxy"
+)
+
+// newListeners opens every address before anything is served, so that one that is in use is told at once.
+func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger) (*listeners, error) {
+	l := &listeners{log: log, stopping: new(atomic.Bool)}
+	main := newServer(cfg, log, door.Gateway())
+	if cfg.Server.TLS.CertFile != "" {
+		var err error
+		if l.watch, err = watchCertificate(cfg.Server.TLS.CertFile, cfg.Server.TLS.KeyFile, log); err != nil {
+			return nil, fmt.Errorf("server.tls: %w", err)
+		}
+		main.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.watch.get}
+	}
+	main.Protocols.SetUnencryptedHTTP2(cfg.Server.UnencryptedHTTP2)
+	wanted := []struct {
+		key, address string
+		server       *http.Server
+	}{
+		{"server.address", cfg.Server.Address, main},
+		{"server.authz_address", cfg.Server.AuthzAddress, newServer(cfg, log, door.ForwardAuth())},
+		{"server.ops_address", cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db))},
+	}
+	for _, w := range wanted {
+		if w.address == "" {
+			continue
+		}
+		socket, err := net.Listen("tcp", w.address)
+		if err != nil {
+			l.closeSockets()
+			return nil, fmt.Errorf("%s: %w", w.key, err)
+		}
+		l.all = append(l.all, &listener{key: w.key, socket: socket, server: w.server, tls: w.server.TLSConfig != nil})
+	}
+	return l, nil
+}
+
+func (l *listeners) closeSockets() {
+	for _, one := range l.all {
+		one.socket.Close()
+	}
+	if l.watch != nil {
+		l.watch.close()
+	}
+}
+
+// newServer is an http.Server with the limits that every listener has. There is no limit on the time that a whole request
+// or answer takes: uploads, downloads and streams may last; the door bounds what is its own.
+func newServer(cfg *config.Config, log *slog.Logger, handler http.Handler) *http.Server {
+	s := &http.Server{
+		Handler:                      handler,
+		ReadHeaderTimeout:            cfg.Server.ReadHeaderTimeout,
+		IdleTimeout:                  cfg.Server.IdleTimeout,
+		MaxHeaderBytes:               cfg.Server.MaxHeaderBytes,
+		ErrorLog:                     serverLog(log),
+		Protocols:                    new(http.Protocols),
+		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like every target that names no path
+	}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	return s
+}
+
+// opsHandler serves what orchestrators ask: alive, and ready to take requests.
+func opsHandler(stopping *atomic.Bool, db authn.Pinger) http.Handler {
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, status int, text string) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		fmt.Fprintln(w, text)
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		switch {
+		case stopping.Load():
+			answer(w, http.StatusServiceUnavailable, "stopping")
+		case db.Ping(ctx) != nil:
+			answer(w, http.StatusServiceUnavailable, "database disconnected")
+		default:
+			answer(w, http.StatusOK, "ready")
+		}
+	})
+	return mux
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "serve", Short: "Serve until SIGTERM or SIGINT (what authly does without a command)", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.serve(cmd.Context()) },
+	}
+}
+
+// serve builds the rooms, serves until the context ends, and stops in the order in which things depend on each other.
+func (c *cli) serve(ctx context.Context) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log := newLog(c.stderr, cfg.Log)
+	for _, w := range cfg.Warnings() {
+		log.Warn("configuration", "key", w.Key, "warning", w.Text)
+	}
+	m, err := newMind(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer m.store.Close()
+	first, err := c.bootstrap(ctx, m)
+	if err != nil {
+		return err
+	}
+	door, err := m.newDoor(cfg, log)
+	if err != nil {
+		return err
+	}
+	listeners, err := newListeners(cfg, log, door, m.store)
+	if err != nil {
+		return err
+	}
+	// Background work outlives the signal: it goes on until the last request has been answered.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	door.Start(background)
+	work.Go(func() { m.housekeep(background, lockoutPolicy(cfg), log) })
+	defer func() { stop(); door.Close(); work.Wait() }()
+
+	c.greet(cfg, listeners, first)
+	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
+}
+
+// listeners are the program's doors to the network.
+type listeners struct {
+	all      []*listener
+	log      *slog.Logger
+	stopping *atomic.Bool // readiness says so while requests in flight finish
+	watch    *certificate
+}
+
+// listener is one address and what is served on it.
+type listener struct {
+	key    string // of the configuration, for messages
+	socket net.Listener
+	server *http.Server
+	tls    bool
+}
+
+// serve serves on all listeners until ctx ends or one of them fails, then stops accepting, and lets requests in flight
+// finish for at most the timeout.
+func (l *listeners) serve(ctx context.Context, timeout time.Duration) error {
+	failed := make(chan error, len(l.all))
+	for _, one := range l.all {
+		go func() { failed <- one.serve() }()
+		l.log.Info("listening", "listener", one.key, "address", one.socket.Addr().String(), "tls", one.tls)
+	}
+	if l.watch != nil {
+		defer l.watch.close()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		l.log.Info("stopping", "timeout", timeout.String())
+	case err = <-failed:
+	}
+	l.stopping.Store(true)
+	l.shutdown(timeout)
+	return err
+}
+
+func (l *listener) serve() error {
+	var err error
+	if l.tls {
+		err = l.server.ServeTLS(l.socket, "", "")
+	} else {
+		err = l.server.Serve(l.socket)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", l.key, err)
+}
+
+// shutdown stops all listeners side by side; what is still in flight after the timeout is cut.
+func (l *listeners) shutdown(timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	var stopping sync.WaitGroup
+	for _, one := range l.all {
+		stopping.Go(func() {
+			if err := one.server.Shutdown(ctx); err != nil {
+				l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
+				one.server.Close()
+			}
+		})
+	}
+	stopping.Wait()
+	l.log.Info("stopped")
+}
