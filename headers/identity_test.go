@@ -1,8 +1,11 @@
 package headers_test
 
 import (
+	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -112,6 +115,45 @@ func TestStripTrailer(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	names.StripTrailer(nil)
+}
+
+// A server puts every trailer that a client sends into Request.Trailer, announced or not, once the body was read.
+func TestStripTrailerOnTheWire(t *testing.T) {
+	names := headers.DefaultIdentityNames()
+	type seen struct{ header, announced, arrived http.Header }
+	requests := make(chan seen, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		names.Strip(r.Header)
+		names.StripTrailer(r.Trailer)
+		s := seen{header: r.Header.Clone(), announced: r.Trailer.Clone()}
+		_, _ = io.Copy(io.Discard, r.Body)
+		if _, ok := r.Trailer["Remote_user"]; !ok {
+			t.Error("the trailer to be removed has not even arrived")
+		}
+		names.StripTrailer(r.Trailer)
+		s.arrived = r.Trailer.Clone()
+		requests <- s
+	}))
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nx_forwarded_user: admin\r\n"+
+		"X-Forwarded-User: root\r\nx-forwarded-user: admin\r\nTrailer: X-Forwarded-User, Checksum\r\n\r\n1\r\na\r\n0\r\n"+
+		"X-Forwarded-User: admin\r\nChecksum: 1\r\nRemote_User: admin\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Fatal(err)
+	}
+	got := <-requests
+	want := seen{http.Header{"Connection": {"close"}}, http.Header{"Checksum": nil}, http.Header{"Checksum": {"1"}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(seen{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 func TestStamp(t *testing.T) {
