@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -37,6 +38,25 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(plain)
 }
+
+// Redacted is a copy of the configuration that is safe to show: secrets are only said to be set, and the password of the
+// database is left out.
+func (c *Config) Redacted() *Config {
+	shown := *c
+	shown.Store.URL = withoutPassword(c.Store.URL)
+	shown.Tokens.SecretKey = Secret(c.Tokens.SecretKey.String())
+	shown.Tokens.RefreshSecretKey = Secret(c.Tokens.RefreshSecretKey.String())
+	return &shown
+}
+
+// String is the store's address without its password, and keeps everything that prints a Store from showing that.
+func (s Store) String() string { return withoutPassword(s.URL) }
+
+// GoString is String for the verb %#v.
+func (s Store) GoString() string { return s.String() }
+
+// LogValue is String for logs.
+func (s Store) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // String keeps a configuration that is printed by accident from showing its secrets.
 func (c *Config) String() string {
