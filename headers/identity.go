@@ -82,7 +82,7 @@ func (n IdentityNames) Strip(h http.Header) { stripNames(h, n.IsIdentity) }
 // does not allow there: a program that merges trailers into the headers would read them after the decision was made.
 func (n IdentityNames) StripTrailer(h http.Header) {
 	stripNames(h, func(name string) bool {
-		return n.IsIdentity(name) || isForwarding(name) || isControl(name) || isReserved(name)
+		return n.IsIdentity(name) || isForwarding(name) || isReserved(name) // isReserved includes isControl
 	})
 }
 

@@ -102,7 +102,7 @@ func TestStripTrailer(t *testing.T) {
 	names := headers.DefaultIdentityNames()
 	want := http.Header{"Server-Timing": {"db;dur=1"}, "Grpc-Status": {"0"}, "Checksum": nil}
 	h := maps.Clone(want)
-	for _, name := range []string{"X-Forwarded-User", "Remote-Groups", "X-Authly-Assertion", "X-Forwarded-For", "X-Real-Ip", "Forwarded",
+	for _, name := range []string{"X-Forwarded-User", "Remote-Groups", "X-Authly-Assertion", "X-Forwarded-For", "X-Forwarded-Anything", "X-Real-Ip", "Forwarded",
 		"X-Original-Url", "X-Http-Method-Override", "Host", "Authorization", "Cookie", "Content-Length", "Transfer-Encoding",
 		"Trailer", "Connection", "Sec-Fetch-Site", "Content-Type"} {
 		for _, spelling := range spellings(name) {

@@ -115,6 +115,8 @@ func TestClientFrom(t *testing.T) {
 		{"more than 8 KiB in lines", []string{
 			"203.0.113.9", "10.0.0.1" + strings.Repeat(" ", 4_100), "10.0.0.1" + strings.Repeat(" ", 4_100)}, ""},
 		{"exactly 8 KiB and no more", []string{"203.0.113.9", "10.0.0.1" + strings.Repeat(" ", 8*1024-8)}, ""},
+		{"the client within 8 KiB", []string{"203.0.113.9,10.0.0.1" + strings.Repeat(" ", 8*1024-20)}, "203.0.113.9"},
+		{"the client not quite within 8 KiB", []string{"203.0.113.9,10.0.0.1" + strings.Repeat(" ", 8*1024-19)}, ""},
 		{"a number", []string{"3405803785"}, ""},
 		{"octal", []string{"0203.0.113.9"}, ""},
 		{"three parts", []string{"203.0.9"}, ""},
