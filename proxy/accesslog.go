@@ -73,7 +73,7 @@ func plain(s string, max int) string {
 		s, cut = s[:max], "…"
 	}
 	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
+		if s[i] < ' ' || s[i] >= 0x7f {
 			return escape(s) + cut
 		}
 	}
@@ -83,7 +83,7 @@ func plain(s string, max int) string {
 func escape(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f {
+		if c := s[i]; c < ' ' || c >= 0x7f {
 			fmt.Fprintf(&b, `\x%02x`, c)
 		} else {
 			b.WriteByte(c)

@@ -55,6 +55,7 @@ func New(cfg Config) (*Door, error) {
 	if err := cfg.Names.Validate(); err != nil {
 		return nil, fmt.Errorf("proxy: identity headers: %w", err)
 	}
+	cfg.Problem = logged(cfg.Problem, cfg.Log)
 	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)), buffers: new(bufferPool)}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(cfg.PublicURL); err != nil || u.Host == "" {

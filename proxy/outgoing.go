@@ -20,7 +20,7 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 
 	u.setTarget(out, p.target)
 	p.webSocket = h["Upgrade"] != nil // serve and ReverseProxy let no other upgrade come this far
-	h.Del("Http2-Settings") // belongs to an upgrade to h2c, and has no business here without Connection either (RFC 7540)
+	h.Del("Http2-Settings")           // belongs to an upgrade to h2c, and has no business here without Connection either (RFC 7540)
 
 	names.Strip(h)
 	headers.StripControl(h)

@@ -16,7 +16,7 @@ type passage struct {
 	identity          *authn.Identity // nil: anonymous
 	keepAuthorization bool
 	stripCORS         bool
-	webSocket         bool // the upstream was asked to switch to one
+	webSocket         bool         // the upstream was asked to switch to one
 	body              *requestBody // nil: the request has none, or it needs no watching
 
 	// answer holds the headers that were set on the answer before the ReverseProxy ran: the request id and those of CORS.

@@ -24,7 +24,7 @@ func (d *Door) recoverPanics(next http.Handler) http.Handler {
 			}
 			d.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "panic",
 				slog.String("request_id", exchangeOf(r).ID),
-				slog.String("panic", fmt.Sprint(v)),
+				slog.String("panic", plain(fmt.Sprint(v), 512)),
 				slog.String("stack", string(debug.Stack())),
 			)
 			if begun(w) {
@@ -32,7 +32,7 @@ func (d *Door) recoverPanics(next http.Handler) http.Handler {
 				panic(http.ErrAbortHandler)
 			}
 			clear(w.Header())
-			d.refuse(w, r, authn.Fault(errors.New("panic")))
+			d.refuse(w, r, authn.Fault(errors.New("a handler panicked")))
 		}()
 		next.ServeHTTP(w, r)
 	})

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"log/slog"
 	"net/http"
 
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
 
@@ -27,6 +29,24 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.cfg.Problem(w, r, err)
 	})).ServeHTTP(w, r)
+}
+
+// logged returns a problem that also logs the cause of an error that a client is told nothing of: an unknown one, or a store
+// that does not answer.
+func logged(problem func(http.ResponseWriter, *http.Request, error), log *slog.Logger) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if fault := authn.Fault(err); fault.Code == authn.CodeInternal || fault.Code == authn.CodeUnavailable {
+			cause := fault.Cause
+			if cause == nil {
+				cause = fault
+			}
+			log.LogAttrs(r.Context(), slog.LevelError, "request failed",
+				slog.String("request_id", exchangeOf(r).ID),
+				slog.String("reason", string(fault.Code)),
+				slog.String("error", plain(cause.Error(), 512)))
+		}
+		problem(w, r, err)
+	}
 }
 
 // exchangeOf is short for the exchange of a request.
