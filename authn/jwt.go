@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,14 +25,49 @@ const clientID = "authly"
 
 // claims are those of both kinds of token; a refresh token has type and none of those behind it.
 type claims struct {
-	jwt.RegisteredClaims
-	SessionID string   `json:"sid"`
-	Type      string   `json:"type,omitempty"`
-	ClientID  string   `json:"client_id,omitempty"`
-	Username  string   `json:"username,omitempty"`
-	Email     string   `json:"email,omitempty"`
-	Roles     []string `json:"roles,omitempty"`
+	Issuer    string           `json:"iss"`
+	Subject   string           `json:"sub"`
+	Audience  jwt.ClaimStrings `json:"aud"`
+	ExpiresAt *seconds         `json:"exp"`
+	IssuedAt  *seconds         `json:"iat"`
+	NotBefore *seconds         `json:"nbf,omitempty"`
+	ID        string           `json:"jti"`
+	SessionID string           `json:"sid"`
+	Type      string           `json:"type,omitempty"`
+	ClientID  string           `json:"client_id,omitempty"`
+	Username  string           `json:"username,omitempty"`
+	Email     string           `json:"email,omitempty"`
+	Roles     []string         `json:"roles,omitempty"`
 }
+
+// seconds is a NumericDate (RFC 7519 section 2) that is a whole number. The library's own type takes strings as well, and
+// numbers beyond what a time can hold.
+type seconds int64
+
+func (s *seconds) UnmarshalJSON(text []byte) error {
+	if len(text) > 12 {
+		return errTokenClaims
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	*s = seconds(n)
+	return err
+}
+
+func (s *seconds) date() (*jwt.NumericDate, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return jwt.NewNumericDate(time.Unix(int64(*s), 0)), nil
+}
+
+// What the library asks of claims.
+
+func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return c.ExpiresAt.date() }
+func (c *claims) GetIssuedAt() (*jwt.NumericDate, error)       { return c.IssuedAt.date() }
+func (c *claims) GetNotBefore() (*jwt.NumericDate, error)      { return c.NotBefore.date() }
+func (c *claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c *claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c *claims) GetAudience() (jwt.ClaimStrings, error)       { return c.Audience, nil }
 
 // mint is a token just signed, with what the store keeps of it.
 type mint struct {
@@ -57,14 +93,12 @@ func (l *Logins) mint(kind TokenKind, user User, session uuid.UUID, from Client,
 	} else {
 		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, user.Email, user.Roles
 	}
-	issued := now.Truncate(time.Second)
-	c.RegisteredClaims = jwt.RegisteredClaims{
-		Issuer: l.cfg.Issuer, Subject: user.ID.String(), Audience: jwt.ClaimStrings{l.cfg.Audience},
-		IssuedAt: jwt.NewNumericDate(issued), ExpiresAt: jwt.NewNumericDate(issued.Add(ttl)),
-		ID: hex.EncodeToString(randomBytes(32)),
-	}
+	issued := seconds(now.Unix())
+	expires := issued + seconds(ttl/time.Second)
+	c.Issuer, c.Subject, c.Audience = l.cfg.Issuer, user.ID.String(), jwt.ClaimStrings{l.cfg.Audience}
+	c.IssuedAt, c.ExpiresAt, c.ID = &issued, &expires, hex.EncodeToString(randomBytes(32))
 	key := l.cfg.Keys.signing[purpose]
-	token := jwt.NewWithClaims(key.method, c)
+	token := jwt.NewWithClaims(key.method, &c)
 	token.Header["kid"], token.Header["typ"] = key.id, typ
 	text, err := token.SignedString(key.private)
 	if err != nil {
@@ -72,7 +106,7 @@ func (l *Logins) mint(kind TokenKind, user User, session uuid.UUID, from Client,
 	}
 	return mint{text: text, kept: Token{
 		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session, Hash: claimsHash(text),
-		CreatedAt: now, ExpiresAt: c.ExpiresAt.Time, ClientAddress: addressText(from), UserAgent: from.UserAgent,
+		CreatedAt: now, ExpiresAt: time.Unix(int64(expires), 0), ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}}, nil
 }
 
@@ -161,7 +195,7 @@ func (c *claims) check(kind TokenKind, text string) (verified, error) {
 	session, sessionErr := uuid.Parse(c.SessionID)
 	rightType := c.Type == "" && kind == AccessToken || c.Type == string(RefreshToken) && kind == RefreshToken
 	wellFormedJTI := len(c.ID) == 64 && strings.Trim(c.ID, "0123456789abcdef") == ""
-	if userErr != nil || sessionErr != nil || c.IssuedAt == nil || c.ExpiresAt == nil || c.ExpiresAt.Unix() <= 0 ||
+	if userErr != nil || sessionErr != nil || c.IssuedAt == nil || c.ExpiresAt == nil || *c.ExpiresAt <= 0 ||
 		!wellFormedJTI || userID.String() != c.Subject {
 		return verified{}, errTokenClaims
 	}

@@ -1,0 +1,138 @@
+package authn_test
+
+import (
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store"
+)
+
+// mind is the whole of authn on a real store, with a clock that the test moves.
+type mind struct {
+	store     *store.Store
+	keys      *authn.KeyRing
+	passwords *authn.Passwords
+	logins    *authn.Logins
+	accounts  *authn.Accounts
+	clock     *clock
+}
+
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// options are what tests change of the ordinary configuration.
+type options struct {
+	algorithm  string
+	secret     string
+	refresh    string
+	limit      authn.Limit
+	failures   int
+	unverified bool // logins do not need a verified address
+	passwords  authn.PasswordsConfig
+}
+
+const (
+	goodSecret    = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	anotherSecret = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+)
+
+func newMind(t *testing.T, o options) *mind {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return newMindOn(t, db, o)
+}
+
+func newMindOn(t *testing.T, db *store.Store, o options) *mind {
+	t.Helper()
+	m := &mind{store: db, clock: &clock{now: time.Now().Truncate(time.Microsecond)}}
+	if o.passwords.Algorithm == "" {
+		o.passwords = authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8}
+	}
+	if o.failures == 0 {
+		o.failures = 5
+	}
+	var err error
+	if m.passwords, err = authn.NewPasswords(o.passwords); err != nil {
+		t.Fatal(err)
+	}
+	m.keys, err = authn.NewKeyRing(t.Context(), authn.KeyRingConfig{
+		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh), Now: m.clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	m.logins = authn.NewLogins(authn.LoginsConfig{
+		Store: db, Keys: m.keys, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
+		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
+		RequireVerification: !o.unverified,
+		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
+		Limit:               o.limit, Now: m.clock.Now, Log: log,
+	})
+	m.accounts = authn.NewAccounts(authn.AccountsConfig{
+		Store: db, Logins: m.logins, Passwords: m.passwords, OpenRegistration: true, RequireCurrentPassword: true,
+		Now: m.clock.Now, Log: log,
+	})
+	return m
+}
+
+var from = authn.Client{Address: netip.MustParseAddr("192.0.2.7"), UserAgent: "test"}
+
+const password = "correct horse"
+
+// user makes a verified user whose password is password.
+func (m *mind) user(t *testing.T, name string) authn.User {
+	t.Helper()
+	u, err := m.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
+		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func (m *mind) login(t *testing.T, name string) authn.Tokens {
+	t.Helper()
+	tokens, err := m.logins.Login(t.Context(), name, password, from)
+	if err != nil {
+		t.Fatalf("login of %s: %v", name, err)
+	}
+	return tokens
+}
+
+// code is the code of an error that authn returned, empty for none.
+func code(t *testing.T, err error) authn.Code {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	refusal, ok := err.(*authn.Error)
+	if !ok {
+		t.Fatalf("%v is a %T, want an *authn.Error", err, err)
+	}
+	return refusal.Code
+}
