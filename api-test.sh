@@ -121,6 +121,12 @@ refresh() {
 	call POST "$prefix/auth/refresh" "" "$(TOKEN=$1 jq -nc '{refresh_token: env.TOKEN, grant_type: "refresh_token"}')"
 }
 
+# finish prints the closing line and fails if a check has.
+finish() {
+	printf '\n%d passed, %d failed\n' "$passed" "$failed"
+	[ "$failed" -eq 0 ]
+}
+
 cleanup() {
 	if [ -n "$user_id" ] && [ -n "$admin_token" ]; then call DELETE "$prefix/users/$user_id" "$admin_token"; fi
 	rm -rf "$work"
@@ -140,6 +146,7 @@ call GET "$prefix/health" ""
 check "health" 200 '.status == "healthy" and .database == "connected"'
 [ "$STATUS" = 200 ] || {
 	echo "no healthy server at $url$prefix; not going on" >&2
+	finish
 	exit 1
 }
 has_header "security headers are set" X-Content-Type-Options '^nosniff$'
@@ -159,6 +166,7 @@ has_header "tokens are not cached" Cache-Control 'no-store'
 admin_token=$(field access_token)
 [ -n "$admin_token" ] || {
 	echo "without the administrator's token there is no going on" >&2
+	finish
 	exit 1
 }
 call GET "$prefix/users/me" "$admin_token"
@@ -333,5 +341,4 @@ done
 check "many logins from one place meet a limit" 429 '.detail == "Rate limit exceeded"'
 has_header "which says when to come back" Retry-After '^[1-9][0-9]*$'
 
-printf '\n%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+finish
