@@ -1,5 +1,7 @@
 package authn
 
+import "strconv"
+
 // Verify lets tests ask for what the store is not asked for.
 func (l *Logins) Verify(kind TokenKind, text string) error {
 	_, err := l.verify(kind, text)
@@ -14,3 +16,17 @@ func (k *KeyRing) SigningKey(purpose KeyPurpose) (id string, private, public any
 
 // DummyHash is what the password of an unknown user is compared with.
 func DummyHash(scheme string) string { return dummyHash(scheme) }
+
+// SchemeDraws counts which schemes n different names that do not exist are given.
+func SchemeDraws(stored map[string]int, n int) map[string]int {
+	shares := newSchemeShares(stored)
+	counts := map[string]int{}
+	for i := range n {
+		account := "name:" + strconv.Itoa(i)
+		scheme := shares.pick(account, "fallback")
+		if scheme == shares.pick(account, "fallback") {
+			counts[scheme]++
+		}
+	}
+	return counts
+}
