@@ -33,23 +33,8 @@ func badTarget() error {
 	return authn.Refuse(authn.CodeBadRequestLine, "The request target is malformed")
 }
 
-// CheckMethod refuses, with CodeBadMethod, methods that no rule can be written for: CONNECT and TRACE (and TRACK, its other
-// name), whatever is no token, and lower-case letters. Methods are case-sensitive (RFC 9110 section 9.1) and every
-// registered one is in capitals; a program behind Authly that reads "get" as GET would run around a rule for GET.
-func CheckMethod(method string) error {
-	good := isToken(method)
-	for i := range len(method) {
-		good = good && (method[i] < 'a' || method[i] > 'z')
-	}
-	switch method {
-	case http.MethodConnect, http.MethodTrace, "TRACK":
-		good = false
-	}
-	if !good {
-		return authn.Refuse(authn.CodeBadMethod, "The method is not served")
-	}
-	return nil
-}
+// CheckMethod is authn.CheckMethod, for those who read requests.
+func CheckMethod(method string) error { return authn.CheckMethod(method) }
 
 // IsPreflight reports whether a request is a CORS preflight: OPTIONS with exactly one Origin and exactly one
 // Access-Control-Request-Method, neither of them empty. Who sends two of one is no browser.
