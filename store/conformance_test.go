@@ -1,0 +1,38 @@
+package store_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
+)
+
+func TestSQLite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Database {
+		return database("sqlite://" + filepath.Join(t.TempDir(), "authly.db"))
+	})
+}
+
+func TestPostgreSQL(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Database { return database(storetest.PostgresURL(t)) })
+}
+
+// A pooler that gives every transaction another session cannot keep prepared statements.
+func TestPostgreSQLExec(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Database {
+		return database(storetest.PostgresURL(t) + "&default_query_exec_mode=exec")
+	})
+}
+
+// Under the simple protocol the driver writes values into the statement: what is quoted wrongly becomes SQL.
+func TestPostgreSQLSimpleProtocol(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Database {
+		return database(storetest.PostgresURL(t) + "&default_query_exec_mode=simple_protocol")
+	})
+}
+
+func database(url string) storetest.Database {
+	return func(ctx context.Context) (storetest.Store, error) { return store.Open(ctx, url, store.Options{}) }
+}
