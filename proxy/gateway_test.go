@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -303,7 +302,7 @@ type rawUpstream struct {
 	addr string
 
 	mu       sync.Mutex
-	answer   string
+	answer   func(received) string
 	requests []received
 }
 
@@ -313,7 +312,8 @@ func newRawUpstream(t testing.TB) *rawUpstream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &rawUpstream{addr: listener.Addr().String(), answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}
+	u := &rawUpstream{addr: listener.Addr().String()}
+	u.answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 	var conns sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	conns.Go(func() {
@@ -353,8 +353,9 @@ func (u *rawUpstream) serve(conn net.Conn) {
 		raw := seen.String()[:seen.Len()-in.Buffered()]
 		seen.Next(len(raw))
 		u.mu.Lock()
-		u.requests = append(u.requests, received{Request: req, raw: raw, body: string(body)})
-		answer := u.answer
+		got := received{Request: req, raw: raw, body: string(body)}
+		u.requests = append(u.requests, got)
+		answer := u.answer(got)
 		u.mu.Unlock()
 		if req.Method == http.MethodHead {
 			answer, _, _ = strings.Cut(answer, "\r\n\r\n")
@@ -370,7 +371,16 @@ func (u *rawUpstream) serve(conn net.Conn) {
 func (u *rawUpstream) answers(s string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.answer = s
+	u.answer = func(received) string { return s }
+}
+
+// tellsTarget makes it answer every request with its own target.
+func (u *rawUpstream) tellsTarget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.answer = func(r received) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(r.RequestURI), r.RequestURI)
+	}
 }
 
 // take returns what was received since the last call.
@@ -485,8 +495,14 @@ func networks(s ...string) []netip.Prefix {
 
 func loopback() []netip.Prefix { return networks("127.0.0.0/8") }
 
-// isReset reports whether an error is that of a connection that was cut.
-func isReset(err error) bool {
-	_, isNet := errors.AsType[*net.OpError](err)
-	return isNet || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+// wait waits for a channel to be closed or to deliver.
+func wait[T any](t testing.TB, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+		panic("not reached")
+	}
 }
