@@ -119,14 +119,14 @@ func need(name string, value *string) (string, error) {
 func checkText(name, text string) error {
 	switch {
 	case !utf8.ValidString(text):
-		return authn.RefuseField(name, "Field "+name+" is not valid UTF-8")
+		return authn.RefuseField(name, "Invalid field: "+name+" is not valid UTF-8")
 	case strings.ContainsRune(text, 0):
-		return authn.RefuseField(name, "Field "+name+" must not contain NUL")
+		return authn.RefuseField(name, "Invalid field: "+name+" cannot contain NUL")
 	}
 	return nil
 }
 
-// known looks a name up, case included.
+// lookup finds a field by its name, case included.
 func lookup(known []field, name string) *field {
 	for i := range known {
 		if known[i].name == name {

@@ -41,6 +41,9 @@ type operation struct {
 	Responses ordered[response]
 }
 
+// Public reports whether the operation needs no token.
+func (o operation) Public() bool { return len(o.Security) == 0 }
+
 type parameter struct {
 	Ref                   string `json:"$ref"`
 	Name, In, Description string
@@ -76,9 +79,8 @@ func drawDocs(description []byte, prefix string) ([]byte, error) {
 		return nil, fmt.Errorf("api: openapi.json: %w", err)
 	}
 	page, err := template.New("docs").Funcs(template.FuncMap{
-		"spans":  spans,
-		"upper":  strings.ToUpper,
-		"public": func(o operation) bool { return len(o.Security) == 0 },
+		"spans": spans,
+		"upper": strings.ToUpper,
 	}).Parse(docsTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("api: docs.html: %w", err)

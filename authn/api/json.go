@@ -102,7 +102,7 @@ func (f *field) readList(dec *jsontext.Decoder) ([]string, error) {
 }
 
 func (f *field) mustBe(what string) error {
-	return authn.RefuseField(f.name, "Field "+f.name+" must be "+what)
+	return authn.RefuseField(f.name, "Invalid field: "+f.name+" must be "+what)
 }
 
 // malformed says where a body stops being JSON, and never what stood there: the decoder's own words may repeat it.

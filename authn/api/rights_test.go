@@ -1,0 +1,164 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/api"
+)
+
+// The columns of the matrix.
+var callers = []string{"anonymous", "self", "other", "administrator"}
+
+// matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, NEW for a
+// name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
+var matrix = []struct {
+	method, path, body string
+	statuses           [4]int // of callers
+}{
+	{"POST", "/auth/token", grantOf("SELF", goodPassword), [4]int{200, 200, 200, 200}},
+	{"POST", "/auth/refresh", "REFRESH", [4]int{200, 200, 200, 200}},
+	{"POST", "/auth/logout", "", [4]int{401, 200, 200, 200}},
+	{"POST", "/users", registration("NEW", "NEW@example.com", goodPassword), [4]int{201, 201, 201, 201}},
+	{"GET", "/users", "", [4]int{401, 403, 403, 200}},
+	{"GET", "/users/me", "", [4]int{401, 200, 200, 200}},
+	{"GET", "/users/SELF", "", [4]int{401, 200, 404, 200}},
+	{"PUT", "/users/SELF", object("username", "NEW"), [4]int{401, 200, 403, 200}},
+	{"PUT", "/users/SELF", `{"is_admin":true}`, [4]int{401, 403, 403, 200}},
+	{"PUT", "/users/SELF", `{"is_active":false}`, [4]int{401, 403, 403, 200}},
+	{"PUT", "/users/SELF", `{"is_verified":false}`, [4]int{401, 403, 403, 200}},
+	{"PUT", "/users/SELF", `{"roles":["admin"]}`, [4]int{401, 403, 403, 200}},
+	{"PUT", "/users/SELF", `{"roles":[]}`, [4]int{401, 403, 403, 200}},
+	{"PUT", "/users/SELF", `{"is_admin":false,"is_active":true,"is_verified":true,"roles":["editor"]}`, [4]int{401, 200, 403, 200}},
+	{"PUT", "/users/SELF", object("password", "battery staple"), [4]int{401, 400, 403, 200}},
+	{"DELETE", "/users/SELF", "", [4]int{401, 204, 403, 204}},
+	{"PUT", "/users/SELF/verify", "", [4]int{401, 403, 403, 200}},
+	{"GET", "/health", "", [4]int{200, 200, 200, 200}},
+	{"GET", "/.well-known/jwks.json", "", [4]int{200, 200, 200, 200}},
+	{"GET", "/openapi.json", "", [4]int{200, 200, 200, 200}},
+	{"GET", "/docs", "", [4]int{200, 200, 200, 200}},
+	{"GET", "/docs/style.css", "", [4]int{200, 200, 200, 200}},
+}
+
+// Every endpoint, asked by everybody. Each cell has users of its own, for most calls change something.
+func TestRights(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(*testing.T) string) {
+		s := start(t, open(t), options{})
+		for i, row := range matrix {
+			for j, caller := range callers {
+				t.Run(fmt.Sprintf("%s %s %s by %s", row.method, row.path, row.body, caller), func(t *testing.T) {
+					suffix := fmt.Sprintf("-%d-%d", i, j)
+					self := s.add(t, "self"+suffix, "editor")
+					s.add(t, "other"+suffix)
+					s.addAdmin(t, "administrator"+suffix)
+					token := ""
+					if caller != "anonymous" {
+						token = s.login(t, caller+suffix).Access
+					}
+					path := strings.ReplaceAll(row.path, "SELF", self.ID.String())
+					body := strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix).Replace(row.body)
+					if body == "REFRESH" {
+						body = refreshOf(s.login(t, "self"+suffix).Refresh)
+					}
+					before := s.snapshot(t, self)
+					if got := s.call(t, row.method, path, token, body).status; got != row.statuses[j] {
+						t.Errorf("status %d, want %d", got, row.statuses[j])
+					}
+					if after := s.snapshot(t, self); row.statuses[j] >= 400 && before != after {
+						t.Errorf("refused, but the user changed from %s to %s", before, after)
+					}
+				})
+			}
+		}
+	})
+}
+
+// A new endpoint must be added to the matrix.
+func TestRightsMatrixIsComplete(t *testing.T) {
+	s := start(t, sqliteURL(t), options{})
+	for _, rt := range api.RouteNames(s.api) {
+		found := false
+		for _, row := range matrix {
+			if row.method == rt.Method && row.path == strings.ReplaceAll(rt.Pattern, "{id}", "SELF") {
+				found = true
+				if rt.SignedIn != (row.statuses[0] == http.StatusUnauthorized) {
+					t.Errorf("%s %s: the matrix and the table differ on whether it is for anyone", rt.Method, rt.Pattern)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s %s is not in the matrix", rt.Method, rt.Pattern)
+		}
+	}
+}
+
+// Members that would give a right, in spellings that a lenient reader takes for them: refused by name, and nothing is done.
+func TestMassAssignment(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(*testing.T) string) {
+		s := start(t, open(t), options{})
+		s.addAdmin(t, "root")
+		self := s.add(t, "self", "editor")
+		token := s.login(t, "self").Access
+		before := s.snapshot(t, self)
+
+		inRegistration := []string{"is_admin", "IS_ADMIN", "Is_Admin", "iſ_admin", "isAdmin", "admin", "roles", "Roles", "id", "ID",
+			"password_hash", "PasswordHash", "is_verified", "is_active", "created_at", "last_login", "email_key", "__proto__"}
+		for i, name := range inRegistration {
+			body := fmt.Sprintf(`{"username":"new%d","email":"new%d@example.com","password":%q,%q:true}`, i, i, goodPassword, name)
+			s.call(t, "POST", "/users/", "", body).refused(400, "Unknown field: "+name)
+		}
+		inUpdate := []string{"IS_ADMIN", "Is_Admin", "iſ_admin", "isAdmin", "admin", "Roles", "ROLES", "id", "ID", "password_hash",
+			"PasswordHash", "IS_VERIFIED", "is_verified ", "created_at", "updated_at", "last_login", "email_key"}
+		for _, name := range inUpdate {
+			for _, token := range []string{token, s.login(t, "root").Access} {
+				body := fmt.Sprintf(`{"email":"stolen@example.com",%q:true}`, name)
+				s.call(t, "PUT", "/users/"+self.ID.String(), token, body).refused(400, "Unknown field: "+name)
+			}
+		}
+		if after := s.snapshot(t, self); after != before {
+			t.Errorf("the user changed from %s to %s", before, after)
+		}
+		users, err := s.accounts.List(t.Context(), authn.Operator(), 0, 100)
+		if err != nil || len(users) != 2 {
+			t.Errorf("there are %d users, want 2 (%v)", len(users), err)
+		}
+	})
+}
+
+// No visitor becomes administrator by being the first.
+func TestFirstRegistrationIsNoAdministrator(t *testing.T) {
+	s := start(t, sqliteURL(t), options{noVerification: true})
+	var first user
+	s.call(t, "POST", "/users/", "", registration("first", "first@example.com", goodPassword)).want(201).into(&first)
+	if first.IsAdmin || len(first.Roles) != 0 {
+		t.Errorf("the first user is %+v", first)
+	}
+	s.call(t, "GET", "/users/", s.login(t, "first").Access, "").refused(403, "Not authorized to list users")
+}
+
+// A right that was taken away is gone with the next request, whatever the token says.
+func TestDemotionCountsAtOnce(t *testing.T) {
+	s := start(t, sqliteURL(t), options{})
+	s.addAdmin(t, "root")
+	second := s.addAdmin(t, "second")
+	asRoot, asSecond := s.login(t, "root").Access, s.login(t, "second").Access
+	s.call(t, "GET", "/users/", asSecond, "").want(200)
+	s.call(t, "PUT", "/users/"+second.ID.String(), asRoot, `{"is_admin":false}`).want(200)
+	if status := s.call(t, "GET", "/users/", asSecond, "").status; !slices.Contains([]int{401, 403}, status) {
+		t.Errorf("status %d for an administrator who is none any more", status)
+	}
+}
+
+// snapshot is a user as the store has them, in one line; "gone" if it does not.
+func (s *server) snapshot(t *testing.T, u authn.User) string {
+	t.Helper()
+	now, err := s.store.UserByID(t.Context(), u.ID)
+	if err != nil {
+		return "gone"
+	}
+	return fmt.Sprintf("%s %s %s %v %v %v %v", now.Username, now.Email, now.PasswordHash, now.Active, now.Verified, now.Admin, now.Roles)
+}
