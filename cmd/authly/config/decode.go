@@ -96,7 +96,7 @@ func (d *decoder) plain(n *yaml.Node, path string) bool {
 	case n.Style&yaml.TaggedStyle != 0:
 		d.wrong(n, path, "tags are not supported, expected a value without one")
 	case n.Kind == yaml.ScalarNode && n.Tag == "!!null":
-		d.wrong(n, path, "has no value; leave the key out for its default")
+		d.wrong(n, path, "has no value, expected one; leave it out if there is none")
 	default:
 		return true
 	}
@@ -123,6 +123,8 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		k, known := keys[name]
 		at := join(path, name)
 		switch {
+		case nameNode.Tag == "!!merge":
+			d.wrong(nameNode, path, "merge keys are not supported, expected the keys themselves")
 		case nameNode.Kind != yaml.ScalarNode || !keyName.MatchString(name):
 			d.wrong(nameNode, path, "holds something that is no key, expected %s", either(namesOf(v.Type()), "or"))
 		case nameNode.Anchor != "" || nameNode.Style&yaml.TaggedStyle != 0:
@@ -173,7 +175,12 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, k key, path string) {
 
 // allow decodes who may pass: a word, or a mapping of roles and users.
 func (d *decoder) allow(n *yaml.Node, a *Allow, path string) {
-	if n.Kind == yaml.MappingNode {
+	const expected = "expected public, authenticated, nobody or a mapping of roles and users"
+	switch n.Kind {
+	case yaml.SequenceNode:
+		d.wrong(n, path, "is a list, %s", expected)
+		return
+	case yaml.MappingNode:
 		var l listed
 		d.mapping(n, reflect.ValueOf(&l).Elem(), path)
 		*a = Allow{Access: authn.AllowListed, Roles: l.Roles, Users: l.Users}
@@ -195,7 +202,7 @@ func (d *decoder) allow(n *yaml.Node, a *Allow, path string) {
 	if near := nearest(text, names); near != "" {
 		hint = "; did you mean " + near + "?"
 	}
-	d.wrong(n, path, "is none of the known words, expected public, authenticated, nobody or a mapping of roles and users%s", hint)
+	d.wrong(n, path, "is none of the known words, %s%s", expected, hint)
 }
 
 // kindOf names what a node is, for messages.

@@ -8,6 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
@@ -90,6 +93,9 @@ func (d *decoder) readDocument(data []byte) {
 
 // parse returns the root of the one document in data, or nil if there is none.
 func parse(data []byte, file string) (*yaml.Node, Mistakes) {
+	if m, ok := unreadable(data, file); ok {
+		return nil, Mistakes{m}
+	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
 		return nil, Mistakes{syntax(file, err)}
@@ -134,10 +140,32 @@ func syntax(file string, err error) Mistake {
 				m.Problem += fmt.Sprintf(" that begins at line %d", found.ContextMark.Line)
 			}
 		}
+		if strings.HasPrefix(found.Message, "found character that cannot start") {
+			m.Problem += "; indent with spaces, and put a text that begins with a sign such as @ or % in quotes"
+		}
 	case yaml.ComposerStage:
 		m.Problem += ": there is an alias without its anchor; put a text that begins with * in quotes"
-	case yaml.ReaderStage:
-		m.Problem += ": there is a control character, or something that is not UTF-8"
 	}
 	return m
+}
+
+// unreadable finds the first byte that is no text, for which the YAML reader has no place.
+func unreadable(data []byte, file string) (Mistake, bool) {
+	line, column := 1, 1
+	for len(data) > 0 {
+		r, size := utf8.DecodeRune(data)
+		isText := r == '\n' || r == '\r' || r == '\t' || !unicode.IsControl(r)
+		if !isText || r == utf8.RuneError && size == 1 {
+			return Mistake{
+				Place:   Place{File: file, Line: line, Column: column},
+				Problem: "holds a control character or is not UTF-8, expected plain text",
+			}, true
+		}
+		column++
+		if r == '\n' {
+			line, column = line+1, 1
+		}
+		data = data[size:]
+	}
+	return Mistake{}, false
 }

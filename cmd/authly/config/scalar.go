@@ -57,7 +57,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, k key, path string) {
 		d.words(n, v, text, tag, k, path)
 	case reflect.Bool:
 		if (tag != "" && tag != "!!bool") || text != "true" && text != "false" {
-			d.wrong(n, path, "is %s, expected true or false without quotes", notA(tag, "!!bool"))
+			d.wrong(n, path, "is %s, expected true or false, without quotes", notA(tag, "!!bool", "neither of them"))
 			return
 		}
 		v.SetBool(text == "true")
@@ -68,10 +68,10 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, k key, path string) {
 	}
 }
 
-// notA says what a value is when it is not what its tag promises.
-func notA(tag, wanted string) string {
-	if tag == "" || tag == wanted {
-		return "something else"
+// notA says what a value is when it is not what is wanted: what YAML takes it for, or otherwise if that would do.
+func notA(tag, wanted, otherwise string) string {
+	if tag == "" || tag == wanted || wanted == "!!int" && tag == "!!float" {
+		return otherwise
 	}
 	return kindOfTag(tag)
 }
@@ -112,17 +112,17 @@ func printable(text string) bool {
 }
 
 // wholeNumber is how a number is written: not in octal, not with underscores, which programs read in different ways.
-var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})$`)
+var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 func (d *decoder) number(n *yaml.Node, v reflect.Value, text, tag string, k key, path string) {
 	if (tag != "" && tag != "!!int") || !wholeNumber.MatchString(text) {
-		d.wrong(n, path, "is %s, expected a whole number from %s to %s", notA(tag, "!!int"), k.min, k.max)
+		d.wrong(n, path, "is %s, expected a whole number from %s to %s", notA(tag, "!!int", "no plain whole number"), k.min, k.max)
 		return
 	}
-	number, _ := strconv.ParseInt(text, 10, 64)
+	number, err := strconv.ParseInt(text, 10, 64)
 	least, _ := strconv.ParseInt(k.min, 10, 64)
 	most, _ := strconv.ParseInt(k.max, 10, 64)
-	if number < least || number > most {
+	if err != nil || number < least || number > most {
 		d.wrong(n, path, "is out of range, expected a whole number from %s to %s", k.min, k.max)
 		return
 	}
@@ -135,7 +135,7 @@ func (d *decoder) duration(n *yaml.Node, target *time.Duration, text, tag string
 	case tag == "!!int" && text != "0":
 		d.wrong(n, path, "is a number without a unit, expected a duration such as 30s, 15m or 168h")
 	case err != nil:
-		d.wrong(n, path, "is %s, expected a duration such as 30s, 15m or 168h", notA(tag, "!!str"))
+		d.wrong(n, path, "is %s, expected a duration such as 30s, 15m or 168h", notA(tag, "!!str", "no duration"))
 	default:
 		least, _ := time.ParseDuration(k.min)
 		most, _ := time.ParseDuration(k.max)

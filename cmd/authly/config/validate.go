@@ -15,10 +15,10 @@ func (d *decoder) check() {
 	d.checkRoutes()
 }
 
-// bad notes that the value at path makes no sense. If it was not given, the place is that of what it is missing in.
+// bad notes that the value at path makes no sense, unless something is wrong with it or with what it stands in already. If it was not given, the place is that of what it is missing in.
 func (d *decoder) bad(path, format string, args ...any) {
 	for _, m := range d.mistakes {
-		if m.Key == path || within(m.Key, path) {
+		if m.Key == path || within(m.Key, path) || within(path, m.Key) {
 			return
 		}
 	}

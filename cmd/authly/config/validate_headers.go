@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -53,11 +52,15 @@ func (d *decoder) checkCORS() {
 	for i, method := range c.AllowedMethods {
 		d.checkMethod(at("cors.allowed_methods", i), method)
 	}
-	for i, name := range c.AllowedHeaders {
-		d.refused(at("cors.allowed_headers", i), headers.CORSConfig{AllowedHeaders: []string{name}}.Validate())
-	}
-	for i, name := range c.ExposedHeaders {
-		d.refused(at("cors.exposed_headers", i), headers.CORSConfig{ExposedHeaders: []string{name}}.Validate())
+	d.checkHeaderNames("cors.allowed_headers", c.AllowedHeaders)
+	d.checkHeaderNames("cors.exposed_headers", c.ExposedHeaders)
+}
+
+func (d *decoder) checkHeaderNames(path string, names []string) {
+	for i, name := range names {
+		if (headers.CORSConfig{AllowedHeaders: []string{name}}).Validate() != nil {
+			d.bad(at(path, i), "is no name of a header, expected one such as X-Request-Id")
+		}
 	}
 }
 
@@ -73,7 +76,10 @@ func (d *decoder) refused(path string, err error) {
 	d.bad(path, "%s", problem)
 }
 
+// lowerFirst lets a sentence go on after a colon. A word in capitals keeps them.
 func lowerFirst(s string) string {
-	r, size := utf8.DecodeRuneInString(s)
-	return string(unicode.ToLower(r)) + s[size:]
+	if len(s) > 1 && unicode.IsUpper(rune(s[1])) {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
 }
