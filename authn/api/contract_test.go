@@ -13,6 +13,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 )
 
@@ -87,6 +88,9 @@ func (c *contract) check(t *testing.T, r *http.Request, a answer) {
 	}
 	if r.Method == http.MethodHead {
 		return // the answer has no body to compare
+	}
+	if a.status == http.StatusBadRequest && strings.Contains(string(a.body), string(authn.CodeAmbiguousPath)) {
+		return // the path is none, though what it decodes to would be one
 	}
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},

@@ -27,7 +27,7 @@ var statuses = map[authn.Code]int{
 	authn.CodeForbidden: 403, authn.CodeAccountInactive: 403, authn.CodeAccountUnverified: 403, authn.CodeNoRoute: 403,
 	authn.CodeUntrustedPeer: 403, authn.CodeOriginRefused: 403,
 	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409,
-	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429,
+	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeClientGone: 499,
 	authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeUpstreamSlow: 504,
 }
 
@@ -121,7 +121,6 @@ func TestUnknownErrorIsSilent(t *testing.T) {
 		"any error":     errors.New("dial tcp 10.1.2.3: marked-secret"),
 		"end of file":   io.EOF,
 		"wrapped fault": authn.Fault(errors.New("marked-secret")),
-		"no detail":     authn.Refuse(authn.CodeInternal, ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, x := written(t, err)

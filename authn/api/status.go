@@ -6,6 +6,9 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
+// clientGone is what logs of other proxies call a request whose client hung up. Nobody is left to read it.
+const clientGone = 499
+
 // statusOf is the one table from what went wrong to the HTTP status that says so. A code that it does not know is 500.
 func statusOf(code authn.Code) int {
 	switch code {
@@ -29,6 +32,8 @@ func statusOf(code authn.Code) int {
 		return http.StatusUnsupportedMediaType // 415
 	case authn.CodeRateLimited, authn.CodeLocked:
 		return http.StatusTooManyRequests // 429
+	case authn.CodeClientGone:
+		return clientGone
 	case authn.CodeUpstreamDown:
 		return http.StatusBadGateway // 502
 	case authn.CodeUnavailable:
