@@ -25,8 +25,9 @@ USER 65532:65532
 # The default store, sqlite://authly.db, is a file in the working directory and so in the volume.
 WORKDIR /data
 VOLUME /data
+ENV AUTHLY_CONFIG=/etc/authly/config.yaml
 EXPOSE 8080
 
-HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["/authly", "health", "--config", "/etc/authly/config.yaml"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=15s CMD ["/authly", "health"]
 ENTRYPOINT ["/authly"]
-CMD ["serve", "--config", "/etc/authly/config.yaml"]
+CMD ["serve"]
