@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"reflect"
 	"regexp"
@@ -16,7 +17,7 @@ const distributed = "../../../config.yaml"
 
 // differ compares what two configurations say, whatever they were read from.
 func differ(want, got *Config) string {
-	return cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(), cmpopts.EquateEmpty())
+	return cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Prefix{}), cmpopts.EquateEmpty())
 }
 
 // The file that people start from says what the program does without it.

@@ -172,7 +172,7 @@ func (d *decoder) fromVariable(variable, value string, k key, path string) {
 	default:
 		parsed, mistakes := parse([]byte(value), "")
 		if len(mistakes) > 0 {
-			d.wrong(nil, path, "is not good YAML: %s", mistakes[0].Problem)
+			d.wrong(nil, path, "%s", mistakes[0].Problem)
 			return
 		}
 		if parsed == nil {

@@ -77,9 +77,15 @@ func upstreamScheme(address string) (scheme, problem string) {
 
 // checkUnused refuses what only matters for an upstream where there is none: something was forgotten.
 func (d *decoder) checkUnused(path string, r *Route) {
-	for _, name := range []string{"strip_prefix", "ca_file", "insecure_skip_verify", "health_check", "preserve_host", "pass_authorization", "timeouts"} {
-		if d.wasGiven(join(path, name)) && !d.wasGiven(join(path, "upstream")) {
-			d.bad(join(path, name), "is of use with an upstream alone, expected the key upstream beside it")
+	for _, forgotten := range []struct {
+		name string
+		used bool
+	}{
+		{"strip_prefix", r.StripPrefix != ""}, {"preserve_host", r.PreserveHost}, {"pass_authorization", r.PassAuthorization},
+		{"ca_file", r.CAFile != ""}, {"insecure_skip_verify", r.InsecureSkipVerify}, {"health_check", r.HealthCheck != nil},
+	} {
+		if forgotten.used && !d.wasGiven(join(path, "upstream")) {
+			d.bad(join(path, forgotten.name), "is of use with an upstream alone, expected the key upstream beside it")
 		}
 	}
 }
