@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -149,9 +148,6 @@ func durationText(d time.Duration) string {
 	return text
 }
 
-// passwordParameter finds the parameters of a database's address that are secret.
-var passwordParameter = regexp.MustCompile(`(?i)([?&][^=&]*password[^=&]*=)[^&#]*`)
-
 // withoutPassword is the address of a database without its password. Where it cannot be told which part that is, nothing but
 // the scheme is left.
 func withoutPassword(address string) string {
@@ -160,12 +156,20 @@ func withoutPassword(address string) string {
 		return address
 	}
 	u, err := url.Parse("postgres:" + rest)
-	if err != nil {
+	if err != nil || u.Opaque != "" {
 		return scheme + "://(hidden)"
 	}
-	u.Scheme = scheme
+	parameters := strings.FieldsFunc(u.RawQuery, func(c rune) bool { return c == '&' || c == ';' })
+	for i, parameter := range parameters {
+		name, _, _ := strings.Cut(parameter, "=")
+		plain, err := url.QueryUnescape(name)
+		if err != nil || strings.Contains(strings.ToLower(plain), "password") {
+			parameters[i] = name + "=hidden"
+		}
+	}
+	u.Scheme, u.RawQuery = scheme, strings.Join(parameters, "&")
 	if u.User != nil {
 		u.User = url.User(u.User.Username())
 	}
-	return passwordParameter.ReplaceAllString(u.String(), "${1}hidden")
+	return u.String()
 }

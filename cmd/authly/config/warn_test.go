@@ -1,0 +1,93 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// quiet is a configuration that nothing is said about; the tests add what is.
+const quiet = "server: {address: \"127.0.0.1:8080\"}\nusers: {registration: closed}\n"
+
+const quietRoutes = "routes: [{name: a, paths: [/a/*], allow: {roles: [x]}}]\n"
+
+func TestWarnings(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		file string
+		env  []string
+		want []string // the key and the beginning of each warning
+	}{
+		{"quiet", quiet + quietRoutes, nil, nil},
+		{"no routes", quiet, nil, []string{"routes: There are none"}},
+		{"public address", "server: {address: \":8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, []string{"server.address: Listens to other machines"}},
+		{"public address by name", "server: {address: \"gateway.example.com:8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, []string{"server.address: Listens to other machines"}},
+		{"loopback by name", "server: {address: \"localhost:8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, nil},
+		{"loopback of IPv6", "server: {address: \"[::1]:8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, nil},
+		{"public address with TLS", "server: {address: \":8080\", tls: {cert_file: a, key_file: b}}\nusers: {registration: closed}\n" + quietRoutes, nil, nil},
+		{"public address behind a proxy", "server: {address: \":8080\", trusted_proxies: [10.0.0.1]}\nusers: {registration: closed}\n" + quietRoutes, nil, nil},
+		{"questions from nobody", quiet + quietRoutes, []string{"AUTHLY_SERVER_AUTHZ_ADDRESS=127.0.0.1:9000"}, []string{"server.authz_address: Nobody may ask"}},
+		{"questions from somebody", quiet + quietRoutes, []string{"AUTHLY_SERVER_AUTHZ_ADDRESS=127.0.0.1:9000", "AUTHLY_SERVER_TRUSTED_PROXIES=127.0.0.1"}, nil},
+		{"http elsewhere", quiet + quietRoutes, []string{"AUTHLY_SERVER_PUBLIC_URL=http://login.example.com"}, []string{"server.public_url: Is http"}},
+		{"https elsewhere", quiet + quietRoutes, []string{"AUTHLY_SERVER_PUBLIC_URL=https://login.example.com"}, nil},
+		{"http here", quiet + quietRoutes, []string{"AUTHLY_SERVER_PUBLIC_URL=http://app.localhost:8080"}, nil},
+		{"short secret", quiet + quietRoutes, []string{"JWT_SECRET_KEY=only-31-bytes-long-0123456789ab"}, []string{"tokens.secret_key: Is shorter than the hash of the algorithm, 32 bytes"}},
+		{"secret long enough", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong}, nil},
+		{"too short for HS384", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong, "JWT_ALGORITHM=HS384"}, []string{"tokens.secret_key: Is shorter than the hash of the algorithm, 48 bytes"}},
+		{"too short for HS512", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong + strong, "JWT_REFRESH_SECRET_KEY=x" + strong, "JWT_ALGORITHM=HS512"}, []string{"tokens.refresh_secret_key: Is shorter than the hash of the algorithm, 64 bytes"}},
+		{"short refresh secret alone", quiet + quietRoutes, []string{"JWT_REFRESH_SECRET_KEY=x" + strong[:30]}, []string{"tokens.refresh_secret_key: Is shorter"}},
+		{"secret without use", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong, "JWT_ALGORITHM=ES256"}, []string{"tokens.secret_key: Is not used"}},
+		{"one secret for both", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong, "JWT_REFRESH_SECRET_KEY=" + strong}, []string{"tokens.refresh_secret_key: Is the same"}},
+		{"two secrets", quiet + quietRoutes, []string{"JWT_SECRET_KEY=" + strong, "JWT_REFRESH_SECRET_KEY=x" + strong}, nil},
+		{"cheap bcrypt", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BCRYPT_COST=9"}, []string{"passwords.bcrypt_cost: Is below 10"}},
+		{"bcrypt", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BCRYPT_COST=10"}, nil},
+		{"cheap argon2id", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS={algorithm: argon2id, argon2id: {memory: 7167}}"}, []string{"passwords.argon2id.memory: Is below 7168 KiB"}},
+		{"argon2id", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS={algorithm: argon2id, argon2id: {memory: 7168}}"}, nil},
+		{"strangers let themselves in", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in as soon as they are verified."}},
+		{"at once", "server: {address: \"127.0.0.1:8080\"}\nusers: {require_verification: false}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in."}},
+		{"strangers are let in nowhere", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: public}, {name: b, paths: [/b], allow: {roles: [x]}}]\n", nil, nil},
+		{"nobody registers", quiet + "routes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, nil},
+		{"unchecked certificate", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, insecure_skip_verify: true}]\n", nil, []string{"routes[0].insecure_skip_verify: The upstream's certificate"}},
+		{"tokens passed on", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, pass_authorization: true}]\n", nil, []string{"routes[0].pass_authorization: The application"}},
+		{"never reached", quiet + "routes: [{name: a, paths: [/*], allow: public}, {name: b, paths: [/b], allow: nobody}]\n", nil, []string{"routes[1]: Route b is never reached: what it matches, earlier routes match first (a)."}},
+		{"reached", quiet + "routes: [{name: b, paths: [/b], allow: nobody}, {name: a, paths: [/*], allow: public}]\n", nil, nil},
+		{"hidden", quiet + "routes: [{name: a, paths: [/auth/token, /users/*, /health, /docs, /authz/*, /app], allow: public, upstream: \"echo:\"}]\n", nil,
+			[]string{"routes[0].paths[0]: Is never forwarded: Authly", "routes[0].paths[1]: Is", "routes[0].paths[2]: Is", "routes[0].paths[3]: Is", "routes[0].paths[4]: Is never forwarded: front proxies"}},
+		{"not hidden by a prefix", quiet + "routes: [{name: a, paths: [/auth/token, /users/*, /healthy, /api/v1/health], allow: public, upstream: \"echo:\"}]\n", []string{"AUTHLY_SERVER_API_PREFIX=/api/v1"}, []string{"routes[0].paths[3]: Is"}},
+		{"not hidden from front proxies", quiet + "routes: [{name: a, paths: [/users/*], allow: public}]\n", nil, nil},
+		{"unknown variables", quiet + quietRoutes, []string{"AUTHLY_STORE_ULR=x", "AUTHLY_STORE_ULR_FILE=/x", "AUTHLY_COLOUR=x", "AUTHLY_SERVER_PORT=80"},
+			[]string{"AUTHLY_COLOUR: No such variable, it has no effect.", "AUTHLY_SERVER_PORT: No such variable", "AUTHLY_STORE_ULR: No such variable, it has no effect; did you mean AUTHLY_STORE_URL?", "AUTHLY_STORE_ULR_FILE: No such variable, it has no effect; did you mean AUTHLY_STORE_URL_FILE?"}},
+		{"variables of others", quiet + quietRoutes, []string{
+			"AUTHLY_ADMIN_PASSWORD=x", "AUTHLY_CONFIG=x", "AUTHLY_TEST_POSTGRES_URL=x", "AUTHLYX=x", "PATH=/", "AUTHLY_SERVICE_HOST=10.0.0.1",
+			"AUTHLY_SERVICE_PORT=80", "AUTHLY_SERVICE_PORT_HTTP=80", "AUTHLY_PORT=tcp://10.0.0.1:80", "AUTHLY_PORT_80_TCP=tcp://10.0.0.1:80",
+			"AUTHLY_PORT_80_TCP_PROTO=tcp", "AUTHLY_PORT_80_TCP_PORT=80", "AUTHLY_PORT_80_TCP_ADDR=10.0.0.1", "AUTHLY_DB_SERVICE_HOST=10.0.0.2",
+			"AUTHLY_DB_PORT=tcp://10.0.0.2:5432", "AUTHLY_DB_PORT_5432_TCP_PORT=5432"}, nil},
+		{"the administrator's password in a file", quiet + quietRoutes, []string{"AUTHLY_ADMIN_PASSWORD_FILE=/x"}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := load("config.yaml", []byte(test.file), true, test.env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := c.Warnings()
+			matches := len(got) == len(test.want)
+			for i := range min(len(got), len(test.want)) {
+				matches = matches && strings.HasPrefix(got[i].String(), test.want[i])
+			}
+			if !matches {
+				t.Errorf("warned of\n%v\nwant\n%q", got, test.want)
+			}
+		})
+	}
+}
+
+// What is shipped says what a newcomer should know, and nothing else.
+func TestDefaultsWarnings(t *testing.T) {
+	var keys []string
+	for _, w := range Defaults().Warnings() {
+		keys = append(keys, w.Key)
+	}
+	if !slices.Equal(keys, []string{"server.address", "users.registration"}) {
+		t.Errorf("warned of %v", keys)
+	}
+}
