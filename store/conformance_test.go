@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"net/url"
 	"path/filepath"
 	"testing"
 
@@ -10,29 +11,45 @@ import (
 )
 
 func TestSQLite(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Database {
 		return database("sqlite://" + filepath.Join(t.TempDir(), "authly.db"))
 	})
 }
 
 func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Database { return database(storetest.PostgresURL(t)) })
 }
 
 // A pooler that gives every transaction another session cannot keep prepared statements.
 func TestPostgreSQLExec(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Database {
-		return database(storetest.PostgresURL(t) + "&default_query_exec_mode=exec")
+		return database(with(storetest.PostgresURL(t), "default_query_exec_mode", "exec"))
 	})
 }
 
 // Under the simple protocol the driver writes values into the statement: what is quoted wrongly becomes SQL.
 func TestPostgreSQLSimpleProtocol(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, func(t *testing.T) storetest.Database {
-		return database(storetest.PostgresURL(t) + "&default_query_exec_mode=simple_protocol")
+		return database(with(storetest.PostgresURL(t), "default_query_exec_mode", "simple_protocol"))
 	})
 }
 
 func database(url string) storetest.Database {
 	return func(ctx context.Context) (storetest.Store, error) { return store.Open(ctx, url, store.Options{}) }
+}
+
+// with returns the database URL with a further parameter.
+func with(database, name, value string) string {
+	u, err := url.Parse(database)
+	if err != nil {
+		panic(err) // of storetest's own making
+	}
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = query.Encode()
+	return u.String()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func administratorCases() []Case {
-	return []Case{
+func administratorCases() []promise {
+	return []promise{
 		{"administrator/last one stays", "nobody could ever administer the installation again", lastAdministrator},
 		{"administrator/none to begin with", "an installation without an administrator must still be able to change users",
 			noAdministrator},

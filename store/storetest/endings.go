@@ -11,8 +11,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func endingCases() []Case {
-	return []Case{
+func endingCases() []promise {
+	return []promise{
 		{"ending/logout", "every living token of the user ends, is counted once, and nobody else's does", logout},
 		{"ending/all or the others", "a password change ends the other sessions and keeps the one that made it", endOthers},
 		{"ending/deletion", "the tokens of a deleted user must not live on", endDeleted},

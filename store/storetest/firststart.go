@@ -7,8 +7,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func firstStartCases() []Case {
-	return []Case{
+func firstStartCases() []promise {
+	return []promise{
 		{"first start/once", "an administrator with a known password must not come back after all users were deleted", firstOnce},
 		{"first start/not the first", "a database that has users already must not get an administrator", firstWithUsers},
 		{"first start/many replicas", "of replicas that start at once one prints the password that is valid", firstRace},

@@ -8,8 +8,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func keyCases() []Case {
-	return []Case{
+func keyCases() []promise {
+	return []promise{
 		{"key/one for each purpose and algorithm", "the key that tokens were signed with must be found again", keyKept},
 		{"key/many replicas", "replicas that start at once must sign with one key, or half of all tokens are refused", keyRace},
 		{"key/order", "the oldest key signs; a newer one only verifies", keyOrder},

@@ -8,8 +8,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func lifeCases() []Case {
-	return []Case{
+func lifeCases() []promise {
+	return []promise{
 		{"life/restart", "users, sessions, logouts, locks and keys must survive a restart", restart},
 		{"life/replicas see each other", "a logout on one replica must hold on the other with the next request", seeEachOther},
 		{"life/many opens at once", "replicas that are started together find an empty database and bring up one schema", manyOpens},

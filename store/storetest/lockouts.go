@@ -8,8 +8,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func lockoutCases() []Case {
-	return []Case{
+func lockoutCases() []promise {
+	return []promise{
 		{"lockout/locks and unlocks", "five wrong passwords lock for five minutes, and the sixth is not even looked at", locks},
 		{"lockout/forgets", "mistakes of last week must not lock today", forgets},
 		{"lockout/clears", "the right password, or an administrator, makes a clean start", clears},

@@ -9,8 +9,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func refreshCases() []Case {
-	return []Case{
+func refreshCases() []promise {
+	return []promise{
 		{"refresh/rotates", "the old refresh token is spent, the old access token lives on, the new pair lives", refreshRotates},
 		{"refresh/refusals", "each way in which a refresh token can be bad must be refused, and leave everything as it was",
 			refreshRefused},

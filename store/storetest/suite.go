@@ -28,15 +28,15 @@ type Database func(ctx context.Context) (Store, error)
 // Run holds the stores on databases made by create to the contract of authn's interfaces. Every case gets an empty database
 // of its own; cases about simultaneous calls spread them over two replicas.
 func Run(t *testing.T, create func(t *testing.T) Database) {
-	for _, group := range [][]Case{
+	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), refreshCases(), endingCases(),
 		lockoutCases(), keyCases(), textCases(), lifeCases(),
 	} {
 		for _, c := range group {
-			t.Run(c.Name, func(t *testing.T) {
+			t.Run(c.name, func(t *testing.T) {
 				t.Cleanup(func() {
 					if t.Failed() {
-						t.Logf("why this matters: %s", c.Why)
+						t.Logf("why this matters: %s", c.why)
 					}
 				})
 				c.run(t, create(t))
@@ -45,10 +45,10 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	}
 }
 
-// Case is one promise.
-type Case struct {
-	Name string
-	Why  string // what goes wrong for people where the promise is broken
+// promise is one sentence of the contract, and its test.
+type promise struct {
+	name string
+	why  string // what goes wrong for people where the promise is broken
 	run  func(t *testing.T, db Database)
 }
 

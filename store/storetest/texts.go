@@ -9,8 +9,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func textCases() []Case {
-	return []Case{
+func textCases() []promise {
+	return []promise{
 		{"text/SQL and its metacharacters", "text must never become a statement, whatever the protocol", hostileTexts},
 		{"text/refused alike", "what one database cannot keep the other must refuse too, and neither may keep half of it", badTexts},
 		{"text/long values", "what is within the limits must be kept whole", longTexts},

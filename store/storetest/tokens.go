@@ -10,8 +10,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func tokenCases() []Case {
-	return []Case{
+func tokenCases() []promise {
+	return []promise{
 		{"token/kept as given", "what a session is listed by must be what was kept", tokenKept},
 		{"token/owner", "each way in which a token can be bad must be refused, and the same token used rightly accepted", tokenOwner},
 		{"token/owner as of now", "a role taken away must be gone with the next request, not with the next login", ownerIsFresh},

@@ -7,8 +7,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func updateCases() []Case {
-	return []Case{
+func updateCases() []promise {
+	return []promise{
 		{"update/each field", "a change must change what it names, and nothing else", updateEachField},
 		{"update/nothing", "a change of no field only moves the time of the last change", updateNothing},
 		{"update/own name again", "who keeps their name must not be told that it is taken", updateOwnName},

@@ -10,8 +10,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-func userCases() []Case {
-	return []Case{
+func userCases() []promise {
+	return []promise{
 		{"user/kept as given", "a user must come back as created, whichever way they are looked up", userKept},
 		{"user/absent", "a name that nobody has must be told apart from a fault, or a login of nobody is a 500", userAbsent},
 		{"user/conflicts", "the right field must be named in the registration form, on both databases", userConflicts},

@@ -23,8 +23,9 @@ CREATE TABLE users (
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     last_login      INTEGER,
-    CONSTRAINT users_username_unique UNIQUE (username),
-    CONSTRAINT users_email_unique UNIQUE (email_key)
+    -- When both are taken SQLite reports the one declared last, and the username is to be reported.
+    CONSTRAINT users_email_unique UNIQUE (email_key),
+    CONSTRAINT users_username_unique UNIQUE (username)
 ) STRICT;
 
 CREATE INDEX users_by_creation ON users (created_at, id);
