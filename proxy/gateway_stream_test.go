@@ -121,6 +121,7 @@ func TestOnlyWebSocketsSwitch(t *testing.T) {
 		wantStatus(t, g.get(t, "/public/x", "", lines...), http.StatusBadGateway)
 	}
 	wantStatus(t, g.raw(t, request("POST", "/public/x", "", "Connection: Upgrade", "Upgrade: websocket")), http.StatusBadGateway)
+	wantStatus(t, g.raw(t, request("GET", "/public/x", "", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 2")+"hi"), http.StatusBadGateway)
 }
 
 // An event arrives before the application has sent the next one: nothing on the way waits for more.

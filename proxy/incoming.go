@@ -72,7 +72,7 @@ func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error
 	refusal := u.failure(err, p)
 	u.door.cfg.Log.LogAttrs(r.Context(), slog.LevelWarn, "upstream failed",
 		slog.String("request_id", x.ID), slog.String("route", u.name),
-		slog.String("reason", string(refusal.Code)), slog.String("error", plain(err.Error(), 256)))
+		slog.String("reason", string(refusal.Code)), slog.String("error", describe(err)))
 	if begun(w) {
 		x.Reason = string(refusal.Code)
 		panic(http.ErrAbortHandler)
@@ -83,8 +83,21 @@ func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error
 	u.door.refuse(w, r, refusal)
 }
 
+// describe returns an error's text for the log, without what it quotes of an answer: that is the application's, and may be
+// secret.
+func describe(err error) string {
+	text, quoted, _ := strings.Cut(err.Error(), `"`)
+	if before, _, found := strings.Cut(text, "malformed"); found {
+		text, quoted = before+"malformed answer", ""
+	}
+	if quoted != "" {
+		text += "(…)"
+	}
+	return plain(text, 256)
+}
+
 // failure says whose fault it was. An upstream to which no connection could be made is down, however long that took; one
-// that took the request and did not answer in time is slow.
+// that has a connection and did not answer in time is slow.
 func (u *upstream) failure(err error, p *passage) *authn.Error {
 	timeout, isNet := errors.AsType[net.Error](err)
 	switch {

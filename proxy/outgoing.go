@@ -134,7 +134,7 @@ func forwardedHost(in *http.Request) string {
 // upgrade is dropped: h2c would be a connection on which requests pass undecided.
 func isWebSocket(r *http.Request) bool {
 	upgrade := r.Header["Upgrade"]
-	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) && r.ProtoMajor == 1 &&
+	return r.Method == http.MethodGet && r.ProtoAtLeast(1, 1) && r.ProtoMajor == 1 && r.ContentLength == 0 &&
 		len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket")
 }
 

@@ -18,6 +18,7 @@ type recorder struct {
 func (w *recorder) WriteHeader(status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		if !w.http10 {
+			dropOwnSetCookies(w.Header())
 			w.ResponseWriter.WriteHeader(status)
 		}
 		return

@@ -140,7 +140,7 @@ func parseBackends(urls []string) ([]*backend, error) {
 		u, err := url.Parse(s)
 		switch {
 		case err != nil || u.Hostname() == "":
-			return nil, errors.New("an upstream must be http://host:port, https://host:port, h2c://host:port or, alone, echo:")
+			return nil, errors.New("an upstream must be http://host:port, https://host:port or h2c://host:port, or echo: alone")
 		case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
 			return nil, errors.New("an upstream must begin with http://, https:// or h2c://")
 		case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
