@@ -40,18 +40,30 @@ type Config struct {
 
 // Server says where Authly listens and where it is seen from.
 type Server struct {
-	Address           string         `yaml:"address"`                               // host:port of gateway, endpoints and pages; an empty host is every interface
-	AuthzAddress      string         `yaml:"authz_address"`                         // host:port of a listener for forward-auth alone; empty: none
-	OpsAddress        string         `yaml:"ops_address"`                           // host:port of health and readiness; empty: none
-	PublicURL         string         `yaml:"public_url"`                            // what every link starts with; http or https, without a slash at the end
-	APIPrefix         string         `yaml:"api_prefix"`                            // of Authly's own endpoints, such as /api/v1; empty: none
-	TrustedProxies    []netip.Prefix `yaml:"trusted_proxies"`                       // peers whose X-Forwarded-* is believed, and who may ask /authz/
-	UnencryptedHTTP2  bool           `yaml:"unencrypted_http2"`                     // HTTP/2 with prior knowledge on Address without TLS (RFC 9113 section 3.3)
-	ShutdownTimeout   time.Duration  `yaml:"shutdown_timeout" min:"0s" max:"1h"`    // that requests in flight have to finish
-	ReadHeaderTimeout time.Duration  `yaml:"read_header_timeout" min:"1s" max:"5m"` // that a client has to send a request's headers
-	IdleTimeout       time.Duration  `yaml:"idle_timeout" min:"1s" max:"1h"`        // after which an idle connection is closed
-	MaxHeaderBytes    int            `yaml:"max_header_bytes" min:"4096" max:"1048576"`
-	TLS               TLS            `yaml:"tls"`
+	// Where gateway, endpoints and pages are served: host:port; an empty host is every interface.
+	Address string `yaml:"address"`
+	// A listener for forward-auth alone, host:port; empty: none.
+	AuthzAddress string `yaml:"authz_address"`
+	// A listener for health and readiness, host:port; empty: none.
+	OpsAddress string `yaml:"ops_address"`
+	// What every link starts with; http or https, without a slash at the end.
+	PublicURL string `yaml:"public_url"`
+	// The path before Authly's own endpoints, such as /api/v1; empty: none.
+	APIPrefix string `yaml:"api_prefix"`
+	// Peers whose X-Forwarded-* is believed, and who may ask /authz/.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// HTTP/2 with prior knowledge on Address without TLS (RFC 9113 section 3.3).
+	UnencryptedHTTP2 bool `yaml:"unencrypted_http2"`
+	// The time that requests in flight have to finish.
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout" min:"0s" max:"1h"`
+	// The time that a client has to send a request's headers.
+	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout" min:"1s" max:"5m"`
+	// The time after which an idle connection is closed.
+	IdleTimeout time.Duration `yaml:"idle_timeout" min:"1s" max:"1h"`
+	// The most bytes of a request's headers.
+	MaxHeaderBytes int `yaml:"max_header_bytes" min:"4096" max:"1048576"`
+	// The certificate of Address; without one it speaks plain HTTP.
+	TLS TLS `yaml:"tls"`
 }
 
 // TLS names the certificate of Server.Address. Both files or none are given.
@@ -62,20 +74,31 @@ type TLS struct {
 
 // Store says where users and tokens are kept.
 type Store struct {
-	URL            string `yaml:"url" secret:"password"` // sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full
-	MaxConnections int    `yaml:"max_connections" min:"1" max:"1000"`
+	// The database: sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full. May hold a password.
+	URL string `yaml:"url" secret:"password"`
+	// The most connections at a time.
+	MaxConnections int `yaml:"max_connections" min:"1" max:"1000"`
 }
 
-// Tokens says how tokens are signed and how long they live. See Config.Algorithm and Config.Issuer for the effective values.
+// Tokens says how tokens are signed and how long they live. See Config.Algorithm and Config.Issuer for the effective
+// values.
 type Tokens struct {
-	Algorithm        string        `yaml:"algorithm" oneof:"|HS256|HS384|HS512|RS256|PS256|ES256|EdDSA"` // of the signature (RFC 7518 section 3.1, RFC 8037)
-	SecretKey        Secret        `yaml:"secret_key" secret:"all"`                                      // of HS256, HS384 and HS512 access tokens; empty: managed keys
-	RefreshSecretKey Secret        `yaml:"refresh_secret_key" secret:"all"`                              // of refresh tokens; empty: a managed key
-	Issuer           string        `yaml:"issuer"`                                                       // iss; empty: Server.PublicURL
-	Audience         string        `yaml:"audience"`                                                     // aud; required
-	AccessTTL        time.Duration `yaml:"access_ttl" min:"1s" max:"744h"`                               // life of an access token
-	RefreshTTL       time.Duration `yaml:"refresh_ttl" min:"1s" max:"8784h"`                             // life of a refresh token
-	Leeway           time.Duration `yaml:"leeway" min:"0s" max:"2m"`                                     // by which clocks may differ
+	// The algorithm of signatures (RFC 7518 section 3.1, RFC 8037).
+	Algorithm string `yaml:"algorithm" oneof:"|HS256|HS384|HS512|RS256|PS256|ES256|EdDSA"`
+	// The key of HS256, HS384 and HS512 access tokens; empty: managed keys.
+	SecretKey Secret `yaml:"secret_key" secret:"all"`
+	// The key of refresh tokens; empty: a managed key.
+	RefreshSecretKey Secret `yaml:"refresh_secret_key" secret:"all"`
+	// The claim iss; empty: Server.PublicURL.
+	Issuer string `yaml:"issuer"`
+	// The claim aud; required.
+	Audience string `yaml:"audience"`
+	// The life of an access token.
+	AccessTTL time.Duration `yaml:"access_ttl" min:"1s" max:"744h"`
+	// The life of a refresh token, at least that of an access token.
+	RefreshTTL time.Duration `yaml:"refresh_ttl" min:"1s" max:"8784h"`
+	// The difference that clocks may have.
+	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
 }
 
 // Passwords says how passwords are hashed. Both kinds of hash always verify.
@@ -135,13 +158,20 @@ type Headers struct {
 // SecurityHeaders are the values of the headers that tell browsers to be careful; empty: not sent. It converts to a
 // headers.SecurityConfig.
 type SecurityHeaders struct {
-	ContentTypeOptions            string `yaml:"content_type_options"`             // nosniff
-	FrameOptions                  string `yaml:"frame_options"`                    // DENY or SAMEORIGIN
-	ContentSecurityPolicy         string `yaml:"content_security_policy"`          // on Authly's own answers
-	ReferrerPolicy                string `yaml:"referrer_policy"`                  // of the Referrer Policy standard
-	XSSProtection                 string `yaml:"xss_protection"`                   // read by old browsers alone
-	StrictTransportSecurity       string `yaml:"strict_transport_security"`        // when the request came over https
-	UpstreamContentSecurityPolicy string `yaml:"upstream_content_security_policy"` // on proxied answers without one of their own
+	// Nosniff.
+	ContentTypeOptions string `yaml:"content_type_options"`
+	// DENY or SAMEORIGIN.
+	FrameOptions string `yaml:"frame_options"`
+	// On Authly's own answers.
+	ContentSecurityPolicy string `yaml:"content_security_policy"`
+	// Of the Referrer Policy standard.
+	ReferrerPolicy string `yaml:"referrer_policy"`
+	// Read by old browsers alone.
+	XSSProtection string `yaml:"xss_protection"`
+	// When the request came over https.
+	StrictTransportSecurity string `yaml:"strict_transport_security"`
+	// On proxied answers without one of their own.
+	UpstreamContentSecurityPolicy string `yaml:"upstream_content_security_policy"`
 }
 
 // IdentityHeaders are the names of the headers that tell an application who is calling. Every name of a list is sent. It
@@ -155,12 +185,18 @@ type IdentityHeaders struct {
 
 // CORS says which other origins' scripts may read answers; it converts to a headers.CORSConfig.
 type CORS struct {
-	AllowedOrigins   []string      `yaml:"allowed_origins"`            // scheme://host[:port], https://*.example.com, or * alone; none: CORS is off
-	AllowedMethods   []string      `yaml:"allowed_methods"`            // that a request may have
-	AllowedHeaders   []string      `yaml:"allowed_headers"`            // that a request may carry
-	ExposedHeaders   []string      `yaml:"exposed_headers"`            // that a script may read of an answer
-	AllowCredentials bool          `yaml:"allow_credentials"`          // cookies and client certificates; never together with *
-	MaxAge           time.Duration `yaml:"max_age" min:"0s" max:"24h"` // that a browser may remember a preflight's answer
+	// Scheme://host[:port], https://*.example.com, or * alone; none: CORS is off.
+	AllowedOrigins []string `yaml:"allowed_origins"`
+	// That a request may have.
+	AllowedMethods []string `yaml:"allowed_methods"`
+	// That a request may carry.
+	AllowedHeaders []string `yaml:"allowed_headers"`
+	// That a script may read of an answer.
+	ExposedHeaders []string `yaml:"exposed_headers"`
+	// Cookies and client certificates; never together with *.
+	AllowCredentials bool `yaml:"allow_credentials"`
+	// That a browser may remember a preflight's answer.
+	MaxAge time.Duration `yaml:"max_age" min:"0s" max:"24h"`
 }
 
 // Log says what is written to standard error.

@@ -185,7 +185,7 @@ func (d *decoder) fromVariable(variable, value string, k key, path string) {
 
 // composite reports whether a value is written as a list or a mapping.
 func composite(v reflect.Value) bool {
-	return v.Kind() == reflect.Slice || v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Allow]() && !isPrefix(v.Type())
+	return v.Kind() == reflect.Slice || v.Kind() == reflect.Struct && !isPrefix(v.Type())
 }
 
 // isPlainList reports whether a type is a list of single values.

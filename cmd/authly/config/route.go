@@ -12,28 +12,46 @@ import (
 // Route is one rule, and what lies behind it. Of the routes the first that matches a request decides; a request that none
 // matches is denied.
 type Route struct {
-	Name     string         `yaml:"name"`               // unique; letters, digits, - _ and .
-	Hosts    []string       `yaml:"hosts,omitempty"`    // exact, or *.example.com; none: any
-	Paths    []string       `yaml:"paths"`              // as in a URL: exact, or /static/* for /static and all below it; required
-	Methods  []string       `yaml:"methods,omitempty"`  // upper case, GET includes HEAD; none: any
-	Networks []netip.Prefix `yaml:"networks,omitempty"` // of the client; none: any
-	Allow    Allow          `yaml:"allow"`              // who may pass; required
+	// Unique; letters, digits, - _ and .
+	Name string `yaml:"name"`
+	// Exact, or *.example.com; none: any.
+	Hosts []string `yaml:"hosts,omitempty"`
+	// As in a URL: exact, or /static/* for /static and all below it; required.
+	Paths []string `yaml:"paths"`
+	// Upper case, GET includes HEAD; none: any.
+	Methods []string `yaml:"methods,omitempty"`
+	// Of the client; none: any.
+	Networks []netip.Prefix `yaml:"networks,omitempty"`
+	// Who may pass; required.
+	Allow Allow `yaml:"allow"`
 
-	Credentials    []string `yaml:"credentials"`               // which are read: bearer; an empty list: none
-	AllowPreflight bool     `yaml:"allow_preflight,omitempty"` // let CORS preflights pass without an identity
-	Limit          Limit    `yaml:"limit"`                     // requests per client network
+	// Which are read: bearer; an empty list: none.
+	Credentials []string `yaml:"credentials"`
+	// Let CORS preflights pass without an identity.
+	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
+	// Requests per client network.
+	Limit Limit `yaml:"limit"`
 
-	Upstream           []string `yaml:"upstream,orone,omitempty"`       // http, https or h2c URLs, or echo: alone; none: forward-auth only
-	StripPrefix        string   `yaml:"strip_prefix,omitempty"`         // taken off the path before it is forwarded
-	PreserveHost       bool     `yaml:"preserve_host,omitempty"`        // forward the client's Host instead of the upstream's
-	PassAuthorization  bool     `yaml:"pass_authorization,omitempty"`   // forward the Authorization header
-	CAFile             string   `yaml:"ca_file,omitempty"`              // PEM certificates that an https upstream's is checked with
-	InsecureSkipVerify bool     `yaml:"insecure_skip_verify,omitempty"` // do not check an https upstream's certificate at all
+	// Http, https or h2c URLs, or echo: alone; none: forward-auth only.
+	Upstream []string `yaml:"upstream,orone,omitempty"`
+	// Taken off the path before it is forwarded.
+	StripPrefix string `yaml:"strip_prefix,omitempty"`
+	// Forward the client's Host instead of the upstream's.
+	PreserveHost bool `yaml:"preserve_host,omitempty"`
+	// Forward the Authorization header.
+	PassAuthorization bool `yaml:"pass_authorization,omitempty"`
+	// PEM certificates that an https upstream's is checked with.
+	CAFile string `yaml:"ca_file,omitempty"`
+	// Do not check an https upstream's certificate at all.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify,omitempty"`
 
-	Timeouts    Timeouts         `yaml:"timeouts"`
-	HealthCheck *HealthCheck     `yaml:"health_check,omitempty"` // nil: none
-	CORS        bool             `yaml:"cors"`                   // false: the application answers for CORS itself
-	Headers     *SecurityHeaders `yaml:"headers,omitempty"`      // complete, with the common values where the route has none; nil: the common ones
+	Timeouts Timeouts `yaml:"timeouts"`
+	// Nil: none.
+	HealthCheck *HealthCheck `yaml:"health_check,omitempty"`
+	// False: the application answers for CORS itself.
+	CORS bool `yaml:"cors"`
+	// Complete, with the common values where the route has none; nil: the common ones.
+	Headers *SecurityHeaders `yaml:"headers,omitempty"`
 }
 
 // Timeouts bound the stages of a forwarded request.

@@ -15,7 +15,8 @@ func (d *decoder) check() {
 	d.checkRoutes()
 }
 
-// bad notes that the value at path makes no sense, unless something is wrong with it or with what it stands in already. If it was not given, the place is that of what it is missing in.
+// bad notes that the value at path makes no sense, unless something is wrong with it or with what it stands in already. If
+// it was not given, the place is that of what it is missing in.
 func (d *decoder) bad(path, format string, args ...any) {
 	for _, m := range d.mistakes {
 		if m.Key == path || within(m.Key, path) || within(path, m.Key) {
@@ -41,7 +42,7 @@ func (d *decoder) placeOf(path string) Place {
 	}
 }
 
-// given reports whether there is a value at path in the file or the environment.
+// wasGiven reports whether there is a value at path in the file or the environment.
 func (d *decoder) wasGiven(path string) bool {
 	_, ok := d.places[path]
 	return ok

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -48,7 +49,8 @@ func (w *warnings) server() {
 		w.add("server.authz_address", "Nobody may ask here, because server.trusted_proxies is empty.")
 	}
 	if u, err := url.Parse(s.PublicURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		w.add("server.public_url", "Is http on a host that is not this machine: everything that browsers send there travels in the clear.")
+		w.add("server.public_url", "Is http on a host that is not this machine: "+
+			"everything that browsers send there travels in the clear.")
 	}
 }
 
@@ -102,11 +104,7 @@ func (w *warnings) tokens() {
 }
 
 func shortSecret(least int) string {
-	return map[int]string{
-		32: "Is shorter than the hash of the algorithm, 32 bytes, and so easier to guess.",
-		48: "Is shorter than the hash of the algorithm, 48 bytes, and so easier to guess.",
-		64: "Is shorter than the hash of the algorithm, 64 bytes, and so easier to guess.",
-	}[least]
+	return fmt.Sprintf("Is shorter than the hash of the algorithm, %d bytes, and so easier to guess.", least)
 }
 
 func (w *warnings) passwords() {
@@ -140,7 +138,8 @@ func (w *warnings) registration() {
 
 // kubernetes matches what Kubernetes puts into the environment of every container beside a service whose name begins with
 // authly.
-var kubernetes = regexp.MustCompile(`^AUTHLY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+var kubernetes = regexp.MustCompile(`^AUTHLY_([A-Z0-9_]+_)?` +
+	`(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
 // strays lists the variables that look like Authly's and are not: probably a slip that leaves a key at its default.
 func strays(env map[string]string, known map[string]bool) []Warning {
@@ -170,8 +169,17 @@ func strays(env map[string]string, known map[string]bool) []Warning {
 	return list
 }
 
-// isSlip reports whether a variable such as AUTHLY_SERVER_PORT is not Kubernetes' after all: there its value is a URL.
+// isSlip reports whether a variable such as AUTHLY_SERVER_PORT is not Kubernetes' after all: there its value is a URL. Its
+// others that end so hold numbers.
 func isSlip(name, value string) bool {
-	return strings.HasSuffix(name, "_PORT") && !strings.Contains(name, "_SERVICE_PORT") && !strings.Contains(name, "_TCP_PORT") &&
-		!strings.Contains(name, "_UDP_PORT") && !strings.Contains(name, "_SCTP_PORT") && !strings.Contains(value, "://")
+	before, ok := strings.CutSuffix(name, "_PORT")
+	if !ok || strings.Contains(value, "://") {
+		return false
+	}
+	for _, end := range []string{"_SERVICE", "_TCP", "_UDP", "_SCTP"} {
+		if strings.HasSuffix(before, end) {
+			return false
+		}
+	}
+	return true
 }

@@ -24,7 +24,8 @@ func (w *warnings) routes() {
 			w.hidden(join(path, "paths"), r)
 		}
 		if r.InsecureSkipVerify {
-			w.add(join(path, "insecure_skip_verify"), "The upstream's certificate is not checked: anybody on the way can read and change everything.")
+			w.add(join(path, "insecure_skip_verify"),
+				"The upstream's certificate is not checked: anybody on the way can read and change everything.")
 		}
 		if r.PassAuthorization {
 			w.add(join(path, "pass_authorization"), "The application receives its users' tokens and could act as them elsewhere.")
@@ -49,8 +50,8 @@ func (w *warnings) hidden(path string, r *Route) {
 		if !ok {
 			continue
 		}
-		own := slices.Contains([]string{"/health", "/.well-known/jwks.json", "/openapi.json", "/docs", "/docs/style.css"}, rest)
-		if own || below(rest, "/auth") || below(rest, "/users") {
+		own := []string{"/health", "/.well-known/jwks.json", "/openapi.json", "/docs", "/docs/style.css"}
+		if slices.Contains(own, rest) || below(rest, "/auth") || below(rest, "/users") {
 			w.add(at(path, i), "Is never forwarded: Authly answers there itself. Set server.api_prefix to move its own endpoints.")
 		}
 	}
