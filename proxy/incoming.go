@@ -19,7 +19,7 @@ var errUninvited = errors.New("the upstream switched protocols without being ask
 func (u *upstream) modifyResponse(res *http.Response) error {
 	p := passageOf(res.Request.Context())
 	if res.StatusCode == http.StatusSwitchingProtocols && !p.webSocket {
-		return errUninvited // ReverseProxy compares two empty Upgrade headers, and would let this through
+		return errUninvited // to ReverseProxy, two missing Upgrade headers are the same
 	}
 	if p.stripCORS {
 		headers.StripCORS(res.Header)

@@ -47,9 +47,9 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request, p *passage) {
 	u.proxy.ServeHTTP(w, r)
 }
 
-// duplex lets an HTTP/1 answer begin while the request's body is still being read. Without it net/http discards up to
-// 256 KiB of the body when the answer begins, while the transport is reading the same body: the upstream would get a body
-// with a hole in it.
+// duplex lets an HTTP/1 answer begin while the request's body is still being read. Without it net/http may discard
+// up to 256 KiB of the body when the answer begins, while the transport is reading the same body: the upstream would get a
+// body with a hole in it.
 //
 // In return, what net/http otherwise sees to falls to us. A connection whose body was not read to its good end must not
 // serve another request, since what is left on it would be taken for one: modifyResponse and handleError answer it with
