@@ -114,11 +114,8 @@ func (d *decoder) checkPattern(path, pattern string) {
 }
 
 func (d *decoder) checkMethod(path, method string) {
-	switch err := authn.CheckMethod(method); {
-	case err != nil:
-		d.refused(path, err)
-	case strings.ToUpper(method) != method:
-		d.bad(path, "is not in upper case, expected a method such as GET")
+	if authn.CheckMethod(method) != nil || strings.ToUpper(method) != method {
+		d.bad(path, "is no method that is served, expected one in upper case such as GET; CONNECT and TRACE never are")
 	}
 }
 
@@ -137,12 +134,14 @@ func (d *decoder) checkAllow(path string, a Allow) {
 		d.bad(path, "names no role and no user, expected at least one; the word nobody denies everybody")
 	}
 	for i, role := range a.Roles {
-		_, err := authn.ParseRoles([]string{role})
-		d.refused(at(join(path, "roles"), i), err)
+		if _, err := authn.ParseRoles([]string{role}); err != nil {
+			d.bad(at(join(path, "roles"), i), "is no name of a role, "+
+				"expected 1 to 64 bytes without commas, control characters and spaces around them")
+		}
 	}
 	for i, user := range a.Users {
 		if _, err := authn.ParseUsername(user); err != nil {
-			d.refused(at(join(path, "users"), i), err)
+			d.bad(at(join(path, "users"), i), "is no username, expected 1 to 50 characters without spaces and @")
 		}
 	}
 }
