@@ -71,7 +71,7 @@ func (d *decoder) refused(path string, err error) {
 	}
 	problem := "is not good"
 	if refusal, ok := errors.AsType[*authn.Error](err); ok {
-		problem = lowerFirst(strings.TrimPrefix(refusal.Detail, "Invalid field: "))
+		problem = lowerFirst(refusal.Detail)
 	}
 	d.bad(path, "%s", problem)
 }
