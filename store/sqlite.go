@@ -42,8 +42,13 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 	}
 	reads.SetMaxOpenConns(opts.MaxConnections - 1)
 	reads.SetMaxIdleConns(opts.MaxConnections - 1)
+	opened, err := os.Stat(loc.path)
+	if err != nil {
+		return engine{}, errors.Join(unavailable(err), reads.Close(), writes.Close())
+	}
 	return engine{
 		reads: reads, writes: writes,
+		present:  func() error { return sameFile(loc.path, opened) },
 		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
 		violated: sqliteViolated, unavailable: sqliteUnavailable,
 		again: func(error) bool { return false },
@@ -112,6 +117,15 @@ func warnIfReadable(path string, opts Options) {
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 		opts.Log.Warn("the database file is accessible to other users of this machine; chmod 600 it", "path", path)
 	}
+}
+
+// sameFile fails if the file was removed or replaced since it was opened: what is written then is kept nowhere.
+func sameFile(path string, opened fs.FileInfo) error {
+	info, err := os.Stat(path)
+	if err == nil && !os.SameFile(info, opened) {
+		err = fmt.Errorf("the database %s was replaced while it was open: start again", path)
+	}
+	return err
 }
 
 // enterWAL switches the file to write-ahead logging, which stays with the file. SQLite does not wait for other connections

@@ -164,6 +164,33 @@ func TestSQLiteLockedByAnotherProcess(t *testing.T) {
 	}
 }
 
+// What is written to a file that was removed or replaced is lost, so whoever asks for the health must hear of it.
+func TestSQLiteFileReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "authly.db")
+	s := openFile(t, path)
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, authn.ErrUnavailable) {
+		t.Errorf("a ping of a removed file: got %v, want ErrUnavailable", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); !errors.Is(err, authn.ErrUnavailable) {
+		t.Errorf("a ping of a replaced file: got %v, want ErrUnavailable", err)
+	}
+	if err := os.Rename(path+".old", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("a ping of the file that is back: %v", err)
+	}
+}
+
 // A full disk, a read-only file system and their like are unavailability, not a fault of the program.
 func TestSQLiteFull(t *testing.T) {
 	s := openFile(t, filepath.Join(t.TempDir(), "authly.db"))

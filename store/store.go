@@ -63,6 +63,7 @@ var (
 type engine struct {
 	reads, writes *sql.DB // one and the same on PostgreSQL
 	close         func() error
+	present       func() error // nil, or tells that the database is not the one that was opened
 
 	begin      *sql.TxOptions
 	forUpdate  string // locks the rows that a SELECT returns until the transaction ends
@@ -106,6 +107,11 @@ func (s *Store) Close() error { return s.engine.close() }
 // Ping makes one round trip and fails unless the database answers and has the tables and at least the schema version that
 // this program needs. A newer version is fine here: while replicas are replaced one by one, the old ones go on serving.
 func (s *Store) Ping(ctx context.Context) error {
+	if s.engine.present != nil {
+		if err := s.engine.present(); err != nil {
+			return unavailable(err)
+		}
+	}
 	return s.read(ctx, func(ctx context.Context, q querier) error {
 		var version int64
 		var empty bool

@@ -21,7 +21,8 @@ import (
 // however that ends. The role in the URL owns the database and has no other right. The server's commits are not synced to
 // disk (fsync=off), which makes tests quick and does not change what a client sees.
 //
-// Where AUTHLY_TEST_POSTGRES_URL names a server, databases are made on that one instead; its role needs CREATEDB.
+// Where AUTHLY_TEST_POSTGRES_URL names a server that asks for passwords, databases are made on that one instead; its role needs
+// CREATEDB, and ought to have no other right.
 //
 // Without a server the test fails: a test that skips itself proves nothing.
 func PostgresURL(t testing.TB) string {
