@@ -36,7 +36,9 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 	out.Trailer = p.body.trailer(names.StripTrailer)
 
 	h.Set(requestIDHeader, x.ID)
-	names.Stamp(h, p.identity)
+	if p.identity != nil {
+		names.Stamp(h, p.identity) // none for an anonymous caller: to some applications an empty name is a name
+	}
 }
 
 // setTarget makes the path and the query go out as they came in. An URL that is opaque is written as it stands; a Path would
