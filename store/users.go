@@ -82,8 +82,8 @@ func (s *Store) CreateFirstUser(ctx context.Context, u authn.User) (added bool, 
 		if err != nil || recorded == 0 {
 			return err
 		}
-		var any bool
-		if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&any); err != nil || any {
+		var exists bool
+		if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&exists); err != nil || exists {
 			return err
 		}
 		added = true
