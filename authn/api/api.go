@@ -1,17 +1,19 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
 
-// Config is what an API needs; every field but Prefix, PublicURL and Version is required.
+// Config is what an API needs. Logins, Accounts, Keys, Store and Log are required.
 type Config struct {
 	Logins   *authn.Logins
 	Accounts *authn.Accounts
@@ -21,6 +23,8 @@ type Config struct {
 	Prefix    string // in front of every endpoint: empty, or a path such as /api/v1 without a slash at its end
 	PublicURL string // scheme and host that every link starts with, never a request's Host
 	Version   string // of the program, shown in the API's description
+
+	BodyTimeout time.Duration // in which a request's body must have arrived; 0: 10 seconds
 
 	Log *slog.Logger
 }
@@ -41,6 +45,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if err := checkPrefix(cfg.Prefix); err != nil {
 		return nil, err
+	}
+	if cfg.BodyTimeout == 0 {
+		cfg.BodyTimeout = 10 * time.Second
 	}
 	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
 	a.routes = a.table()
@@ -101,6 +108,7 @@ func within(path, top string) bool {
 
 // ServeHTTP answers a request to one of the endpoints. It never redirects: a path either is an endpoint's or is not found.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	beginWait(w, r, a.cfg.BodyTimeout)
 	path, err := authn.ParsePath(r.URL.EscapedPath())
 	if err != nil {
 		a.fail(w, r, nil, err)
@@ -142,15 +150,14 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, id string
 
 // fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, rt *route, err error) {
-	exchange := headers.ExchangeOf(r.Context())
 	refusal := authn.Fault(err)
 	if statusOf(refusal.Code) >= http.StatusInternalServerError {
-		level := slog.LevelError
-		if r.Context().Err() != nil {
-			level = slog.LevelDebug // the client has gone, and with it whatever was being done for it
+		if errors.Is(r.Context().Err(), context.Canceled) { // whatever was being done for the client ended with it
+			refusal = &authn.Error{Code: authn.CodeClientGone, Cause: err}
+		} else {
+			a.cfg.Log.ErrorContext(r.Context(), "request failed", "request_id", headers.ExchangeOf(r.Context()).ID,
+				"method", r.Method, "code", string(refusal.Code), "error", refusal.Cause)
 		}
-		a.cfg.Log.Log(r.Context(), level, "request failed", "request_id", exchange.ID, "method", r.Method,
-			"code", string(refusal.Code), "error", refusal.Cause)
 	}
 	writeProblem(w, r, refusal, rt != nil && rt.oauth)
 }

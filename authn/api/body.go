@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -79,7 +80,24 @@ func readAll(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, &authn.Error{Code: authn.CodeInvalidRequest, Detail: "The request body could not be read", Cause: err}
 	}
+	endWait(w, r)
 	return body, nil
+}
+
+// beginWait gives the request's body so much time to arrive, whether it is read by a handler or, after a refusal, by the
+// server, which wants to use the connection again: a body that trickles in must not hold it.
+func beginWait(w http.ResponseWriter, r *http.Request, within time.Duration) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within)) // where the connection has one
+	}
+}
+
+// endWait takes the deadline away once the body is there. From then on the server reads to notice a client that hangs up,
+// and would take the deadline for that.
+func endWait(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 }
 
 // contentType returns the media type of a body that is text in UTF-8 and not encoded further.

@@ -73,6 +73,7 @@ type options struct {
 	noVerification     bool
 	noCurrentPassword  bool
 	limit              authn.Limit
+	bodyTimeout        time.Duration
 }
 
 // server is the API on a real socket, over a real store.
@@ -122,7 +123,7 @@ func start(t *testing.T, url string, opts options) *server {
 	})
 	s.config = api.Config{
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
-		Prefix: opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", Log: log,
+		Prefix: opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
 	}
 	s.api, err = api.New(s.config)
 	if err != nil {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"go/ast"
@@ -170,6 +171,30 @@ func TestFaultOfTheDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.call(t, "GET", "/users/me", session.Access, "").want(200)
+}
+
+// A client that hangs up is no fault of anybody's, and does not look like one.
+func TestClientGone(t *testing.T) {
+	s := start(t, sqliteURL(t), options{})
+	s.add(t, "alice")
+	session := s.login(t, "alice")
+	for _, gone := range []bool{false, true} {
+		x := &headers.Exchange{ID: requestID}
+		ctx, cancel := context.WithCancel(headers.WithExchange(t.Context(), x))
+		defer cancel()
+		r := httptest.NewRequest("GET", "/users/me", nil).WithContext(ctx)
+		r.Header.Set("Authorization", "Bearer "+session.Access)
+		want := http.StatusOK
+		if gone {
+			cancel()
+			want = 499
+		}
+		rec := httptest.NewRecorder()
+		s.api.ServeHTTP(rec, r)
+		if rec.Code != want || gone != (x.Reason == "client_gone") || strings.Contains(s.log.String(), "level=ERROR") {
+			t.Errorf("gone %v: status %d, reason %q, log:\n%s", gone, rec.Code, x.Reason, s.log)
+		}
+	}
 }
 
 // A database that is not there any more: 503 wherever it is needed, and the rest goes on.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Bodies that are not exactly what they should be. Every one is refused by name of the field, where there is one, and what
@@ -255,6 +256,32 @@ func TestBodyLimit(t *testing.T) {
 	s.call(t, "POST", "/users/", "", fits+" ").problem(413)
 }
 
+// A body that never ends holds no connection, whether its endpoint reads it or refuses the request before that. One that
+// is there in time is read.
+func TestSlowBody(t *testing.T) {
+	s := start(t, sqliteURL(t), options{bodyTimeout: 200 * time.Millisecond})
+	s.add(t, "alice")
+	body := grantOf("alice", goodPassword)
+	head := func(method, path string) string {
+		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+			method, path, len(body))
+	}
+	for _, c := range []struct {
+		request string
+		status  int
+	}{
+		{head("POST", "/auth/token") + body[:10], 400},
+		{head("POST", "/auth/logout") + body[:10], 401},
+		{head("GET", "/users/me") + body[:10], 401},
+		{head("POST", "/auth/unknown") + body[:10], 404},
+		{head("POST", "/auth/token") + body, 200},
+	} {
+		if status := s.raw(t, c.request); status != c.status {
+			t.Errorf("status %d, want %d", status, c.status)
+		}
+	}
+}
+
 // raw sends bytes over a socket and returns the status of the answer.
 func (s *server) raw(t *testing.T, request string) int {
 	t.Helper()
@@ -263,6 +290,9 @@ func (s *server) raw(t *testing.T, request string) int {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
