@@ -174,3 +174,12 @@ func exchange(t *testing.T, from, address, request string) reply {
 	}
 	return answer
 }
+
+func lengthOf(body string) string { return fmt.Sprint(len(body)) }
+
+// headerText is a header as text, to look for what must not be in it.
+func headerText(h http.Header) string {
+	var text strings.Builder
+	_ = h.Write(&text) // a strings.Builder takes everything
+	return text.String()
+}
