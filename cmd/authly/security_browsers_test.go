@@ -199,10 +199,10 @@ func TestSecurityScript(t *testing.T) {
 func TestSecurityHeadersOnEveryStatus(t *testing.T) {
 	g := guardPeople(t, sqliteURL(t), "")
 	dead := guard(t, sqliteURL(t), "")
-	dead.behind.answers(func(sighting) string { return "nonsense\r\n\r\n" })
+	dead.behind.answers(func(sighting) (string, bool) { return "nonsense\r\n\r\n", true })
 	user := "/users/" + g.id["bare"]
 	upstream := func(status string) reply {
-		g.behind.answers(func(sighting) string { return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n" })
+		g.behind.answers(func(sighting) (string, bool) { return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n", false })
 		defer g.behind.answers(tellTarget)
 		return g.do(t, "GET", "/public/x", "", "")
 	}

@@ -20,7 +20,7 @@ type witness struct {
 	address string
 
 	mu     sync.Mutex
-	answer func(sighting) string
+	answer func(sighting) (bytes string, last bool) // last: the connection is closed behind it
 	seen   []sighting
 }
 
@@ -63,12 +63,11 @@ func newWitness(t *testing.T) *witness {
 	return w
 }
 
-func tellTarget(s sighting) string {
-	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(s.target), s.target)
+func tellTarget(s sighting) (string, bool) {
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(s.target), s.target), false
 }
 
-// serve reads requests until one cannot be read or the answer is to be the last: an answer that says so itself, or one that
-// is no complete answer.
+// serve reads requests until one cannot be read or its answer is the last.
 func (w *witness) serve(conn net.Conn) {
 	var bytesSeen bytes.Buffer
 	in := bufio.NewReader(io.TeeReader(conn, &bytesSeen))
@@ -85,16 +84,16 @@ func (w *witness) serve(conn net.Conn) {
 		one := sighting{request.Method, request.RequestURI, request.Header, request.Trailer, raw}
 		w.mu.Lock()
 		w.seen = append(w.seen, one)
-		answer := w.answer(one)
+		answer, last := w.answer(one)
 		w.mu.Unlock()
-		if _, err := io.WriteString(conn, answer); err != nil || strings.Contains(answer, "Connection: close") {
+		if _, err := io.WriteString(conn, answer); err != nil || last {
 			return
 		}
 	}
 }
 
 // answers sets what is answered from now on.
-func (w *witness) answers(answer func(sighting) string) {
+func (w *witness) answers(answer func(sighting) (bytes string, last bool)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.answer = answer
