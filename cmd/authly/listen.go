@@ -15,6 +15,9 @@ import (
 	"github.com/descoped/authly/proxy"
 )
 
+// opsAddress is the key of the listener for operations.
+const opsAddress = "server.ops_address"
+
 // newListeners opens every address before anything is served, so that one that is in use is told at once.
 func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger) (*listeners, error) {
 	l := &listeners{log: log, stopping: new(atomic.Bool)}
@@ -33,7 +36,7 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 	}{
 		{"server.address", cfg.Server.Address, main},
 		{"server.authz_address", cfg.Server.AuthzAddress, newServer(cfg, log, door.ForwardAuth())},
-		{"server.ops_address", cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db))},
+		{opsAddress, cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db))},
 	}
 	for _, w := range wanted {
 		if w.address == "" {

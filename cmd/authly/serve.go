@@ -112,19 +112,28 @@ func (l *listener) serve() error {
 	return fmt.Errorf("%s: %w", l.key, err)
 }
 
-// shutdown stops all listeners side by side; what is still in flight after the timeout is cut.
+// shutdown stops the listeners that take requests side by side; what is still in flight after the timeout is cut. The one for
+// operations is the last: until then it says that this server takes no more.
 func (l *listeners) shutdown(timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	stop := func(one *listener) {
+		if err := one.server.Shutdown(ctx); err != nil {
+			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
+			one.server.Close()
+		}
+	}
 	var stopping sync.WaitGroup
 	for _, one := range l.all {
-		stopping.Go(func() {
-			if err := one.server.Shutdown(ctx); err != nil {
-				l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-				one.server.Close()
-			}
-		})
+		if one.key != opsAddress {
+			stopping.Go(func() { stop(one) })
+		}
 	}
 	stopping.Wait()
+	for _, one := range l.all {
+		if one.key == opsAddress {
+			stop(one)
+		}
+	}
 	l.log.Info("stopped")
 }
