@@ -23,7 +23,7 @@ const (
 // value and no query, so that there is no place in it for a credential.
 func (d *Door) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w, http10: !r.ProtoAtLeast(1, 1)}
+		rec := &recorder{ResponseWriter: w, http10: !r.ProtoAtLeast(1, 1), last: isChunked(r)}
 		completed := false
 		defer func() { d.logRequest(rec, r, completed) }()
 		next.ServeHTTP(rec, r)

@@ -13,7 +13,13 @@ type recorder struct {
 	bytes    int64 // of the body
 	hijacked bool
 	http10   bool // the client speaks HTTP/1.0 and knows no informational answers (RFC 9110 section 15.2)
+	last     bool // the connection ends with this answer
 }
+
+// isChunked reports whether the request's body comes in chunks over HTTP/1. Such a request may have had a Content-Length too,
+// which net/http drops without a word. Whoever stands in front may have gone by it, and then what follows on the connection
+// is still of the body, and no request: RFC 9112 section 6.1 has the connection closed after the answer.
+func isChunked(r *http.Request) bool { return r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 }
 
 func (w *recorder) WriteHeader(status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
@@ -54,8 +60,12 @@ func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *recorder) note(status int) {
-	if w.status == 0 {
-		w.status = status
+	if w.status != 0 {
+		return
+	}
+	w.status = status
+	if w.last && status != http.StatusSwitchingProtocols {
+		w.Header().Set("Connection", "close")
 	}
 }
 
