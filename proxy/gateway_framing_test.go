@@ -24,7 +24,7 @@ func TestFraming(t *testing.T) {
 		{"well done, chunked", post("Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n"), 200},
 		{"both, ending as chunks", post("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), 200},
 		{"both, hiding by length", post("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hidden), hidden)), 200},
-		{"both, hiding behind the chunks", post(fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n", len("0\r\n\r\n"+hidden)), "0\r\n\r\n"+hidden), 200},
+		{"both, hiding behind the chunks", post("Content-Length: 200\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"+hidden+"x\r\n\r\n"), 200},
 		{"both, the other way around", post("Transfer-Encoding: chunked\r\nContent-Length: 200\r\n", "0\r\n\r\n"), 200},
 		{"an encoding that nobody knows", post("Transfer-Encoding: xchunked\r\nContent-Length: 5\r\n", "hello"), 501},
 		{"a list of encodings", post("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), 501},
