@@ -23,6 +23,7 @@ func lookAlikes() map[string]string {
 
 // An origin that only looks like an allowed one may neither read an answer nor change anything, and not even ask.
 func TestSecurityOrigins(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, corsOfApp)
 		alice := bearerLine(g.alice.Access)
@@ -114,6 +115,7 @@ func (g *guarded) allowedOrigin(t *testing.T, origin, credential string) {
 
 // Everybody together with credentials, and other lists that would let anybody in, stop the start.
 func TestSecurityOriginsAtStart(t *testing.T) {
+	t.Parallel()
 	for name, cors := range map[string]string{
 		"CVE-2024-25124 wildcard with credentials": `{allowed_origins: ["*"], allow_credentials: true}`,
 		"wildcard and more":                        `{allowed_origins: ["*", "https://app.example.com"]}`,
@@ -144,6 +146,7 @@ func TestSecurityOriginsAtStart(t *testing.T) {
 
 // A token that a browser would send by itself, as a cookie does, is none here.
 func TestSecurityCookiesAreNoCredentials(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for _, name := range []string{"token", "access_token", "refresh_token", "Authorization", "session", "authly", "authly_session", "__Host-authly"} {
 		t.Run("CVE-2025-24358 a post by the cookie "+name, func(t *testing.T) {
@@ -162,6 +165,7 @@ func TestSecurityCookiesAreNoCredentials(t *testing.T) {
 
 // Script in names, error texts and paths: an answer is never a page that runs it.
 func TestSecurityScript(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	const script = `<script>alert(1)</script>`
 	body := `{"username":"<img/src=x/onerror=alert(1)>","email":"script@example.com","password":"a long password"}`
@@ -197,6 +201,7 @@ func TestSecurityScript(t *testing.T) {
 
 // Every security header is on every answer once, whatever the status and whoever answers.
 func TestSecurityHeadersOnEveryStatus(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	dead := guard(t, sqliteURL(t), "")
 	dead.behind.answers(func(sighting) (string, bool) { return "nonsense\r\n\r\n", true })

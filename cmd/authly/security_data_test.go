@@ -37,6 +37,7 @@ func onEveryProtocol(t *testing.T, test func(t *testing.T, storeURL string)) {
 
 // SQL in an input is text: it is kept as text or refused, finds nobody and changes nothing.
 func TestSecuritySQL(t *testing.T) {
+	t.Parallel()
 	onEveryProtocol(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "lockout: {failures: 1000, duration: 1h}")
 		before := g.must(t, http.StatusOK, "GET", "/users/", g.admin.Access, "").body
@@ -102,6 +103,7 @@ func (g *guarded) isKept(t *testing.T, text string, i int) {
 
 // Text that a database or a reader behind could cut or mangle is refused by name, the same on every database.
 func TestSecurityTexts(t *testing.T) {
+	t.Parallel()
 	onEveryProtocol(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		for how, text := range map[string]string{
@@ -151,6 +153,7 @@ func (g *guarded) blames(t *testing.T, field string, answer reply) {
 
 // Of a hundred who want one name at once, one gets it.
 func TestSecurityOneName(t *testing.T) {
+	t.Parallel()
 	onEveryProtocol(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		for what, body := range map[string]func(i int) string{
@@ -180,6 +183,7 @@ func TestSecurityOneName(t *testing.T) {
 
 // A username that is an email address, and an email address that differs in its spelling alone.
 func TestSecurityNamesOfOthers(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		register := func(username, email string) reply {

@@ -10,6 +10,7 @@ import (
 // /office is open to 192.0.2.0/24 and 127.0.0.1; to everybody else it is closed. Only the trusted proxy is believed about the
 // client's address, and an address that cannot be read is nobody's.
 func TestSecurityForwardedFor(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		const inside, outside, unreadable = http.StatusOK, http.StatusUnauthorized, http.StatusBadRequest
@@ -80,6 +81,7 @@ func (g *guarded) judged(t *testing.T, e entrance, a attempt, status int) {
 
 // What a stranger says of the request's own way neither decides nor reaches the application.
 func TestSecurityForwardedByStrangers(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		stranger, token := gateways()[0], bearerLine(g.alice.Access)
@@ -123,6 +125,7 @@ func (g *guarded) wantWay(t *testing.T, s sighting, host, scheme, client string)
 
 // The trusted proxy's word decides, and a second word, or one that makes no sense, refuses.
 func TestSecurityForwardedByTheProxy(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	behind := gateways()[1]
 	alice, boss := bearerLine(g.alice.Access), bearerLine(g.boss.Access)
@@ -154,6 +157,7 @@ func TestSecurityForwardedByTheProxy(t *testing.T) {
 // Questions of front proxies are answered to trusted proxies only, and each dialect reads its own headers and no others: a
 // front proxy overwrites the ones it knows, so that any other is the client's own word.
 func TestSecurityQuestions(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		foreign := map[string][]string{
@@ -230,6 +234,7 @@ func (g *guarded) incompleteQuestions(t *testing.T, e entrance) {
 
 // Links start with the public URL, whatever a request says of its host.
 func TestSecurityLinksOfForgedHosts(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for name, lines := range map[string][]string{
 		"Host":             {"Host: evil.example"},

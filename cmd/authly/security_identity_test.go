@@ -40,6 +40,7 @@ func callers(g *guarded) []caller {
 
 // Whatever a client sends by the name of an identity header, the application gets what Authly wrote and nothing else.
 func TestSecurityIdentityHeaders(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	tricks := map[string]func(name, spelling string) []string{
 		"CVE-2025-64484 sent": func(_, spelling string) []string { return []string{spelling + ": boss"} },
@@ -72,6 +73,7 @@ func TestSecurityIdentityHeaders(t *testing.T) {
 // The same with all names and spellings at once, at every entrance and on both databases: what a client sends neither reaches
 // the application nor decides.
 func TestSecurityIdentityEverywhere(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		var forged []string
@@ -104,6 +106,7 @@ func TestSecurityIdentityEverywhere(t *testing.T) {
 
 // Some servers merge trailers into the headers.
 func TestSecurityIdentityInTrailers(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	names := append(identityHeaders(), "X-Authly-User", "X-Forwarded-For", "Authorization", "X-Original-URL")
 	for _, name := range names {
@@ -129,6 +132,7 @@ func TestSecurityIdentityInTrailers(t *testing.T) {
 
 // Headers by which frameworks let themselves be told another path or method, from outside: they neither decide nor arrive.
 func TestSecurityControlHeaders(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for _, name := range []string{
 		"X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Method", "X-HTTP-Method-Override", "X-HTTP-Method",
@@ -156,6 +160,7 @@ func TestSecurityControlHeaders(t *testing.T) {
 
 // A token that Authly has read is not for the application, and a client cannot make it arrive by way of Connection.
 func TestSecurityAuthorizationStaysHere(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for name, lines := range map[string][]string{
 		"plain": nil, "CVE-2024-45410 Authorization in Connection": {"Connection: Authorization"},
@@ -173,6 +178,7 @@ func TestSecurityAuthorizationStaysHere(t *testing.T) {
 
 // What comes behind a request on the same connection is the next request's own, and so is its identity.
 func TestSecurityIdentityOnOneConnection(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	l := call(t, strangerAddress, g.address["server.address"])
 	defer l.Close()

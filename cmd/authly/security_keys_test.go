@@ -22,6 +22,7 @@ import (
 // A public key is published for everybody to read. An HMAC made with it, in whatever form somebody may hold it, is no
 // signature; and the claims are those of a token that the database knows.
 func TestSecurityPublicKeyIsNoSecret(t *testing.T) {
+	t.Parallel()
 	for _, algorithm := range []string{"RS256", "PS256", "ES256", "EdDSA"} {
 		t.Run(algorithm, func(t *testing.T) {
 			g := guardPeople(t, sqliteURL(t), "", "JWT_ALGORITHM="+algorithm)
@@ -141,6 +142,7 @@ func ownKeys(t *testing.T, header map[string]any, claims string) map[string]stri
 
 // ES256 signatures that say something of every text to a careless verifier, or that are written in another form.
 func TestSecurityECDSASignatures(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "", "JWT_ALGORITHM=ES256")
 	text, signature := splitSignature(t, g.alice.Access)
 	r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
@@ -196,6 +198,7 @@ func splitSignature(t *testing.T, token string) (text string, signature []byte) 
 
 // After a logout every spelling of the tokens is dead, and so is every token that another login got.
 func TestSecurityTokensAfterLogout(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		other := g.login(t, "alice", passwordOf("alice"))
@@ -251,6 +254,7 @@ func (a *authly) refreshed(t *testing.T, token string) tokens {
 
 // The refresh tokens that no refresh may take, at both endpoints that take one.
 func TestSecurityRefreshTokens(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		f := newForge(t, g, true)
@@ -318,6 +322,7 @@ func detailOf(t *testing.T, answer reply) string {
 
 // Even where one secret signs both kinds of token, neither is accepted for the other.
 func TestSecurityOneSecretForBothKinds(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "", "JWT_REFRESH_SECRET_KEY="+accessSecret)
 	t.Run("CVE-2024-47616 same secret, refresh token as bearer", func(t *testing.T) {
 		for _, e := range everywhere() {
@@ -333,6 +338,7 @@ func TestSecurityOneSecretForBothKinds(t *testing.T) {
 
 // One bit flipped, at every endpoint that takes a token: nothing happens.
 func TestSecurityFlippedBitsAtEveryEndpoint(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		before := g.must(t, http.StatusOK, "GET", "/users/"+g.id["alice"], g.admin.Access, "").body
@@ -387,6 +393,7 @@ func sameUser(t *testing.T, one, other string) bool {
 
 // Secrets that are none stop the start, and it is said which.
 func TestSecuritySecretsAtStart(t *testing.T) {
+	t.Parallel()
 	const access, refresh, algorithm = "tokens.secret_key", "tokens.refresh_secret_key", "tokens.algorithm"
 	for name, c := range map[string]struct{ environ, blamed string }{
 		"weak secret, a word":               {"JWT_SECRET_KEY=secret", access},

@@ -10,6 +10,7 @@ import (
 // Paths that two programs could read in two ways are refused at every entrance, whoever asks: /public is open and the caller
 // is an administrator, so that nothing but the path can be the reason.
 func TestSecurityAmbiguousPaths(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	boss := bearerLine(g.boss.Access)
 	cases := map[string]string{
@@ -76,6 +77,7 @@ func TestSecurityAmbiguousPaths(t *testing.T) {
 // Beside the paths that are refused, those that merely look like them: they are judged by their own rule, and arrive as they
 // were sent.
 func TestSecurityPathsByTheirRule(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		alice, boss := bearerLine(g.alice.Access), bearerLine(g.boss.Access)
@@ -130,6 +132,7 @@ func TestSecurityPathsByTheirRule(t *testing.T) {
 
 // Methods that no rule can be written for are refused for everybody; a method of another case is another method.
 func TestSecurityMethods(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	boss := bearerLine(g.boss.Access)
 	for _, method := range []string{"TRACE", "TRACK", "CONNECT", "get", "Get", "gET", "post", "connect", "trace"} {
@@ -166,6 +169,7 @@ func TestSecurityMethods(t *testing.T) {
 
 // A target that names a host of its own, and all the ways to write one host.
 func TestSecurityTargetsAndHosts(t *testing.T) {
+	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	alice, boss := bearerLine(g.alice.Access), bearerLine(g.boss.Access)
 	for name, target := range map[string]string{

@@ -46,6 +46,7 @@ func privileges() map[string]string {
 
 // Nobody gives themselves a right: not when they register, not when they change themselves, by no spelling of its name.
 func TestSecurityMassAssignment(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		g.id["unverified"] = g.registered(t, "unverified")
@@ -106,6 +107,7 @@ func (g *guarded) registered(t *testing.T, name string) string {
 
 // Every endpoint, asked by everybody.
 func TestSecurityRights(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		const none = "6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"
@@ -178,6 +180,7 @@ func TestSecurityRights(t *testing.T) {
 
 // The first visitor is nobody in particular, on a server with an administrator and on one whose users are all gone but one.
 func TestSecurityFirstVisitor(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		t.Run("CVE-2026-42221 the first to register", func(t *testing.T) {
@@ -205,6 +208,7 @@ func TestSecurityFirstVisitor(t *testing.T) {
 
 // Closed registration is closed for everybody, on every path and in every form.
 func TestSecurityRegistrationClosed(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guard(t, storeURL, "users: {registration: closed}")
 		g.admin = g.login(t, "admin", adminPassword)

@@ -35,6 +35,7 @@ func sent(name string, lines func(token string) []string) tokenCase {
 // A bearer token is good at every entrance or at none, and what is wrong with it is enough to refuse it: the forged ones are
 // signed with the real secret and known to the database.
 func TestSecurityTokens(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		f := newForge(t, g, false)

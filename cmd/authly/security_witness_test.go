@@ -108,10 +108,11 @@ func (w *witness) take() []sighting {
 	return taken
 }
 
-// lines returns the header and trailer lines whose name is, to a CGI-like reader, the given one.
+// lines returns the header lines whose name is, to a CGI-like reader, the given one.
 func (s sighting) lines(name string) []string {
 	var found []string
-	for line := range strings.SplitSeq(s.raw, "\r\n") {
+	header, _, _ := strings.Cut(s.raw, "\r\n\r\n")
+	for line := range strings.SplitSeq(header, "\r\n") {
 		if n, _, ok := strings.Cut(line, ":"); ok && asCGI(n) == asCGI(name) {
 			found = append(found, line)
 		}
