@@ -11,13 +11,19 @@ const corsOfApp = `cors: {allowed_origins: ["https://app.example.com", "https://
 // lookAlikes are origins that resemble an allowed one.
 func lookAlikes() map[string]string {
 	return map[string]string{
-		"null": "null", "suffix": "https://app.example.com.evil.example", "prefix": "https://evilapp.example.com", "http": "http://app.example.com",
-		"port": "https://app.example.com:8443", "userinfo": "https://app.example.com@evil.example", "path": "https://app.example.com/",
-		"upper case": "https://APP.example.com", "trailing dot": "https://app.example.com.", "another domain": "https://app.example.org",
-		"dot as any sign": "https://appxexample.com", "wildcard's own domain": "https://apps.example.com", "below in name only": "https://evilapps.example.com",
-		"below over http": "http://a.apps.example.com", "slash before the wildcard": "https://evil.example/.apps.example.com",
-		"underscore": "https://app.example.com_.evil.example", "backtick": "https://app.example.com`.evil.example", "two origins": "https://app.example.com https://evil.example",
-		"file": "file://", "extension": "chrome-extension://app.example.com", "everybody": "*", "empty": "",
+		"null": "null", "suffix": "https://app.example.com.evil.example", "prefix": "https://evilapp.example.com",
+		"http": "http://app.example.com",
+		"port": "https://app.example.com:8443", "userinfo": "https://app.example.com@evil.example",
+		"path":       "https://app.example.com/",
+		"upper case": "https://APP.example.com", "trailing dot": "https://app.example.com.",
+		"another domain":  "https://app.example.org",
+		"dot as any sign": "https://appxexample.com", "wildcard's own domain": "https://apps.example.com",
+		"below in name only":        "https://evilapps.example.com",
+		"below over http":           "http://a.apps.example.com",
+		"slash before the wildcard": "https://evil.example/.apps.example.com",
+		"underscore":                "https://app.example.com_.evil.example", "backtick": "https://app.example.com`.evil.example",
+		"two origins": "https://app.example.com https://evil.example",
+		"file":        "file://", "extension": "chrome-extension://app.example.com", "everybody": "*", "empty": "",
 	}
 }
 
@@ -34,13 +40,15 @@ func TestSecurityOrigins(t *testing.T) {
 					wantNoCORS(t, path, answer)
 				}
 				for _, path := range []string{"/users/me", "/closed/x", "/auth/token"} {
-					answer := g.fromOrigin(t, "OPTIONS", path, origin, "", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
+					answer := g.fromOrigin(t, "OPTIONS", path, origin, "", "Access-Control-Request-Method: POST",
+						"Access-Control-Request-Headers: authorization")
 					wantNoCORS(t, "preflight "+path, answer)
 				}
 			})
 			t.Run("CVE-2024-25124 a change by "+name, func(t *testing.T) { g.refusedChanges(t, origin) })
 		}
-		for _, origin := range []string{"https://app.example.com", "https://a.apps.example.com", "https://a.b.apps.example.com"} {
+		for _, origin := range []string{"https://app.example.com", "https://a.apps.example.com",
+			"https://a.b.apps.example.com"} {
 			t.Run("allowed "+origin, func(t *testing.T) { g.allowedOrigin(t, origin, alice) })
 		}
 		g.must(t, http.StatusOK, "GET", "/users/"+g.id["alice"], g.alice.Access, "") // nobody deleted her
@@ -59,7 +67,8 @@ func (g *guarded) fromOrigin(t *testing.T, method, path, origin, body string, li
 
 func wantNoCORS(t *testing.T, what string, answer reply) {
 	t.Helper()
-	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods", "Access-Control-Expose-Headers"} {
+	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+		"Access-Control-Allow-Methods", "Access-Control-Expose-Headers"} {
 		if value := answer.header.Get(name); value != "" {
 			t.Errorf("%s: %s: %s", what, name, value)
 		}
@@ -83,10 +92,12 @@ func (g *guarded) refusedChanges(t *testing.T, origin string) {
 	} {
 		answer := g.fromOrigin(t, c.method, c.path, origin, c.body, bearerLine(g.alice.Access))
 		if answer.status != http.StatusForbidden || !strings.Contains(answer.body, "cross_origin_denied") {
-			t.Errorf("%s %s: %d %s", c.method, strings.Replace(c.path, g.id["alice"], "{id}", 1), answer.status, answer.body)
+			t.Errorf("%s %s: %d %s", c.method, strings.Replace(c.path, g.id["alice"], "{id}", 1), answer.status,
+				answer.body)
 		}
 	}
-	if answer := g.must(t, http.StatusOK, "GET", "/users/me", g.alice.Access, ""); !strings.Contains(answer.body, `"username":"alice"`) {
+	answer := g.must(t, http.StatusOK, "GET", "/users/me", g.alice.Access, "")
+	if !strings.Contains(answer.body, `"username":"alice"`) {
 		t.Errorf("changed: %s", answer.body)
 	}
 	if answer := g.must(t, http.StatusOK, "GET", "/users/", g.admin.Access, ""); strings.Contains(answer.body, "forged") {
@@ -98,13 +109,16 @@ func (g *guarded) allowedOrigin(t *testing.T, origin, credential string) {
 	t.Helper()
 	for path, status := range map[string]int{"/users/me": 200, "/closed/x": 200, "/public/x": 200, "/admin/x": 403} {
 		answer := g.fromOrigin(t, "GET", path, origin, "", credential)
-		if values := answer.header.Values("Access-Control-Allow-Origin"); answer.status != status || len(values) != 1 || values[0] != origin {
+		if values := answer.header.Values("Access-Control-Allow-Origin"); answer.status != status || len(values) != 1 ||
+			values[0] != origin {
 			t.Errorf("%s: %d, allowed %q", path, answer.status, values)
 		}
 	}
 	g.behind.take()
-	preflight := g.fromOrigin(t, "OPTIONS", "/closed/x", origin, "", "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization")
-	if preflight.status != http.StatusNoContent || preflight.header.Get("Access-Control-Allow-Origin") != origin || len(g.behind.take()) != 0 {
+	preflight := g.fromOrigin(t, "OPTIONS", "/closed/x", origin, "", "Access-Control-Request-Method: POST",
+		"Access-Control-Request-Headers: authorization")
+	if preflight.status != http.StatusNoContent || preflight.header.Get("Access-Control-Allow-Origin") != origin ||
+		len(g.behind.take()) != 0 {
 		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
 	}
 	body := loginBody("alice", passwordOf("alice"))
@@ -148,15 +162,18 @@ func TestSecurityOriginsAtStart(t *testing.T) {
 func TestSecurityCookiesAreNoCredentials(t *testing.T) {
 	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
-	for _, name := range []string{"token", "access_token", "refresh_token", "Authorization", "session", "authly", "authly_session", "__Host-authly"} {
+	for _, name := range []string{"token", "access_token", "refresh_token", "Authorization", "session", "authly",
+		"authly_session", "__Host-authly"} {
 		t.Run("CVE-2025-24358 a post by the cookie "+name, func(t *testing.T) {
 			cookie := "Cookie: " + name + "=" + g.alice.Access
-			for _, lines := range [][]string{{cookie}, {cookie, "Origin: https://evil.example"}, {cookie, "Origin: " + publicURL}} {
+			for _, lines := range [][]string{{cookie}, {cookie, "Origin: https://evil.example"},
+				{cookie, "Origin: " + publicURL}} {
 				for _, e := range everywhere() {
 					g.refused(t, e, attempt{method: "GET", lines: lines}, http.StatusUnauthorized)
 				}
 				for _, e := range entrances() {
-					g.refused(t, e, attempt{method: "POST", lines: append([]string{"Content-Length: 0"}, lines...)}, http.StatusUnauthorized)
+					g.refused(t, e, attempt{method: "POST", lines: append([]string{"Content-Length: 0"}, lines...)},
+						http.StatusUnauthorized)
 				}
 			}
 		})
@@ -179,14 +196,16 @@ func TestSecurityScript(t *testing.T) {
 		"in a path of none": g.do(t, "GET", "/auth/%3Cscript%3E", "", ""),
 		"in a query":        g.do(t, "GET", "/users/?%3Cscript%3E=%3Cscript%3E", g.admin.Access, ""),
 		"in a grant":        g.do(t, "POST", "/auth/token", "", `{"grant_type":"`+script+`"}`),
-		"in a form":         g.do(t, "POST", "/auth/token", "", "grant_type=%3Cscript%3E", "Content-Type", "application/x-www-form-urlencoded"),
+		"in a form": g.do(t, "POST", "/auth/token", "", "grant_type=%3Cscript%3E", "Content-Type",
+			"application/x-www-form-urlencoded"),
 		"in a content type": g.do(t, "POST", "/auth/token", "", "x", "Content-Type", "text/html; x="+script),
 		"in a token":        g.do(t, "GET", "/users/me", script, ""),
 		"in a refused path": g.do(t, "GET", "/closed/%3Cscript%3E", "", ""),
 	} {
 		t.Run("CVE-2024-21496 "+name, func(t *testing.T) {
 			kind := answer.header.Get("Content-Type")
-			if !strings.HasPrefix(kind, "application/problem+json") && !strings.HasPrefix(kind, "application/json") || answer.header.Get("X-Content-Type-Options") != "nosniff" {
+			if !strings.HasPrefix(kind, "application/problem+json") && !strings.HasPrefix(kind, "application/json") ||
+				answer.header.Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%d, type %q, sniffing %q", answer.status, kind, answer.header.Get("X-Content-Type-Options"))
 			}
 			if strings.ContainsAny(answer.body, "<>") {
@@ -207,7 +226,9 @@ func TestSecurityHeadersOnEveryStatus(t *testing.T) {
 	dead.behind.answers(func(sighting) (string, bool) { return "nonsense\r\n\r\n", true })
 	user := "/users/" + g.id["bare"]
 	upstream := func(status string) reply {
-		g.behind.answers(func(sighting) (string, bool) { return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n", false })
+		g.behind.answers(func(sighting) (string, bool) {
+			return "HTTP/1.1 " + status + "\r\nContent-Length: 0\r\n\r\n", false
+		})
 		defer g.behind.answers(tellTarget)
 		return g.do(t, "GET", "/public/x", "", "")
 	}
@@ -216,9 +237,10 @@ func TestSecurityHeadersOnEveryStatus(t *testing.T) {
 		status int
 		own    bool
 	}{
-		"endpoint":           {g.do(t, "GET", "/health", "", ""), 200, true},
-		"page":               {g.do(t, "GET", "/docs", "", ""), 200, true},
-		"created":            {g.do(t, "POST", "/users", "", `{"username":"h","email":"h@example.com","password":"a long password"}`), 201, true},
+		"endpoint": {g.do(t, "GET", "/health", "", ""), 200, true},
+		"page":     {g.do(t, "GET", "/docs", "", ""), 200, true},
+		"created": {g.do(t, "POST", "/users", "",
+			`{"username":"h","email":"h@example.com","password":"a long password"}`), 201, true},
 		"bad body":           {g.do(t, "POST", "/users", "", `{`), 400, true},
 		"bad path":           {g.do(t, "GET", "/a;b", "", ""), 400, true},
 		"no token":           {g.do(t, "GET", "/users/me", "", ""), 401, true},
@@ -245,7 +267,8 @@ func TestSecurityHeadersOnEveryStatus(t *testing.T) {
 				t.Fatalf("%d %s, want %d", c.answer.status, c.answer.body, c.status)
 			}
 			want := map[string]string{
-				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "strict-origin-when-cross-origin", "X-XSS-Protection": "1; mode=block",
+				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+				"Referrer-Policy": "strict-origin-when-cross-origin", "X-XSS-Protection": "1; mode=block",
 			}
 			if c.own {
 				want["Content-Security-Policy"] = "default-src 'self'"

@@ -15,8 +15,10 @@ import (
 // injections are SQL as people put it into inputs.
 func injections() []string {
 	return []string{
-		`' OR '1'='1`, `'; DROP TABLE users; --`, `" OR ""="`, `\' OR 1=1 --`, `admin'--`, `admin' /*`, `') OR ('1'='1`, `1; SELECT pg_sleep(10)`,
-		`$1`, `$$`, `:name`, `?`, `@p1`, `%27%20OR%201=1`, `' UNION SELECT password_hash FROM users --`, `E'\''`, `-1`, `0x27`,
+		`' OR '1'='1`, `'; DROP TABLE users; --`, `" OR ""="`, `\' OR 1=1 --`, `admin'--`, `admin' /*`, `') OR ('1'='1`,
+		`1; SELECT pg_sleep(10)`,
+		`$1`, `$$`, `:name`, `?`, `@p1`, `%27%20OR%201=1`, `' UNION SELECT password_hash FROM users --`, `E'\''`, `-1`,
+		`0x27`,
 	}
 }
 
@@ -42,7 +44,8 @@ func TestSecuritySQL(t *testing.T) {
 		g := guardPeople(t, storeURL, "lockout: {failures: 1000, duration: 1h}")
 		before := g.must(t, http.StatusOK, "GET", "/users/", g.admin.Access, "").body
 		for i, text := range injections() {
-			t.Run(fmt.Sprintf("CVE-2024-27289 SQL %d in what finds nothing", i+1), func(t *testing.T) { g.findsNothing(t, text) })
+			t.Run(fmt.Sprintf("CVE-2024-27289 SQL %d in what finds nothing", i+1),
+				func(t *testing.T) { g.findsNothing(t, text) })
 		}
 		if after := g.must(t, http.StatusOK, "GET", "/users/", g.admin.Access, "").body; after != before {
 			t.Errorf("the users were\n%s\nand are\n%s", before, after)
@@ -80,14 +83,16 @@ func (g *guarded) isKept(t *testing.T, text string, i int) {
 	if strings.Contains(name, "@") {
 		name = strings.ReplaceAll(name, "@", "at")
 	}
-	body, _ := json.Marshal(map[string]string{"username": name, "email": fmt.Sprintf("i%d@example.com", i), "password": password}) // strings can be JSON
+	body, _ := json.Marshal(map[string]string{"username": name, "email": fmt.Sprintf("i%d@example.com", i),
+		"password": password}) // strings can be JSON
 	answer := g.must(t, http.StatusCreated, "POST", "/users/", "", string(body))
 	var user struct {
 		ID, Username string
 		Roles        []string
 		IsAdmin      bool `json:"is_admin"`
 	}
-	if err := json.Unmarshal([]byte(answer.body), &user); err != nil || user.Username != name || user.IsAdmin || len(user.Roles) != 0 {
+	if err := json.Unmarshal([]byte(answer.body), &user); err != nil || user.Username != name || user.IsAdmin ||
+		len(user.Roles) != 0 {
 		t.Fatalf("%v %s", err, answer.body)
 	}
 	roles, _ := json.Marshal(map[string]any{"roles": []string{text}, "is_verified": true}) // strings can be JSON
@@ -96,7 +101,8 @@ func (g *guarded) isKept(t *testing.T, text string, i int) {
 		t.Errorf("%v %s", err, answer.body)
 	}
 	pair := g.login(t, name, password)
-	g.refused(t, gateways()[0], attempt{target: "/admin/x", lines: []string{bearerLine(pair.Access)}}, http.StatusForbidden)
+	g.refused(t, gateways()[0], attempt{target: "/admin/x", lines: []string{bearerLine(pair.Access)}},
+		http.StatusForbidden)
 	g.passed(t, gateways()[0], attempt{lines: []string{bearerLine(pair.Access)}})
 	g.must(t, http.StatusNoContent, "DELETE", "/users/"+user.ID, pair.Access, "")
 }
@@ -107,38 +113,49 @@ func TestSecurityTexts(t *testing.T) {
 	onEveryProtocol(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		for how, text := range map[string]string{
-			"NUL": `\u0000`, "NUL inside": `a\u0000b`, "lone high surrogate": `\ud800`, "lone low surrogate": `\udc00`, "surrogates exchanged": `\udc00\ud800`,
-			"invalid UTF-8": "\xff", "overlong NUL": "\xc0\x80", "surrogate in UTF-8": "\xed\xa0\x80", "beyond Unicode": "\xf4\x90\x80\x80",
+			"NUL": `\u0000`, "NUL inside": `a\u0000b`, "lone high surrogate": `\ud800`, "lone low surrogate": `\udc00`,
+			"surrogates exchanged": `\udc00\ud800`,
+			"invalid UTF-8":        "\xff", "overlong NUL": "\xc0\x80", "surrogate in UTF-8": "\xed\xa0\x80",
+			"beyond Unicode": "\xf4\x90\x80\x80",
 		} {
 			for _, field := range []string{"username", "email", "password"} {
 				t.Run(how+" in "+field, func(t *testing.T) {
-					values := map[string]string{"username": "texty", "email": "texty@example.com", "password": "a long password"}
+					values := map[string]string{"username": "texty", "email": "texty@example.com",
+						"password": "a long password"}
 					values[field] += text
 					body := `{"username":"` + values["username"] + `","email":"` + values["email"] + `","password":"` + values["password"] + `"}`
 					g.blames(t, field, g.must(t, http.StatusBadRequest, "POST", "/users/", "", body))
-					g.blames(t, field, g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["alice"], g.alice.Access, `{"`+field+`":"`+values[field]+`"}`))
+					g.blames(t, field,
+						g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["alice"], g.alice.Access,
+							`{"`+field+`":"`+values[field]+`"}`))
 				})
 			}
 			t.Run(how+" in a login", func(t *testing.T) {
-				g.must(t, http.StatusBadRequest, "POST", "/auth/token", "", `{"grant_type":"password","username":"alice`+text+`","password":"x"}`)
-				g.must(t, http.StatusBadRequest, "POST", "/auth/token", "", `{"grant_type":"password","username":"alice","password":"`+passwordOf("alice")+text+`"}`)
-				g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["alice"], g.admin.Access, `{"roles":["boss`+text+`"]}`)
+				g.must(t, http.StatusBadRequest, "POST", "/auth/token", "",
+					`{"grant_type":"password","username":"alice`+text+`","password":"x"}`)
+				g.must(t, http.StatusBadRequest, "POST", "/auth/token", "",
+					`{"grant_type":"password","username":"alice","password":"`+passwordOf("alice")+text+`"}`)
+				g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["alice"], g.admin.Access,
+					`{"roles":["boss`+text+`"]}`)
 			})
 		}
-		for how, text := range map[string]string{"NUL": "%00", "invalid UTF-8": "%ff", "line feed": "%0a", "surrogate in UTF-8": "%ed%a0%80"} {
+		for how, text := range map[string]string{"NUL": "%00", "invalid UTF-8": "%ff", "line feed": "%0a",
+			"surrogate in UTF-8": "%ed%a0%80"} {
 			t.Run(how+" in an id", func(t *testing.T) {
 				g.must(t, http.StatusBadRequest, "GET", "/users/"+text, g.admin.Access, "")
 				g.must(t, http.StatusBadRequest, "GET", "/users/"+g.id["alice"]+text, g.admin.Access, "")
 			})
 			t.Run(how+" in a form", func(t *testing.T) {
-				answer := g.do(t, "POST", "/auth/token", "", "grant_type=password&username=alice"+text+"&password=x", "Content-Type", "application/x-www-form-urlencoded")
+				answer := g.do(t, "POST", "/auth/token", "", "grant_type=password&username=alice"+text+"&password=x",
+					"Content-Type", "application/x-www-form-urlencoded")
 				if answer.status != http.StatusBadRequest && (answer.status != http.StatusUnauthorized || text != "%0a") {
 					t.Errorf("%d %s", answer.status, answer.body)
 				}
 			})
 		}
 		g.login(t, "alice", passwordOf("alice"))
-		g.must(t, http.StatusCreated, "POST", "/users/", "", `{"username":"t\u00e9xty","email":"texty@example.com","password":"a \ud83d\ude00 password"}`)
+		g.must(t, http.StatusCreated, "POST", "/users/", "",
+			`{"username":"t\u00e9xty","email":"texty@example.com","password":"a \ud83d\ude00 password"}`)
 	})
 }
 
@@ -164,7 +181,8 @@ func TestSecurityOneName(t *testing.T) {
 				return `{"username":"mail%d","email":"wanted@example.com","password":"a long password"}`
 			},
 			"username in different spelling": func(i int) string {
-				return `{"username":"` + []string{"Twin", "tWIN", "\uff34win", "twin"}[i%4] + `","email":"twin%d@example.com","password":"a long password"}`
+				return `{"username":"` + []string{"Twin", "tWIN", "\uff34win",
+					"twin"}[i%4] + `","email":"twin%d@example.com","password":"a long password"}`
 			},
 		} {
 			t.Run("a hundred registrations of one "+what, func(t *testing.T) {
@@ -173,7 +191,8 @@ func TestSecurityOneName(t *testing.T) {
 					statuses[i] = g.do(t, "POST", "/users/", "", strings.Replace(body(i), "%d", fmt.Sprint(i), 1)).status
 				})
 				slices.Sort(statuses)
-				if statuses[0] != http.StatusCreated || statuses[1] != http.StatusBadRequest || statuses[99] != http.StatusBadRequest {
+				if statuses[0] != http.StatusCreated || statuses[1] != http.StatusBadRequest ||
+					statuses[99] != http.StatusBadRequest {
 					t.Errorf("%v", statuses)
 				}
 			})
@@ -187,7 +206,8 @@ func TestSecurityNamesOfOthers(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		register := func(username, email string) reply {
-			body, _ := json.Marshal(map[string]string{"username": username, "email": email, "password": "a long password"}) // strings can be JSON
+			body, _ := json.Marshal(map[string]string{"username": username, "email": email,
+				"password": "a long password"}) // strings can be JSON
 			return g.do(t, "POST", "/users/", "", string(body))
 		}
 		for name, c := range map[string]struct{ username, email, field string }{
@@ -217,7 +237,8 @@ func TestSecurityNamesOfOthers(t *testing.T) {
 			})
 		}
 		t.Run("the email of somebody else by an update", func(t *testing.T) {
-			g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["bare"], g.bare.Access, `{"email":"Alice@example.com"}`)
+			g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["bare"], g.bare.Access,
+				`{"email":"Alice@example.com"}`)
 			g.must(t, http.StatusBadRequest, "PUT", "/users/"+g.id["bare"], g.bare.Access, `{"username":"ALICE"}`)
 			g.must(t, http.StatusOK, "PUT", "/users/"+g.id["bare"], g.bare.Access, `{"email":"bare2@example.com"}`)
 		})

@@ -157,18 +157,21 @@ func (g *guarded) closedDoors(t *testing.T) {
 	t.Helper()
 	for _, e := range everywhere() {
 		g.refused(t, e, attempt{lines: []string{bearerLine(g.alice.Access)}}, http.StatusServiceUnavailable)
-		g.refused(t, e, attempt{lines: []string{bearerLine("x.y.z")}}, http.StatusUnauthorized) // for this no database is needed
+		g.refused(t, e, attempt{lines: []string{bearerLine("x.y.z")}},
+			http.StatusUnauthorized) // for this no database is needed
 	}
 	for _, e := range entrances() {
-		g.refused(t, e, attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}}, http.StatusServiceUnavailable)
+		g.refused(t, e, attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}},
+			http.StatusServiceUnavailable)
 		g.passed(t, e, attempt{target: "/public/x"})
 	}
 	for name, answer := range map[string]reply{
-		"login":    g.do(t, "POST", "/auth/token", "", loginBody("alice", passwordOf("alice"))),
-		"refresh":  g.do(t, "POST", "/auth/refresh", "", refreshBody(t, g.alice.Refresh)),
-		"logout":   g.do(t, "POST", "/auth/logout", g.alice.Access, ""),
-		"register": g.do(t, "POST", "/users/", "", `{"username":"x","email":"x@example.com","password":"a long password"}`),
-		"health":   g.do(t, "GET", "/health", "", ""),
+		"login":   g.do(t, "POST", "/auth/token", "", loginBody("alice", passwordOf("alice"))),
+		"refresh": g.do(t, "POST", "/auth/refresh", "", refreshBody(t, g.alice.Refresh)),
+		"logout":  g.do(t, "POST", "/auth/logout", g.alice.Access, ""),
+		"register": g.do(t, "POST", "/users/", "",
+			`{"username":"x","email":"x@example.com","password":"a long password"}`),
+		"health": g.do(t, "GET", "/health", "", ""),
 	} {
 		if answer.status != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d %s", name, answer.status, answer.body)
@@ -187,21 +190,23 @@ func TestSecurityDatabaseDown(t *testing.T) {
 	})
 	t.Run("database up again", func(t *testing.T) {
 		r.set(false, false)
-		eventually(t, "the database is back", func() bool { return g.do(t, "GET", "/health", "", "").status == http.StatusOK })
+		eventually(t, "the database is back",
+			func() bool { return g.do(t, "GET", "/health", "", "").status == http.StatusOK })
 		g.wantAlive(t, true, map[string]string{"alice": g.alice.Access})
 	})
-	t.Run("database slow", func(t *testing.T) { // a front proxy gives up long before; what it must not get is a permission
-		r.set(false, true)
-		l := call(t, strangerAddress, g.address["server.address"])
-		defer l.Close()
-		io.WriteString(l, throughGateway(attempt{lines: []string{bearerLine(g.alice.Access)}}.complete()))
-		answer, err := l.listen()
-		if err != nil || answer.status != http.StatusServiceUnavailable || len(g.behind.take()) != 0 {
-			t.Errorf("%d %s, %v", answer.status, answer.body, err)
-		}
-		r.set(false, false)
-		g.wantAlive(t, true, map[string]string{"alice": g.alice.Access})
-	})
+	t.Run("database slow",
+		func(t *testing.T) { // a front proxy gives up long before; what it must not get is a permission
+			r.set(false, true)
+			l := call(t, strangerAddress, g.address["server.address"])
+			defer l.Close()
+			io.WriteString(l, throughGateway(attempt{lines: []string{bearerLine(g.alice.Access)}}.complete()))
+			answer, err := l.listen()
+			if err != nil || answer.status != http.StatusServiceUnavailable || len(g.behind.take()) != 0 {
+				t.Errorf("%d %s, %v", answer.status, answer.body, err)
+			}
+			r.set(false, false)
+			g.wantAlive(t, true, map[string]string{"alice": g.alice.Access})
+		})
 }
 
 // sqlOf opens the server's database for statements that nobody should make.
@@ -298,7 +303,8 @@ func TestSecurityDatabaseFaults(t *testing.T) {
 					g.refused(t, e, attempt{lines: []string{bearerLine(g.alice.Access)}}, http.StatusInternalServerError)
 				}
 				for _, e := range entrances() {
-					g.refused(t, e, attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}}, http.StatusInternalServerError)
+					g.refused(t, e, attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}},
+						http.StatusInternalServerError)
 				}
 				failed(t, map[string]reply{
 					"login":  g.do(t, "POST", "/auth/token", "", loginBody("alice", passwordOf("alice"))),
@@ -312,7 +318,8 @@ func TestSecurityDatabaseFaults(t *testing.T) {
 			t.Run("read-only database", func(t *testing.T) {
 				execute(t, db, `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END $$`,
 					`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
-				eventually(t, "the database answers", func() bool { return g.do(t, "GET", "/health", "", "").status == http.StatusOK })
+				eventually(t, "the database answers",
+					func() bool { return g.do(t, "GET", "/health", "", "").status == http.StatusOK })
 				failed(t, map[string]reply{
 					"logout": g.do(t, "POST", "/auth/logout", g.alice.Access, ""),
 					"login":  g.do(t, "POST", "/auth/token", "", loginBody("alice", passwordOf("alice"))),
@@ -349,12 +356,14 @@ func TestSecurityConfigurationThatWidens(t *testing.T) {
 		"an empty path":               {`routes: [{name: r, paths: [""], allow: public, upstream: "echo:"}]`, "paths"},
 		"no paths":                    {`routes: [{name: r, paths: [], allow: public, upstream: "echo:"}]`, "paths"},
 		"a method in lower case":      {route("allow: public, methods: [get]"), "methods"},
-		"a proxy that is everybody":   {route("allow: public") + "server: {trusted_proxies: [0.0.0.0/0]}\n", "trusted_proxies"},
-		"a proxy that is all of IPv6": {route("allow: public") + "server: {trusted_proxies: [\"::/0\"]}\n", "trusted_proxies"},
-		"registration misspelt":       {route("allow: public") + "users: {registration: close}\n", "registration"},
-		"no limit by a negative one":  {route("allow: public") + "limits: {login: {requests: -1}}\n", "limits"},
-		"no lockout":                  {route("allow: public") + "lockout: {failures: 0}\n", "lockout"},
-		"a leeway of hours":           {route("allow: public") + "tokens: {leeway: 2h}\n", "leeway"},
+		"a proxy that is everybody": {route("allow: public") + "server: {trusted_proxies: [0.0.0.0/0]}\n",
+			"trusted_proxies"},
+		"a proxy that is all of IPv6": {route("allow: public") + "server: {trusted_proxies: [\"::/0\"]}\n",
+			"trusted_proxies"},
+		"registration misspelt":      {route("allow: public") + "users: {registration: close}\n", "registration"},
+		"no limit by a negative one": {route("allow: public") + "limits: {login: {requests: -1}}\n", "limits"},
+		"no lockout":                 {route("allow: public") + "lockout: {failures: 0}\n", "lockout"},
+		"a leeway of hours":          {route("allow: public") + "tokens: {leeway: 2h}\n", "leeway"},
 	} {
 		t.Run("configuration: "+name, func(t *testing.T) {
 			a := launch(t, sqliteURL(t), c.configuration)

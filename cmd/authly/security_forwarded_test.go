@@ -18,40 +18,46 @@ func TestSecurityForwardedFor(t *testing.T) {
 			said             string
 			stranger, behind int // from a stranger, and from the proxy
 		}{
-			"in the network":                                            {"192.0.2.7", outside, inside},
-			"outside":                                                   {"203.0.113.9", outside, outside},
-			"with a port":                                               {"192.0.2.7:1234", outside, inside},
-			"CVE-2024-47070 a letter":                                   {"a", outside, unreadable},
-			"CVE-2024-47070 empty":                                      {"", outside, unreadable},
-			"CVE-2024-47070 spaces":                                     {" ", outside, unreadable},
-			"CVE-2024-47070 10 kB":                                      {strings.Repeat("9", 10_000), outside, unreadable},
-			"CVE-2024-47070 10 kB of commas":                            {strings.Repeat(",", 10_000), outside, unreadable},
-			"CVE-2024-47070 10 kB before the address":                   {strings.Repeat("192.0.2.7, ", 900) + "203.0.113.9", outside, outside},
-			"CVE-2024-47070 an IPv6 address of a zone":                  {"fe80::1%eth0", outside, outside},
-			"CVE-2024-47070 a mapped one with a zone":                   {"::ffff:192.0.2.7%eth0", outside, inside},
-			"CVE-2024-47070 unknown":                                    {"unknown", outside, unreadable},
-			"CVE-2024-47070 octal":                                      {"192.0.02.7", outside, unreadable},
-			"CVE-2024-47070 a number":                                   {"3221225991", outside, unreadable},
-			"CVE-2024-47070 a name":                                     {"localhost", outside, unreadable},
-			"CVE-2024-24790 mapped, inside":                             {"::ffff:192.0.2.7", outside, inside},
-			"CVE-2024-24790 mapped, outside":                            {"::ffff:203.0.113.9", outside, outside},
-			"CVE-2024-24790 mapped loopback on the left of an outsider": {"::ffff:127.0.0.1, 203.0.113.9", outside, outside},
-			"loopback on the left of an outsider":                       {"127.0.0.1, 203.0.113.9", outside, outside},
-			"inside on the left of an outsider":                         {"192.0.2.7, 203.0.113.9", outside, outside},
-			"outside on the left of an insider":                         {"203.0.113.9, 192.0.2.7", outside, inside},
-			"insider behind the proxy itself":                           {"192.0.2.7, 127.0.0.1", outside, inside},
-			"rubbish on the left":                                       {"a, 192.0.2.7", outside, inside},
-			"rubbish on the right":                                      {"192.0.2.7, a", outside, unreadable},
-			"an injected line":                                          {"192.0.2.7\tx", outside, unreadable},
+			"in the network":          {"192.0.2.7", outside, inside},
+			"outside":                 {"203.0.113.9", outside, outside},
+			"with a port":             {"192.0.2.7:1234", outside, inside},
+			"CVE-2024-47070 a letter": {"a", outside, unreadable},
+			"CVE-2024-47070 empty":    {"", outside, unreadable},
+			"CVE-2024-47070 spaces":   {" ", outside, unreadable},
+			"CVE-2024-47070 10 kB": {strings.Repeat("9", 10_000), outside,
+				unreadable},
+			"CVE-2024-47070 10 kB of commas": {strings.Repeat(",", 10_000), outside,
+				unreadable},
+			"CVE-2024-47070 10 kB before the address": {strings.Repeat("192.0.2.7, ",
+				900) + "203.0.113.9", outside, outside},
+			"CVE-2024-47070 an IPv6 address of a zone": {"fe80::1%eth0", outside, outside},
+			"CVE-2024-47070 a mapped one with a zone":  {"::ffff:192.0.2.7%eth0", outside, inside},
+			"CVE-2024-47070 unknown":                   {"unknown", outside, unreadable},
+			"CVE-2024-47070 octal":                     {"192.0.02.7", outside, unreadable},
+			"CVE-2024-47070 a number":                  {"3221225991", outside, unreadable},
+			"CVE-2024-47070 a name":                    {"localhost", outside, unreadable},
+			"CVE-2024-24790 mapped, inside":            {"::ffff:192.0.2.7", outside, inside},
+			"CVE-2024-24790 mapped, outside":           {"::ffff:203.0.113.9", outside, outside},
+			"CVE-2024-24790 mapped loopback on the left of an outsider": {"::ffff:127.0.0.1, 203.0.113.9", outside,
+				outside},
+			"loopback on the left of an outsider": {"127.0.0.1, 203.0.113.9", outside, outside},
+			"inside on the left of an outsider":   {"192.0.2.7, 203.0.113.9", outside, outside},
+			"outside on the left of an insider":   {"203.0.113.9, 192.0.2.7", outside, inside},
+			"insider behind the proxy itself":     {"192.0.2.7, 127.0.0.1", outside, inside},
+			"rubbish on the left":                 {"a, 192.0.2.7", outside, inside},
+			"rubbish on the right":                {"192.0.2.7, a", outside, unreadable},
+			"an injected line":                    {"192.0.2.7\tx", outside, unreadable},
 		}
 		for name, c := range cases {
 			t.Run("X-Forwarded-For "+name, func(t *testing.T) {
 				stranger := gateways()[0]
-				g.judged(t, stranger, attempt{target: "/office/x", lines: []string{"X-Forwarded-For: " + c.said}}, c.stranger)
+				g.judged(t, stranger, attempt{target: "/office/x", lines: []string{"X-Forwarded-For: " + c.said}},
+					c.stranger)
 				for _, e := range entrances()[1:] {
 					want := c.behind
 					a := attempt{target: "/office/x", client: c.said}
-					if strings.Trim(c.said, " ") == "" { // for questions this is a header that is missing, and that is refused too
+					if strings.Trim(c.said,
+						" ") == "" { // for questions this is a header that is missing, and that is refused too
 						a.client = " "
 					}
 					g.judged(t, e, a, want)
@@ -60,10 +66,15 @@ func TestSecurityForwardedFor(t *testing.T) {
 		}
 		t.Run("two lines, as one list", func(t *testing.T) {
 			behind := gateways()[1]
-			g.judged(t, behind, attempt{target: "/office/x", client: "192.0.2.7", lines: []string{"X-Forwarded-For: 203.0.113.9"}}, outside)
-			g.judged(t, behind, attempt{target: "/office/x", client: "203.0.113.9", lines: []string{"X-Forwarded-For: 192.0.2.7"}}, inside)
+			g.judged(t, behind,
+				attempt{target: "/office/x", client: "192.0.2.7", lines: []string{"X-Forwarded-For: 203.0.113.9"}},
+				outside)
+			g.judged(t, behind,
+				attempt{target: "/office/x", client: "203.0.113.9", lines: []string{"X-Forwarded-For: 192.0.2.7"}},
+				inside)
 			for _, e := range questions() {
-				g.judged(t, e, attempt{target: "/office/x", client: "192.0.2.7", lines: []string{"X-Forwarded-For: 192.0.2.7"}}, unreadable)
+				g.judged(t, e, attempt{target: "/office/x", client: "192.0.2.7",
+					lines: []string{"X-Forwarded-For: 192.0.2.7"}}, unreadable)
 			}
 		})
 	})
@@ -86,19 +97,25 @@ func TestSecurityForwardedByStrangers(t *testing.T) {
 		g := guardPeople(t, storeURL, "")
 		stranger, token := gateways()[0], bearerLine(g.alice.Access)
 		for name, value := range map[string]string{
-			"X-Forwarded-Uri": "/public/x", "X-Forwarded-Method": "GET", "X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https",
-			"X-Forwarded-Prefix": "/public", "X-Forwarded-Port": "443", "X-Forwarded-Server": "evil", "X-Forwarded-Ssl": "on",
-			"Forwarded": `for=192.0.2.7;host="app.example.com";proto=https`, "X-Real-IP": "192.0.2.7", "True-Client-IP": "192.0.2.7",
-			"X-Client-IP": "192.0.2.7", "X-Cluster-Client-IP": "192.0.2.7", "CF-Connecting-IP": "192.0.2.7", "X-Forwarded": "192.0.2.7",
-			"X-Host": "app.example.com", "X-Forwarded-For": "192.0.2.7",
+			"X-Forwarded-Uri": "/public/x", "X-Forwarded-Method": "GET", "X-Forwarded-Host": "app.example.com",
+			"X-Forwarded-Proto":  "https",
+			"X-Forwarded-Prefix": "/public", "X-Forwarded-Port": "443", "X-Forwarded-Server": "evil",
+			"X-Forwarded-Ssl": "on",
+			"Forwarded":       `for=192.0.2.7;host="app.example.com";proto=https`, "X-Real-IP": "192.0.2.7",
+			"True-Client-IP": "192.0.2.7",
+			"X-Client-IP":    "192.0.2.7", "X-Cluster-Client-IP": "192.0.2.7", "CF-Connecting-IP": "192.0.2.7",
+			"X-Forwarded": "192.0.2.7",
+			"X-Host":      "app.example.com", "X-Forwarded-For": "192.0.2.7",
 		} {
 			t.Run("CVE-2026-40575 "+name, func(t *testing.T) {
 				for _, spelling := range likenesses(name) {
 					forged := spelling + ": " + value
 					g.refused(t, stranger, attempt{lines: []string{forged}}, http.StatusUnauthorized)
 					g.refused(t, stranger, attempt{target: "/office/x", lines: []string{forged}}, http.StatusUnauthorized)
-					g.refused(t, stranger, attempt{host: "admin.example.com", lines: []string{forged, token}}, http.StatusForbidden)
-					g.refused(t, stranger, attempt{method: "DELETE", target: "/read/x", lines: []string{forged, token}}, http.StatusForbidden)
+					g.refused(t, stranger, attempt{host: "admin.example.com", lines: []string{forged, token}},
+						http.StatusForbidden)
+					g.refused(t, stranger, attempt{method: "DELETE", target: "/read/x", lines: []string{forged, token}},
+						http.StatusForbidden)
 					r := g.passed(t, stranger, attempt{lines: []string{forged, token}})
 					g.wantWay(t, r.seen[0], "app.example.com", "http", strangerAddress)
 				}
@@ -112,9 +129,11 @@ func (g *guarded) wantWay(t *testing.T, s sighting, host, scheme, client string)
 	t.Helper()
 	for name, want := range map[string]string{
 		"X-Forwarded-Host": host, "X-Forwarded-Proto": scheme, "X-Forwarded-For": client,
-		"X-Forwarded-Uri": "", "X-Forwarded-Method": "", "X-Forwarded-Prefix": "", "X-Forwarded-Port": "", "X-Forwarded-Server": "",
-		"X-Forwarded-Ssl": "", "Forwarded": "", "X-Real-IP": "", "True-Client-IP": "", "X-Client-IP": "", "X-Cluster-Client-IP": "",
-		"CF-Connecting-IP": "", "X-Forwarded": "",
+		"X-Forwarded-Uri": "", "X-Forwarded-Method": "", "X-Forwarded-Prefix": "", "X-Forwarded-Port": "",
+		"X-Forwarded-Server": "",
+		"X-Forwarded-Ssl":    "", "Forwarded": "", "X-Real-IP": "", "True-Client-IP": "", "X-Client-IP": "",
+		"X-Cluster-Client-IP": "",
+		"CF-Connecting-IP":    "", "X-Forwarded": "",
 	} {
 		lines := s.lines(name)
 		if want == "" && len(lines) != 0 || want != "" && !slices.Equal(lines, []string{name + ": " + want}) {
@@ -133,11 +152,12 @@ func TestSecurityForwardedByTheProxy(t *testing.T) {
 		lines  []string
 		status int
 	}{
-		"a host of its own":           {[]string{"X-Forwarded-Host: app.example.com", alice}, 200},
-		"the host of administrators":  {[]string{"X-Forwarded-Host: Admin.Example.Com.:443", alice}, 403},
-		"the host, with the role":     {[]string{"X-Forwarded-Host: admin.example.com", boss}, 200},
-		"two hosts":                   {[]string{"X-Forwarded-Host: app.example.com, admin.example.com", alice}, 400},
-		"two hosts in two lines":      {[]string{"X-Forwarded-Host: app.example.com", "X-Forwarded-Host: admin.example.com", alice}, 400},
+		"a host of its own":          {[]string{"X-Forwarded-Host: app.example.com", alice}, 200},
+		"the host of administrators": {[]string{"X-Forwarded-Host: Admin.Example.Com.:443", alice}, 403},
+		"the host, with the role":    {[]string{"X-Forwarded-Host: admin.example.com", boss}, 200},
+		"two hosts":                  {[]string{"X-Forwarded-Host: app.example.com, admin.example.com", alice}, 400},
+		"two hosts in two lines": {[]string{"X-Forwarded-Host: app.example.com",
+			"X-Forwarded-Host: admin.example.com", alice}, 400},
 		"a host that is none":         {[]string{"X-Forwarded-Host: app.example.com/x", alice}, 400},
 		"an empty host":               {[]string{"X-Forwarded-Host:", alice}, 400},
 		"a host with userinfo":        {[]string{"X-Forwarded-Host: app.example.com@admin.example.com", alice}, 400},
@@ -150,7 +170,8 @@ func TestSecurityForwardedByTheProxy(t *testing.T) {
 		"a look-alike of X-Forwarded": {[]string{"X_Forwarded_Host: app.example.com", "X_Forwarded_For: 192.0.2.7"}, 401},
 		"Forwarded":                   {[]string{"Forwarded: for=192.0.2.7;host=public.example.com"}, 401},
 	} {
-		t.Run("from the trusted proxy: "+name, func(t *testing.T) { g.judged(t, behind, attempt{lines: c.lines}, c.status) })
+		t.Run("from the trusted proxy: "+name,
+			func(t *testing.T) { g.judged(t, behind, attempt{lines: c.lines}, c.status) })
 	}
 }
 
@@ -161,9 +182,12 @@ func TestSecurityQuestions(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "")
 		foreign := map[string][]string{
-			"traefik": {"X-Original-URL: https://app.example.com/public/x", "X-Original-Method: GET", "X-Original-URI: /public/x"},
-			"nginx":   {"X-Forwarded-Uri: /public/x", "X-Forwarded-Method: GET", "X-Forwarded-Host: app.example.com", "X-Forwarded-Proto: https"},
-			"envoy":   {"X-Forwarded-Uri: /public/x", "X-Forwarded-Host: public.example.com", "X-Original-URL: https://app.example.com/public/x", "X-Envoy-Original-Path: /public/x"},
+			"traefik": {"X-Original-URL: https://app.example.com/public/x", "X-Original-Method: GET",
+				"X-Original-URI: /public/x"},
+			"nginx": {"X-Forwarded-Uri: /public/x", "X-Forwarded-Method: GET", "X-Forwarded-Host: app.example.com",
+				"X-Forwarded-Proto: https"},
+			"envoy": {"X-Forwarded-Uri: /public/x", "X-Forwarded-Host: public.example.com",
+				"X-Original-URL: https://app.example.com/public/x", "X-Envoy-Original-Path: /public/x"},
 		}
 		foreign["caddy"], foreign["haproxy"] = foreign["traefik"], foreign["traefik"]
 		for _, e := range questions() {
@@ -176,12 +200,15 @@ func TestSecurityQuestions(t *testing.T) {
 					asked := e
 					asked.from, asked.relayed = strangerAddress, func(int) int { return http.StatusForbidden }
 					g.refused(t, asked, attempt{target: "/public/x"}, http.StatusForbidden)
-					g.refused(t, asked, attempt{target: "/public/x", lines: []string{"Forwarded: for=127.0.0.1", bearerLine(g.boss.Access)}}, http.StatusForbidden)
+					g.refused(t, asked,
+						attempt{target: "/public/x",
+							lines: []string{"Forwarded: for=127.0.0.1", bearerLine(g.boss.Access)}}, http.StatusForbidden)
 				})
 				t.Run("tinyauth originals missing, empty or twice", func(t *testing.T) { g.incompleteQuestions(t, e) })
 			})
 		}
-		for _, target := range []string{"/authz/", "/authz", "/authz/unknown", "/authz/traefik/x", "/authz/TRAEFIK", "/authz//traefik", "/authz/traefik%2f"} {
+		for _, target := range []string{"/authz/", "/authz", "/authz/unknown", "/authz/traefik/x", "/authz/TRAEFIK",
+			"/authz//traefik", "/authz/traefik%2f"} {
 			t.Run("no dialect "+target, func(t *testing.T) {
 				asked := questions()[0]
 				asked.bytes = func(a attempt) string {
@@ -247,13 +274,17 @@ func TestSecurityLinksOfForgedHosts(t *testing.T) {
 				unique := strings.ToLower("u" + strings.NewReplacer("-", "", ".", "").Replace(name+from))
 				body := `{"username":"` + unique + `","email":"` + unique + `@example.com","password":"a long password"}`
 				created := exchange(t, from, g.address["server.address"],
-					requestBytes("POST", "/users/", append(lines, "Content-Type: application/json", "Content-Length: "+lengthOf(body))...)+body)
-				if location := created.header.Get("Location"); created.status != http.StatusCreated || !strings.HasPrefix(location, publicURL+"/users/") {
+					requestBytes("POST", "/users/",
+						append(lines, "Content-Type: application/json", "Content-Length: "+lengthOf(body))...)+body)
+				if location := created.header.Get("Location"); created.status != http.StatusCreated ||
+					!strings.HasPrefix(location, publicURL+"/users/") {
 					t.Errorf("%d, Location %q", created.status, location)
 				}
-				for _, path := range []string{"/openapi.json", "/docs", "/users/me", "/nothing-here", "/users/%2f", "/auth/nothing"} {
+				for _, path := range []string{"/openapi.json", "/docs", "/users/me", "/nothing-here", "/users/%2f",
+					"/auth/nothing"} {
 					answer := exchange(t, from, g.address["server.address"], requestBytes("GET", path, lines...))
-					if strings.Contains(answer.body, "evil.example") || strings.Contains(headerText(answer.header), "evil.example") {
+					if strings.Contains(answer.body, "evil.example") ||
+						strings.Contains(headerText(answer.header), "evil.example") {
 						t.Errorf("%s repeats the host", path)
 					}
 				}

@@ -34,10 +34,13 @@ func TestSecurityLoginAnswers(t *testing.T) {
 		g := guardPeople(t, storeURL, "lockout: {failures: 3, duration: 1h}")
 		path, _ := g.newcomer(t, "disabled")
 		g.must(t, http.StatusOK, "PUT", path, g.admin.Access, `{"is_active":false}`)
-		g.must(t, http.StatusCreated, "POST", "/users/", "", `{"username":"unverified","email":"unverified@example.com","password":"`+passwordOf("unverified")+`"}`)
+		g.must(t, http.StatusCreated, "POST", "/users/", "",
+			`{"username":"unverified","email":"unverified@example.com","password":"`+passwordOf("unverified")+`"}`)
 		names := map[string]string{
-			"unknown": "nobody", "wrong": "alice", "disabled": "disabled", "unverified": "unverified", "unknown email": "nobody@example.com",
-			"wrong by email": "bare@example.com", "no name at all": "", "no possible name": "a b\u00adc", "a long name": strings.Repeat("x", 5000),
+			"unknown": "nobody", "wrong": "alice", "disabled": "disabled", "unverified": "unverified",
+			"unknown email":  "nobody@example.com",
+			"wrong by email": "bare@example.com", "no name at all": "", "no possible name": "a b\u00adc",
+			"a long name": strings.Repeat("x", 5000),
 		}
 		var usual, locked string
 		for attempt := range 4 {
@@ -70,8 +73,10 @@ func TestSecurityLoginWithTheRightPassword(t *testing.T) {
 	g := guardPeople(t, sqliteURL(t), "")
 	path, _ := g.newcomer(t, "disabled")
 	g.must(t, http.StatusOK, "PUT", path, g.admin.Access, `{"is_active":false}`)
-	g.must(t, http.StatusCreated, "POST", "/users/", "", `{"username":"unverified","email":"unverified@example.com","password":"`+passwordOf("unverified")+`"}`)
-	for name, detail := range map[string]string{"disabled": "Account is deactivated", "unverified": "Account not verified"} {
+	g.must(t, http.StatusCreated, "POST", "/users/", "",
+		`{"username":"unverified","email":"unverified@example.com","password":"`+passwordOf("unverified")+`"}`)
+	for name, detail := range map[string]string{"disabled": "Account is deactivated",
+		"unverified": "Account not verified"} {
 		t.Run(name, func(t *testing.T) {
 			answer := g.must(t, http.StatusForbidden, "POST", "/auth/token", "", loginBody(name, passwordOf(name)))
 			if got := detailOf(t, answer); got != detail {
@@ -86,7 +91,8 @@ func TestSecurityLock(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		g := guardPeople(t, storeURL, "lockout: {failures: 5, duration: 1h}")
-		spellings := []string{"alice", "ALICE", "\uff21\uff4c\uff49\uff43\uff45", "Alice@Example.com", "alice@\uff45xample.com"}
+		spellings := []string{"alice", "ALICE", "\uff21\uff4c\uff49\uff43\uff45", "Alice@Example.com",
+			"alice@\uff45xample.com"}
 		for i, name := range spellings {
 			t.Run(fmt.Sprintf("CVE-2025-24806 spelling %d counts", i+1), func(t *testing.T) {
 				g.must(t, http.StatusUnauthorized, "POST", "/auth/token", "", loginBody(name, "not this one"))
@@ -96,10 +102,12 @@ func TestSecurityLock(t *testing.T) {
 			t.Run(fmt.Sprintf("CVE-2026-7820 the right password during a lock, spelling %d", i+1), func(t *testing.T) {
 				g.must(t, http.StatusTooManyRequests, "POST", "/auth/token", "", loginBody(name, passwordOf("alice")))
 				form := url.Values{"grant_type": {"password"}, "username": {name}, "password": {passwordOf("alice")}}
-				g.must(t, http.StatusTooManyRequests, "POST", "/auth/token", "", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+				g.must(t, http.StatusTooManyRequests, "POST", "/auth/token", "", form.Encode(), "Content-Type",
+					"application/x-www-form-urlencoded")
 			})
 		}
-		for how, name := range map[string]string{"space": "alice ", "soft hyphen": "ali\u00adce", "zero width": "ali\u200bce", "line feed": "alice\n", "dotless i": "al\u0131ce"} {
+		for how, name := range map[string]string{"space": "alice ", "soft hyphen": "ali\u00adce",
+			"zero width": "ali\u200bce", "line feed": "alice\n", "dotless i": "al\u0131ce"} {
 			t.Run("CVE-2025-24806 no name of hers: "+how, func(t *testing.T) {
 				g.must(t, http.StatusUnauthorized, "POST", "/auth/token", "", loginBody(name, passwordOf("alice")))
 			})
@@ -114,14 +122,16 @@ func TestSecurityLock(t *testing.T) {
 		})
 		t.Run("CVE-2026-7820 current passwords are guesses too", func(t *testing.T) {
 			for range 5 {
-				g.must(t, http.StatusForbidden, "PUT", "/users/"+g.id["bare"], g.bare.Access, `{"password":"another password","current_password":"not this one"}`)
+				g.must(t, http.StatusForbidden, "PUT", "/users/"+g.id["bare"], g.bare.Access,
+					`{"password":"another password","current_password":"not this one"}`)
 			}
 			g.must(t, http.StatusTooManyRequests, "POST", "/auth/token", "", loginBody("bare", passwordOf("bare")))
 		})
 		t.Run("CVE-2026-35597 guesses side by side are all counted", func(t *testing.T) {
 			looked := make([]bool, 40)
 			atOnce(len(looked), func(i int) {
-				looked[i] = g.do(t, "POST", "/auth/token", "", loginBody("boss", "not this one")).status == http.StatusUnauthorized
+				looked[i] = g.do(t, "POST", "/auth/token", "",
+					loginBody("boss", "not this one")).status == http.StatusUnauthorized
 			})
 			if n := len(slices.DeleteFunc(looked, func(b bool) bool { return !b })); n != 5 {
 				t.Errorf("%d passwords were looked at, want 5", n)
@@ -156,7 +166,8 @@ func TestSecurityLoginLimit(t *testing.T) {
 	login := func(t *testing.T, from, name string, lines ...string) reply {
 		t.Helper()
 		body := loginBody(name, "not this one")
-		lines = append([]string{"Host: login.example.com", "Content-Type: application/json", "Content-Length: " + lengthOf(body)}, lines...)
+		lines = append([]string{"Host: login.example.com", "Content-Type: application/json",
+			"Content-Length: " + lengthOf(body)}, lines...)
 		return exchange(t, from, g.address["server.address"], requestBytes("POST", "/auth/token", lines...)+body)
 	}
 	t.Run("by name, from many networks", func(t *testing.T) {
@@ -165,7 +176,8 @@ func TestSecurityLoginLimit(t *testing.T) {
 			if i >= 3 {
 				want = http.StatusTooManyRequests
 			}
-			if answer := login(t, proxyAddress, "victim", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i+1)); answer.status != want {
+			if answer := login(t, proxyAddress, "victim",
+				fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i+1)); answer.status != want {
 				t.Errorf("login %d: %d, want %d", i+1, answer.status, want)
 			}
 		}
@@ -177,12 +189,14 @@ func TestSecurityLoginLimit(t *testing.T) {
 				want = http.StatusTooManyRequests
 			}
 			address := fmt.Sprintf("198.51.100.%d", 100+i)
-			answer := login(t, strangerAddress, fmt.Sprintf("name%d", i), "X-Forwarded-For: "+address, "X-Real-IP: "+address, "True-Client-IP: "+address,
+			answer := login(t, strangerAddress, fmt.Sprintf("name%d", i), "X-Forwarded-For: "+address,
+				"X-Real-IP: "+address, "True-Client-IP: "+address,
 				"CF-Connecting-IP: "+address, "X-Client-IP: "+address, "Forwarded: for="+address)
 			if answer.status != want {
 				t.Errorf("login %d: %d, want %d", i+1, answer.status, want)
 			}
-			if want == http.StatusTooManyRequests && (answer.header.Get("Retry-After") == "" || answer.header.Get("RateLimit-Policy") == "") {
+			if want == http.StatusTooManyRequests &&
+				(answer.header.Get("Retry-After") == "" || answer.header.Get("RateLimit-Policy") == "") {
 				t.Errorf("login %d: %v", i+1, answer.header)
 			}
 		}
@@ -193,7 +207,8 @@ func TestSecurityLoginLimit(t *testing.T) {
 			if i >= 3 {
 				want = http.StatusTooManyRequests
 			}
-			answer := login(t, proxyAddress, fmt.Sprintf("left%d", i), fmt.Sprintf("X-Forwarded-For: 198.51.100.%d, 203.0.113.1", 50+i))
+			answer := login(t, proxyAddress, fmt.Sprintf("left%d", i),
+				fmt.Sprintf("X-Forwarded-For: 198.51.100.%d, 203.0.113.1", 50+i))
 			if answer.status != want {
 				t.Errorf("login %d: %d, want %d", i+1, answer.status, want)
 			}
@@ -224,14 +239,18 @@ func TestSecurityGeneralLimit(t *testing.T) {
 	g := guard(t, sqliteURL(t), "limits: {general: {requests: 3, per: 1h}}")
 	type asked struct{ method, target string }
 	endpoints := []asked{
-		{"POST", "/auth/token"}, {"POST", "/auth/refresh"}, {"POST", "/auth/logout"}, {"POST", "/users/"}, {"POST", "/users"}, {"GET", "/users"},
-		{"GET", "/users/me"}, {"GET", "/users/x"}, {"PUT", "/users/x"}, {"DELETE", "/users/x"}, {"PUT", "/users/x/verify"}, {"GET", "/health"},
-		{"GET", "/.well-known/jwks.json"}, {"GET", "/openapi.json"}, {"GET", "/docs"}, {"GET", "/auth/nothing"}, {"OPTIONS", "/users/me"},
+		{"POST", "/auth/token"}, {"POST", "/auth/refresh"}, {"POST", "/auth/logout"}, {"POST", "/users/"},
+		{"POST", "/users"}, {"GET", "/users"},
+		{"GET", "/users/me"}, {"GET", "/users/x"}, {"PUT", "/users/x"}, {"DELETE", "/users/x"},
+		{"PUT", "/users/x/verify"}, {"GET", "/health"},
+		{"GET", "/.well-known/jwks.json"}, {"GET", "/openapi.json"}, {"GET", "/docs"}, {"GET", "/auth/nothing"},
+		{"OPTIONS", "/users/me"},
 		{"GET", "/public/x"}, {"GET", "/closed/x"}, {"GET", "/admin/x"}, {"GET", "/api/x"}, {"OPTIONS", "/public/x"},
 	}
 	ask := func(t *testing.T, from string, a asked) int {
 		t.Helper()
-		return exchange(t, from, g.address["server.address"], requestBytes(a.method, a.target, "Host: app.example.com", "Connection: close", "Content-Length: 0")).status
+		return exchange(t, from, g.address["server.address"],
+			requestBytes(a.method, a.target, "Host: app.example.com", "Connection: close", "Content-Length: 0")).status
 	}
 	for i := range 3 {
 		if status := ask(t, "127.0.0.9", asked{"GET", "/public/x"}); status != http.StatusOK {
@@ -276,7 +295,8 @@ func TestSecurityLoginTiming(t *testing.T) {
 		took := map[string][]time.Duration{}
 		for i := range 15 {
 			for kind, name := range map[string]string{
-				"wrong": "alice", "unknown": fmt.Sprintf("nobody%d", i), "unknown email": fmt.Sprintf("nobody%d@example.com", i), "disabled": "disabled",
+				"wrong": "alice", "unknown": fmt.Sprintf("nobody%d", i),
+				"unknown email": fmt.Sprintf("nobody%d@example.com", i), "disabled": "disabled",
 			} {
 				began := time.Now()
 				g.must(t, http.StatusUnauthorized, "POST", "/auth/token", "", loginBody(name, "not this one"))

@@ -31,7 +31,8 @@ func callers(g *guarded) []caller {
 	return []caller{
 		{"signed in", attempt{lines: []string{bearerLine(g.alice.Access)}}, "alice", "staff,writer"},
 		{"signed in without roles", attempt{lines: []string{bearerLine(g.bare.Access)}}, "bare", ""},
-		{"signed in on a public route", attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}}, "alice", "staff,writer"},
+		{"signed in on a public route", attempt{target: "/public/x", lines: []string{bearerLine(g.alice.Access)}},
+			"alice", "staff,writer"},
 		{"nobody on a public route", attempt{target: "/public/x"}, "", ""},
 		{"a bad token on a public route", attempt{target: "/public/x", lines: []string{bearerLine("x.y.z")}}, "", ""},
 		{"a token that is not read", attempt{target: "/basic/x", lines: []string{bearerLine(g.alice.Access)}}, "", ""},
@@ -52,7 +53,8 @@ func TestSecurityIdentityHeaders(t *testing.T) {
 			return []string{spelling + ": boss", "Connection: " + strings.ToLower(name)}
 		},
 		"CVE-2024-45410 listed in Connection, twice": func(name, spelling string) []string {
-			return []string{spelling + ": boss", "Connection: keep-alive, " + name + ", " + spelling, "connection: " + name}
+			return []string{spelling + ": boss", "Connection: keep-alive, " + name + ", " + spelling,
+				"connection: " + name}
 		},
 	}
 	for trick, lines := range tricks {
@@ -97,7 +99,8 @@ func TestSecurityIdentityEverywhere(t *testing.T) {
 			for _, e := range entrances() {
 				g.refused(t, e, attempt{lines: forged}, http.StatusUnauthorized)
 				g.refused(t, e, attempt{target: "/admin/x", lines: forged}, http.StatusUnauthorized)
-				g.refused(t, e, attempt{target: "/admin/x", lines: append([]string{bearerLine(g.alice.Access)}, forged...)}, http.StatusForbidden)
+				g.refused(t, e, attempt{target: "/admin/x",
+					lines: append([]string{bearerLine(g.alice.Access)}, forged...)}, http.StatusForbidden)
 				g.passed(t, e, attempt{target: "/admin/x", lines: append([]string{bearerLine(g.boss.Access)}, forged...)})
 			}
 		})
@@ -115,13 +118,15 @@ func TestSecurityIdentityInTrailers(t *testing.T) {
 				for _, announced := range []string{"X-Checksum, " + spelling, "X-Checksum"} {
 					g.behind.take()
 					answer := exchange(t, strangerAddress, g.address["server.address"],
-						requestBytes("POST", "/closed/x", "Host: app.example.com", bearerLine(g.alice.Access), "Transfer-Encoding: chunked", "Trailer: "+announced)+
+						requestBytes("POST", "/closed/x", "Host: app.example.com", bearerLine(g.alice.Access),
+							"Transfer-Encoding: chunked", "Trailer: "+announced)+
 							"2\r\nhi\r\n0\r\nX-Checksum: 7\r\n"+spelling+": boss\r\n\r\n")
 					seen := g.behind.take()
 					if answer.status != http.StatusOK || len(seen) != 1 {
 						t.Fatalf("%d, and the application saw %d requests", answer.status, len(seen))
 					}
-					if seen[0].trailer.Get("X-Checksum") != "7" || len(seen[0].trailer) != 1 || strings.Contains(seen[0].raw, "boss") {
+					if seen[0].trailer.Get("X-Checksum") != "7" || len(seen[0].trailer) != 1 ||
+						strings.Contains(seen[0].raw, "boss") {
 						t.Errorf("it passed: %q", seen[0].raw)
 					}
 				}
@@ -135,17 +140,21 @@ func TestSecurityControlHeaders(t *testing.T) {
 	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for _, name := range []string{
-		"X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Method", "X-HTTP-Method-Override", "X-HTTP-Method",
-		"X-Method-Override", "X-Middleware-Subrequest", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Path", "Proxy",
+		"X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-Original-Method", "X-HTTP-Method-Override",
+		"X-HTTP-Method",
+		"X-Method-Override", "X-Middleware-Subrequest", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Path",
+		"Proxy",
 	} {
 		t.Run("CVE-2025-29927 "+name, func(t *testing.T) {
 			for how, spelling := range likenesses(name) {
 				for _, e := range gateways() {
 					for _, value := range []string{"/public/x", "GET", "middleware:middleware:middleware"} {
 						g.refused(t, e, attempt{lines: []string{spelling + ": " + value}}, http.StatusUnauthorized)
-						g.refused(t, e, attempt{method: "DELETE", target: "/read/x", lines: []string{spelling + ": " + value}}, http.StatusForbidden)
+						g.refused(t, e, attempt{method: "DELETE", target: "/read/x",
+							lines: []string{spelling + ": " + value}}, http.StatusForbidden)
 					}
-					r := g.passed(t, e, attempt{target: "/public/x", lines: []string{spelling + ": /admin/x", "X-Harmless: stays"}})
+					r := g.passed(t, e,
+						attempt{target: "/public/x", lines: []string{spelling + ": /admin/x", "X-Harmless: stays"}})
 					if lines := r.seen[0].lines(name); len(lines) != 0 {
 						t.Errorf("%s (%s): %q", e.name, how, lines)
 					}

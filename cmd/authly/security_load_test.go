@@ -35,12 +35,14 @@ func TestSecurityLongPasswords(t *testing.T) {
 			long := strings.Repeat("p", c.length) // begins with the real one
 			g.must(t, c.login, "POST", "/auth/token", "", loginBody("alice", long))
 			g.must(t, c.set, "PUT", "/users/"+g.id["alice"], g.admin.Access, `{"password":"`+long+`"}`)
-			g.must(t, c.set, "POST", "/users/", "", `{"username":"long","email":"long@example.com","password":"`+long+`"}`)
+			g.must(t, c.set, "POST", "/users/", "",
+				`{"username":"long","email":"long@example.com","password":"`+long+`"}`)
 		})
 	}
 	t.Run("CVE-2013-1443 100 MB announced", func(t *testing.T) {
 		answer := exchange(t, strangerAddress, g.address["server.address"],
-			requestBytes("POST", "/auth/token", "Host: a", "Content-Type: application/json", "Content-Length: 104857600")+`{"grant_type":`)
+			requestBytes("POST", "/auth/token", "Host: a", "Content-Type: application/json",
+				"Content-Length: 104857600")+`{"grant_type":`)
 		if answer.status != http.StatusRequestEntityTooLarge {
 			t.Errorf("%d %s", answer.status, answer.body)
 		}
@@ -48,7 +50,8 @@ func TestSecurityLongPasswords(t *testing.T) {
 	t.Run("CVE-2013-1443 100 MB in chunks", func(t *testing.T) {
 		l := call(t, strangerAddress, g.address["server.address"])
 		defer l.Close()
-		io.WriteString(l, requestBytes("POST", "/auth/token", "Host: a", "Content-Type: application/json", "Transfer-Encoding: chunked"))
+		io.WriteString(l, requestBytes("POST", "/auth/token", "Host: a", "Content-Type: application/json",
+			"Transfer-Encoding: chunked"))
 		chunk := "10000\r\n" + strings.Repeat("p", 1<<16) + "\r\n"
 		for range 1600 {
 			if _, err := io.WriteString(l, chunk); err != nil {
@@ -69,19 +72,29 @@ func TestSecurityJSON(t *testing.T) {
 	login := loginBody("alice", passwordOf("alice"))
 	inner := strings.TrimSuffix(strings.TrimPrefix(login, "{"), "}")
 	bodies := map[string]string{
-		"10,000 arrays deep": strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), "10,000 objects deep": strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
-		"30,000 brackets, unclosed": strings.Repeat("[", 30_000), "deep in a known member": `{` + inner + `,"username":` + strings.Repeat("[", 10_000) + "}",
-		"repeated member": `{` + inner + `,"username":"alice"}`, "repeated in another case": `{` + inner + `,"Username":"alice"}`, "repeated by an escape": `{` + inner + `,"usern\u0061me":"alice"}`,
-		"null": "null", "null member": strings.Replace(login, `"alice"`, "null", 1), "array": "[" + login + "]", "text": `"x"`, "number": "1", "nothing": " ", "two objects": login + login,
-		"comma behind": strings.TrimSuffix(login, "}") + ",}", "comment": login + "//", "byte order mark": "\ufeff" + login, "single quotes": strings.ReplaceAll(login, `"`, `'`),
-		"NaN": strings.Replace(login, `"alice"`, "NaN", 1), "number for text": strings.Replace(login, `"alice"`, "1", 1), "object for text": strings.Replace(login, `"alice"`, `{"$ne":null}`, 1),
-		"array for text": strings.Replace(login, `"alice"`, `["alice"]`, 1), "unknown member": `{` + inner + `,"x":1}`, "10,000 members": `{` + inner + strings.Repeat(`,"a":1`, 9_000) + `}`,
-		"control character": strings.Replace(login, "alice", "al\nice", 1), "UTF-16": "{\x00}\x00", "form": "grant_type=password",
+		"10,000 arrays deep":        strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+		"10,000 objects deep":       strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000),
+		"30,000 brackets, unclosed": strings.Repeat("[", 30_000),
+		"deep in a known member":    `{` + inner + `,"username":` + strings.Repeat("[", 10_000) + "}",
+		"repeated member":           `{` + inner + `,"username":"alice"}`,
+		"repeated in another case":  `{` + inner + `,"Username":"alice"}`,
+		"repeated by an escape":     `{` + inner + `,"usern\u0061me":"alice"}`,
+		"null":                      "null", "null member": strings.Replace(login, `"alice"`, "null", 1), "array": "[" + login + "]",
+		"text": `"x"`, "number": "1", "nothing": " ", "two objects": login + login,
+		"comma behind": strings.TrimSuffix(login, "}") + ",}", "comment": login + "//",
+		"byte order mark": "\ufeff" + login, "single quotes": strings.ReplaceAll(login, `"`, `'`),
+		"NaN": strings.Replace(login, `"alice"`, "NaN", 1), "number for text": strings.Replace(login, `"alice"`, "1", 1),
+		"object for text": strings.Replace(login, `"alice"`, `{"$ne":null}`, 1),
+		"array for text":  strings.Replace(login, `"alice"`, `["alice"]`, 1), "unknown member": `{` + inner + `,"x":1}`,
+		"10,000 members":    `{` + inner + strings.Repeat(`,"a":1`, 9_000) + `}`,
+		"control character": strings.Replace(login, "alice", "al\nice", 1), "UTF-16": "{\x00}\x00",
+		"form": "grant_type=password",
 	}
 	for name, body := range bodies {
 		t.Run("JSON "+name, func(t *testing.T) {
 			for _, at := range []struct{ method, path, token string }{
-				{"POST", "/auth/token", ""}, {"POST", "/auth/refresh", ""}, {"POST", "/users/", ""}, {"PUT", "/users/" + g.id["alice"], g.alice.Access},
+				{"POST", "/auth/token", ""}, {"POST", "/auth/refresh", ""}, {"POST", "/users/", ""},
+				{"PUT", "/users/" + g.id["alice"], g.alice.Access},
 			} {
 				began := time.Now()
 				g.must(t, http.StatusBadRequest, at.method, at.path, at.token, body)
@@ -91,7 +104,9 @@ func TestSecurityJSON(t *testing.T) {
 			}
 		})
 	}
-	for name, kind := range map[string]string{"text": "text/plain", "none that is known": "application/xml", "JSON of another charset": "application/json; charset=utf-16", "multipart": "multipart/form-data; boundary=x", "two": "application/json, text/plain"} {
+	for name, kind := range map[string]string{"text": "text/plain", "none that is known": "application/xml",
+		"JSON of another charset": "application/json; charset=utf-16", "multipart": "multipart/form-data; boundary=x",
+		"two": "application/json, text/plain"} {
 		t.Run("content type "+name, func(t *testing.T) {
 			g.must(t, http.StatusUnsupportedMediaType, "POST", "/auth/token", "", login, "Content-Type", kind)
 		})
@@ -100,7 +115,9 @@ func TestSecurityJSON(t *testing.T) {
 		g.must(t, http.StatusUnsupportedMediaType, "POST", "/auth/token", "", login, "Content-Encoding", "gzip")
 	})
 	t.Run("a form with a field twice", func(t *testing.T) {
-		g.must(t, http.StatusBadRequest, "POST", "/auth/token", "", "grant_type=password&username=bare&username=alice&password=alice%27s+password", "Content-Type", "application/x-www-form-urlencoded")
+		g.must(t, http.StatusBadRequest, "POST", "/auth/token", "",
+			"grant_type=password&username=bare&username=alice&password=alice%27s+password", "Content-Type",
+			"application/x-www-form-urlencoded")
 	})
 	t.Run("done rightly", func(t *testing.T) { g.must(t, http.StatusOK, "POST", "/auth/token", "", login) })
 }
@@ -169,12 +186,14 @@ func TestSecurityRapidReset(t *testing.T) {
 		encoder := hpack.NewEncoder(&block)
 		for stream := uint32(1); stream < 20_000; stream += 2 {
 			block.Reset()
-			for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "app.example.com"}, {":path", "/public/x"}} {
+			for _, field := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "app.example.com"},
+				{":path", "/public/x"}} {
 				if err := encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true})
+			err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: block.Bytes(),
+				EndStream: true, EndHeaders: true})
 			if err == nil {
 				err = framer.WriteRSTStream(stream, http2.ErrCodeCancel)
 			}
@@ -277,7 +296,8 @@ func TestSecurityEndlessApplications(t *testing.T) {
 routes:
   - {name: public, paths: [/public/*], allow: public, upstream: "`+application.URL+`", timeouts: {response: 300ms}}
 `)
-	t.Run("application: stalls", func(t *testing.T) { a.must(t, http.StatusGatewayTimeout, "GET", "/public/stall", "", "") })
+	t.Run("application: stalls",
+		func(t *testing.T) { a.must(t, http.StatusGatewayTimeout, "GET", "/public/stall", "", "") })
 	t.Run("application: answers a quarter of a gigabyte", func(t *testing.T) {
 		response, err := http.Get(a.base + "/public/much")
 		if err != nil {

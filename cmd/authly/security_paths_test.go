@@ -139,7 +139,8 @@ func TestSecurityMethods(t *testing.T) {
 		t.Run("CVE-2026-71324 "+method, func(t *testing.T) {
 			for _, e := range entrances() {
 				for _, target := range []string{"/public/x", "/read/x", "/closed/x"} {
-					g.refused(t, e, attempt{method: method, target: target, lines: []string{boss}}, http.StatusMethodNotAllowed)
+					g.refused(t, e, attempt{method: method, target: target, lines: []string{boss}},
+						http.StatusMethodNotAllowed)
 				}
 			}
 		})
@@ -147,7 +148,8 @@ func TestSecurityMethods(t *testing.T) {
 	t.Run("CVE-2026-71324 CONNECT to a host", func(t *testing.T) {
 		for _, target := range []string{"evil.example:443", "app.example.com:80"} {
 			for _, e := range gateways() {
-				g.refused(t, e, attempt{method: "CONNECT", target: target, lines: []string{boss}}, http.StatusMethodNotAllowed)
+				g.refused(t, e, attempt{method: "CONNECT", target: target, lines: []string{boss}},
+					http.StatusMethodNotAllowed)
 			}
 		}
 	})
@@ -162,7 +164,8 @@ func TestSecurityMethods(t *testing.T) {
 	})
 	t.Run("own endpoints", func(t *testing.T) {
 		for _, method := range []string{"TRACE", "CONNECT", "get"} {
-			g.refused(t, gateways()[0], attempt{method: method, target: "/users/me", lines: []string{boss}}, http.StatusMethodNotAllowed)
+			g.refused(t, gateways()[0], attempt{method: method, target: "/users/me", lines: []string{boss}},
+				http.StatusMethodNotAllowed)
 		}
 	})
 }
@@ -173,9 +176,12 @@ func TestSecurityTargetsAndHosts(t *testing.T) {
 	g := guardPeople(t, sqliteURL(t), "")
 	alice, boss := bearerLine(g.alice.Access), bearerLine(g.boss.Access)
 	for name, target := range map[string]string{
-		"another host": "http://admin.example.com/public/x", "the same host": "http://app.example.com/public/x", "https": "https://app.example.com/public/x",
-		"another scheme": "ftp://app.example.com/public/x", "userinfo": "http://app.example.com@admin.example.com/public/x",
-		"no path": "http://app.example.com", "asterisk": "*", "no slash": "public/x", "empty authority": "http:///public/x",
+		"another host": "http://admin.example.com/public/x", "the same host": "http://app.example.com/public/x",
+		"https":          "https://app.example.com/public/x",
+		"another scheme": "ftp://app.example.com/public/x",
+		"userinfo":       "http://app.example.com@admin.example.com/public/x",
+		"no path":        "http://app.example.com", "asterisk": "*", "no slash": "public/x",
+		"empty authority": "http:///public/x",
 	} {
 		t.Run("absolute-form "+name, func(t *testing.T) {
 			for _, e := range gateways() {
@@ -188,7 +194,8 @@ func TestSecurityTargetsAndHosts(t *testing.T) {
 		})
 	}
 	for name, host := range map[string]string{
-		"as it is": "admin.example.com", "upper case": "ADMIN.Example.COM", "trailing dot": "admin.example.com.", "port": "admin.example.com:8443",
+		"as it is": "admin.example.com", "upper case": "ADMIN.Example.COM", "trailing dot": "admin.example.com.",
+		"port":          "admin.example.com:8443",
 		"an empty port": "admin.example.com:", "case, dot and port": "Admin.Example.Com.:443",
 	} {
 		t.Run("host "+name, func(t *testing.T) {
@@ -200,15 +207,18 @@ func TestSecurityTargetsAndHosts(t *testing.T) {
 		})
 	}
 	for name, host := range map[string]string{
-		"two trailing dots": "admin.example.com..", "userinfo": "app.example.com@admin.example.com", "a space": "admin.example.com x",
+		"two trailing dots": "admin.example.com..", "userinfo": "app.example.com@admin.example.com",
+		"a space": "admin.example.com x",
 		"a comma": "app.example.com,admin.example.com", "a port that is none": "admin.example.com:x",
-		"a port too high": "admin.example.com:99999", "outside ASCII": "\xc3\xa4dmin.example.com", "percent": "admin%2eexample.com", "NUL": "admin.example.com\x00",
+		"a port too high": "admin.example.com:99999", "outside ASCII": "\xc3\xa4dmin.example.com",
+		"percent": "admin%2eexample.com", "NUL": "admin.example.com\x00",
 		"brackets": "[admin.example.com]", "backslash": `admin.example.com\@app.example.com`,
 	} {
 		t.Run("host malformed: "+name, func(t *testing.T) {
 			for _, e := range entrances() {
 				r := g.try(t, e, attempt{host: host, target: "/public/x", lines: []string{boss}})
-				allowed := []int{http.StatusBadRequest, e.relayed(http.StatusBadRequest)} // net/http refuses some by itself
+				allowed := []int{http.StatusBadRequest,
+					e.relayed(http.StatusBadRequest)} // net/http refuses some by itself
 				if !slices.Contains(allowed, r.status) || len(r.seen) != 0 {
 					t.Errorf("%s: %d, and the application saw %d requests", e.name, r.status, len(r.seen))
 				}
@@ -216,6 +226,7 @@ func TestSecurityTargetsAndHosts(t *testing.T) {
 		})
 	}
 	t.Run("two Host headers", func(t *testing.T) {
-		g.refused(t, gateways()[0], attempt{target: "/public/x", lines: []string{"Host: admin.example.com"}}, http.StatusBadRequest)
+		g.refused(t, gateways()[0], attempt{target: "/public/x", lines: []string{"Host: admin.example.com"}},
+			http.StatusBadRequest)
 	})
 }

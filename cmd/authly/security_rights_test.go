@@ -32,15 +32,23 @@ func (g *guarded) look(t *testing.T, id string) account {
 // privileges are members by which people would help themselves to rights.
 func privileges() map[string]string {
 	return map[string]string{
-		"CVE-2026-27899 is_admin": `"is_admin":true`, "CVE-2026-27899 IS_ADMIN": `"IS_ADMIN":true`, "CVE-2026-27899 Is_Admin": `"Is_Admin":true`,
-		"CVE-2026-27899 is_admin with a long s": "\"i\u017f_admin\":true", "CVE-2026-27899 is_admin escaped": `"is\u005fadmin":true`,
-		"CVE-2026-27899 isAdmin": `"isAdmin":true`, "CVE-2026-27899 admin": `"admin":true`, "CVE-2026-27899 superuser": `"is_superuser":true`,
-		"CVE-2026-27899 is_admin as text": `"is_admin":"true"`, "CVE-2026-27899 is_admin as a number": `"is_admin":1`, "CVE-2026-27899 is_admin twice": `"is_admin":false,"is_admin":true`,
-		"roles": `"roles":["boss"]`, "roles in capitals": `"ROLES":["boss"]`, "roles as text": `"roles":"boss"`, "groups": `"groups":["boss"]`,
-		"id": `"id":"6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"`, "password_hash": `"password_hash":"$2a$04$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`,
-		"CVE-2026-27946 is_verified": `"is_verified":true`, "CVE-2026-27946 IS_VERIFIED": `"IS_VERIFIED":true`, "CVE-2026-27946 verified": `"email_verified":true`,
-		"created_at": `"created_at":"2000-01-01T00:00:00Z"`, "last_login": `"last_login":null`, "a nested user": `"user":{"is_admin":true}`,
-		"prototype": `"__proto__":{"is_admin":true}`, "null": `"is_admin":null`,
+		"CVE-2026-27899 is_admin": `"is_admin":true`, "CVE-2026-27899 IS_ADMIN": `"IS_ADMIN":true`,
+		"CVE-2026-27899 Is_Admin":               `"Is_Admin":true`,
+		"CVE-2026-27899 is_admin with a long s": "\"i\u017f_admin\":true",
+		"CVE-2026-27899 is_admin escaped":       `"is\u005fadmin":true`,
+		"CVE-2026-27899 isAdmin":                `"isAdmin":true`, "CVE-2026-27899 admin": `"admin":true`,
+		"CVE-2026-27899 superuser":        `"is_superuser":true`,
+		"CVE-2026-27899 is_admin as text": `"is_admin":"true"`, "CVE-2026-27899 is_admin as a number": `"is_admin":1`,
+		"CVE-2026-27899 is_admin twice": `"is_admin":false,"is_admin":true`,
+		"roles":                         `"roles":["boss"]`, "roles in capitals": `"ROLES":["boss"]`, "roles as text": `"roles":"boss"`,
+		"groups":                     `"groups":["boss"]`,
+		"id":                         `"id":"6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"`,
+		"password_hash":              `"password_hash":"$2a$04$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"`,
+		"CVE-2026-27946 is_verified": `"is_verified":true`, "CVE-2026-27946 IS_VERIFIED": `"IS_VERIFIED":true`,
+		"CVE-2026-27946 verified": `"email_verified":true`,
+		"created_at":              `"created_at":"2000-01-01T00:00:00Z"`, "last_login": `"last_login":null`,
+		"a nested user": `"user":{"is_admin":true}`,
+		"prototype":     `"__proto__":{"is_admin":true}`, "null": `"is_admin":null`,
 	}
 }
 
@@ -62,8 +70,10 @@ func TestSecurityMassAssignment(t *testing.T) {
 					g.must(t, http.StatusBadRequest, "POST", "/users/", g.alice.Access, body)
 				}
 				for _, body := range []string{"{" + member + "}", `{"username":"alice",` + member + "}"} {
-					if answer := g.do(t, "PUT", "/users/"+g.id["alice"], g.alice.Access, body); answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden {
-						if !strings.Contains(name, "verified") || answer.status != http.StatusOK { // she is, and may repeat it
+					if answer := g.do(t, "PUT", "/users/"+g.id["alice"], g.alice.Access,
+						body); answer.status != http.StatusBadRequest && answer.status != http.StatusForbidden {
+						if !strings.Contains(name, "verified") ||
+							answer.status != http.StatusOK { // she is, and may repeat it
 							t.Errorf("%s: %d %s", body, answer.status, answer.body)
 						}
 					}
@@ -77,8 +87,10 @@ func TestSecurityMassAssignment(t *testing.T) {
 			t.Errorf("%v", after)
 		}
 		t.Run("CVE-2026-27946 a new email is not verified by its owner", func(t *testing.T) {
-			g.must(t, http.StatusForbidden, "PUT", "/users/"+g.id["alice"], g.alice.Access, `{"email":"new@example.com","is_verified":false}`)
-			g.must(t, http.StatusOK, "PUT", "/users/"+g.id["alice"], g.alice.Access, `{"email":"new@example.com","is_verified":true}`)
+			g.must(t, http.StatusForbidden, "PUT", "/users/"+g.id["alice"], g.alice.Access,
+				`{"email":"new@example.com","is_verified":false}`)
+			g.must(t, http.StatusOK, "PUT", "/users/"+g.id["alice"], g.alice.Access,
+				`{"email":"new@example.com","is_verified":true}`)
 			if after := g.look(t, g.id["alice"]); after.IsVerified || after.Email != "new@example.com" {
 				t.Errorf("%v", after)
 			}
@@ -86,7 +98,8 @@ func TestSecurityMassAssignment(t *testing.T) {
 			g.must(t, http.StatusForbidden, "PUT", "/users/"+g.id["alice"]+"/verify", g.alice.Access, "")
 		})
 		t.Run("done rightly", func(t *testing.T) {
-			g.must(t, http.StatusOK, "PUT", "/users/"+g.id["bare"], g.admin.Access, `{"is_admin":true,"roles":["boss"],"is_verified":true}`)
+			g.must(t, http.StatusOK, "PUT", "/users/"+g.id["bare"], g.admin.Access,
+				`{"is_admin":true,"roles":["boss"],"is_verified":true}`)
 			if after := g.look(t, g.id["bare"]); !after.IsAdmin || len(after.Roles) != 1 {
 				t.Errorf("%v", after)
 			}
@@ -172,7 +185,8 @@ func TestSecurityRights(t *testing.T) {
 				}
 			})
 		}
-		if after := g.look(t, g.id["alice"]); after.IsAdmin || !after.IsActive || strings.Join(after.Roles, ",") != "staff,writer" {
+		if after := g.look(t, g.id["alice"]); after.IsAdmin || !after.IsActive ||
+			strings.Join(after.Roles, ",") != "staff,writer" {
 			t.Errorf("%v", after)
 		}
 	})
@@ -190,7 +204,8 @@ func TestSecurityFirstVisitor(t *testing.T) {
 			g.must(t, http.StatusForbidden, "GET", "/users/", g.alice.Access, "")
 		})
 		t.Run("CVE-2026-42221 the last administrator stays", func(t *testing.T) {
-			for _, c := range []struct{ method, body string }{{"DELETE", ""}, {"PUT", `{"is_admin":false}`}, {"PUT", `{"is_active":false}`}} {
+			for _, c := range []struct{ method, body string }{{"DELETE", ""}, {"PUT", `{"is_admin":false}`},
+				{"PUT", `{"is_active":false}`}} {
 				g.must(t, http.StatusConflict, c.method, "/users/"+g.id["admin"], g.admin.Access, c.body)
 			}
 		})
@@ -218,11 +233,15 @@ func TestSecurityRegistrationClosed(t *testing.T) {
 			path, body, token, kind string
 			status                  int
 		}{
-			"with a slash": {"/users/", body, "", "", 403}, "without a slash": {"/users", body, "", "", 403}, "escaped": {"/%75sers", body, "", "", 403},
-			"with a query": {"/users?x=y", body, "", "", 403}, "by an administrator": {"/users/", body, g.admin.Access, "", 403},
-			"as a form": {"/users/", form, "", "application/x-www-form-urlencoded", 415}, "with two slashes": {"//users", body, "", "", 400},
-			"in capitals": {"/USERS/", body, "", "", 401}, "below": {"/users/new", body, "", "", 405}, "by way of auth": {"/auth/register", body, "", "", 404},
-			"bad body": {"/users/", "{", "", "", 400},
+			"with a slash": {"/users/", body, "", "", 403}, "without a slash": {"/users", body, "", "", 403},
+			"escaped":             {"/%75sers", body, "", "", 403},
+			"with a query":        {"/users?x=y", body, "", "", 403},
+			"by an administrator": {"/users/", body, g.admin.Access, "", 403},
+			"as a form":           {"/users/", form, "", "application/x-www-form-urlencoded", 415},
+			"with two slashes":    {"//users", body, "", "", 400},
+			"in capitals":         {"/USERS/", body, "", "", 401}, "below": {"/users/new", body, "", "", 405},
+			"by way of auth": {"/auth/register", body, "", "", 404},
+			"bad body":       {"/users/", "{", "", "", 400},
 		} {
 			t.Run("CVE-2024-49757 "+name, func(t *testing.T) {
 				g.must(t, c.status, "POST", c.path, c.token, c.body, "Content-Type", cmp.Or(c.kind, "application/json"))

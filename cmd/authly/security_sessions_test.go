@@ -129,7 +129,8 @@ func (g *guarded) refreshAgainstLogout(t *testing.T) {
 func (g *guarded) chosenSession(t *testing.T) {
 	const chosen = "6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"
 	form := url.Values{
-		"grant_type": {"password"}, "username": {"alice"}, "password": {passwordOf("alice")}, "sid": {chosen}, "session_id": {chosen}, "jti": {chosen},
+		"grant_type": {"password"}, "username": {"alice"}, "password": {passwordOf("alice")}, "sid": {chosen},
+		"session_id": {chosen}, "jti": {chosen},
 	}
 	answer := g.must(t, http.StatusOK, "POST", "/auth/token?sid="+chosen, "", form.Encode(),
 		"Content-Type", "application/x-www-form-urlencoded", "Cookie", "sid="+chosen+"; session="+chosen)
@@ -198,7 +199,8 @@ func (g *guarded) demoted(t *testing.T) {
 			g.passed(t, e, attempt{lines: []string{bearerLine(token)}})
 		}
 	}
-	if claims := segmentOf(t, strings.Split(after.Access, ".")[1]); strings.Contains(fmt.Sprint(claims["roles"]), "boss") {
+	if claims := segmentOf(t, strings.Split(after.Access, ".")[1]); strings.Contains(fmt.Sprint(claims["roles"]),
+		"boss") {
 		t.Errorf("the new token says %v", claims["roles"])
 	}
 }
@@ -212,7 +214,8 @@ func (g *guarded) roleTaken(t *testing.T) {
 		for _, e := range entrances() {
 			r := g.passed(t, e, attempt{lines: []string{bearerLine(pair.Access)}})
 			for _, name := range []string{"X-Forwarded-Groups", "Remote-Groups"} {
-				if lines := r.identity(e)[name]; len(lines) != 1 || strings.TrimSpace(lines[0]) != strings.TrimSpace(name+": "+roles) {
+				if lines := r.identity(e)[name]; len(lines) != 1 ||
+					strings.TrimSpace(lines[0]) != strings.TrimSpace(name+": "+roles) {
 					t.Errorf("%s: %q, want %q", e.name, lines, roles)
 				}
 			}
@@ -228,10 +231,12 @@ func (g *guarded) roleTaken(t *testing.T) {
 func (g *guarded) passwordChanged(t *testing.T) {
 	path, own := g.newcomer(t, "changer")
 	other := g.login(t, "changer", passwordOf("changer"))
-	g.must(t, http.StatusForbidden, "PUT", path, own.Access, `{"password":"another password","current_password":"not this one"}`)
+	g.must(t, http.StatusForbidden, "PUT", path, own.Access,
+		`{"password":"another password","current_password":"not this one"}`)
 	g.must(t, http.StatusBadRequest, "PUT", path, own.Access, `{"password":"another password"}`)
 	g.wantAlive(t, true, map[string]string{"before, own": own.Access, "before, other": other.Access})
-	g.must(t, http.StatusOK, "PUT", path, own.Access, `{"password":"another password","current_password":"`+passwordOf("changer")+`"}`)
+	g.must(t, http.StatusOK, "PUT", path, own.Access,
+		`{"password":"another password","current_password":"`+passwordOf("changer")+`"}`)
 	g.wantAlive(t, true, map[string]string{"the session that changed it": own.Access})
 	g.wantAlive(t, false, map[string]string{"another session": other.Access})
 	g.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", "", refreshBody(t, other.Refresh))
@@ -291,6 +296,7 @@ func TestSecurityRestart(t *testing.T) {
 
 // loginBody is that of a login in JSON.
 func loginBody(username, password string) string {
-	body, _ := json.Marshal(map[string]string{"grant_type": "password", "username": username, "password": password}) // strings can be JSON
+	body, _ := json.Marshal(map[string]string{"grant_type": "password", "username": username,
+		"password": password}) // strings can be JSON
 	return string(body)
 }

@@ -152,7 +152,8 @@ func (g *guarded) refused(t *testing.T, e entrance, a attempt, status int) {
 	t.Helper()
 	r := g.try(t, e, a)
 	if r.status != e.relayed(status) || len(r.seen) != 0 {
-		t.Errorf("%s: %d %.200s, and the application saw %d requests; want %d and none", e.name, r.status, r.body, len(r.seen), e.relayed(status))
+		t.Errorf("%s: %d %.200s, and the application saw %d requests; want %d and none", e.name, r.status, r.body,
+			len(r.seen), e.relayed(status))
 	}
 	if status == http.StatusUnauthorized && r.header.Get("WWW-Authenticate") == "" {
 		t.Errorf("%s: a 401 without WWW-Authenticate", e.name)

@@ -19,12 +19,14 @@ type tokenCase struct {
 
 // forged is a tokenCase of a token with something changed in its header or its claims, signed with the real secret.
 func forged(name string, header, claims changes) tokenCase {
-	return tokenCase{name, func(t *testing.T, f *forge) []string { return []string{bearerLine(f.make(t, header, claims))} }}
+	return tokenCase{name,
+		func(t *testing.T, f *forge) []string { return []string{bearerLine(f.make(t, header, claims))} }}
 }
 
 // changed is a tokenCase of a real token whose text was changed.
 func changed(name string, change func(token string) string) tokenCase {
-	return tokenCase{name, func(t *testing.T, f *forge) []string { return []string{bearerLine(change(f.g.alice.Access))} }}
+	return tokenCase{name,
+		func(t *testing.T, f *forge) []string { return []string{bearerLine(change(f.g.alice.Access))} }}
 }
 
 // sent is a tokenCase of header lines around a real token.
@@ -53,7 +55,8 @@ func TestSecurityTokens(t *testing.T) {
 				for _, e := range everywhere() {
 					g.refused(t, e, attempt{lines: lines}, http.StatusUnauthorized)
 				}
-				for _, e := range []entrance{gateways()[0], questions()[0]} { // nor is it an identity where none is needed
+				for _, e := range []entrance{gateways()[0],
+					questions()[0]} { // nor is it an identity where none is needed
 					r := g.passed(t, e, attempt{target: "/public/x", lines: lines})
 					g.wantIdentity(t, e, r, "", "")
 				}
@@ -96,7 +99,8 @@ func goodTokens() []tokenCase {
 	soon := time.Now().Add(2 * time.Second).Unix()
 	return []tokenCase{
 		sent("as issued", func(token string) []string { return []string{bearerLine(token)} }),
-		sent("the scheme in another case", func(token string) []string { return []string{"authorization: bEARER " + token} }),
+		sent("the scheme in another case",
+			func(token string) []string { return []string{"authorization: bEARER " + token} }),
 		forged("forged without a fault", nil, nil),
 		forged("one of several audiences", nil, changes{"aud": []string{"other", "authly"}}),
 		forged("issued within the leeway", nil, changes{"iat": soon}),
@@ -107,7 +111,8 @@ func goodTokens() []tokenCase {
 
 func badTokens(trap string) []tokenCase {
 	var all []tokenCase
-	for _, group := range [][]tokenCase{badAlgorithms(), badHeaders(trap), badAudiences(), badTimes(), badSubjects(), changedTexts(), badFields()} {
+	for _, group := range [][]tokenCase{badAlgorithms(), badHeaders(trap), badAudiences(), badTimes(), badSubjects(),
+		changedTexts(), badFields()} {
 		all = append(all, group...)
 	}
 	return all
@@ -122,10 +127,11 @@ func badAlgorithms() []tokenCase {
 		"HS512 by the same secret": "HS512", "RS256": "RS256", "ES256": "ES256", "EdDSA": "EdDSA",
 	} {
 		header := changes{"alg": value}
-		all = append(all, forged("alg "+name, header, nil), tokenCase{"alg " + name + " unsigned", func(t *testing.T, f *forge) []string {
-			token := f.make(t, header, nil)
-			return []string{bearerLine(token[:strings.LastIndexByte(token, '.')+1])}
-		}})
+		all = append(all, forged("alg "+name, header, nil),
+			tokenCase{"alg " + name + " unsigned", func(t *testing.T, f *forge) []string {
+				token := f.make(t, header, nil)
+				return []string{bearerLine(token[:strings.LastIndexByte(token, '.')+1])}
+			}})
 	}
 	return all
 }
@@ -176,14 +182,16 @@ func badAudiences() []tokenCase {
 	var all []tokenCase
 	for name, value := range map[string]any{
 		"missing": omitted{}, "empty": "", "null": nil, "wrong": "other", "longer": "authly2", "another case": "Authly",
-		"empty array": []string{}, "array without ours": []string{"other", "another"}, "array of an array": [][]string{{"authly"}},
-		"number": 1, "object": map[string]any{"authly": true}, "array with a number": []any{1},
+		"empty array": []string{}, "array without ours": []string{"other", "another"},
+		"array of an array": [][]string{{"authly"}},
+		"number":            1, "object": map[string]any{"authly": true}, "array with a number": []any{1},
 	} {
 		all = append(all, forged("CVE-2020-26160 aud "+name, nil, changes{"aud": value}))
 	}
 	for name, value := range map[string]any{
 		"missing": omitted{}, "empty": "", "prefix": "https://login.example.co", "suffix": publicURL + ".evil.example",
-		"end alone": "example.com", "case": strings.ToUpper(publicURL), "trailing slash": publicURL + "/", "array": []string{publicURL},
+		"end alone": "example.com", "case": strings.ToUpper(publicURL), "trailing slash": publicURL + "/",
+		"array":  []string{publicURL},
 		"number": 1, "object": map[string]any{publicURL: 1},
 	} {
 		all = append(all, forged("CVE-2024-53861 iss "+name, nil, changes{"iss": value}))
@@ -197,8 +205,10 @@ func badTimes() []tokenCase {
 	for name, claim := range map[string]changes{
 		"exp missing": {"exp": omitted{}}, "exp null": {"exp": nil}, "exp past": {"exp": now.Add(-time.Minute).Unix()},
 		"exp string": {"exp": "99999999999"}, "exp zero": {"exp": 0}, "exp negative": {"exp": -1},
-		"exp 1e300": {"exp": json.Number("1e300")}, "exp beyond 64 bits": {"exp": json.Number("99999999999999999999")}, "exp true": {"exp": true},
-		"nbf future": {"nbf": now.Add(time.Hour).Unix()}, "nbf 1e300": {"nbf": json.Number("1e300")}, "nbf string": {"nbf": "1"},
+		"exp 1e300": {"exp": json.Number("1e300")}, "exp beyond 64 bits": {"exp": json.Number("99999999999999999999")},
+		"exp true":   {"exp": true},
+		"nbf future": {"nbf": now.Add(time.Hour).Unix()}, "nbf 1e300": {"nbf": json.Number("1e300")},
+		"nbf string": {"nbf": "1"},
 		"iat future": {"iat": now.Add(time.Hour).Unix()}, "iat missing": {"iat": omitted{}}, "iat string": {"iat": "1"},
 	} {
 		all = append(all, forged(name, nil, claim))
@@ -216,10 +226,13 @@ func badSubjects() []tokenCase {
 		}},
 	}
 	for name, claim := range map[string]changes{
-		"sub missing": {"sub": omitted{}}, "sub empty": {"sub": ""}, "sub number": {"sub": 1}, "sub array": {"sub": []string{"x"}},
-		"sub a username": {"sub": "alice"}, "sub with CR LF": {"sub": "alice\r\nX-Forwarded-User: boss"}, "sub null": {"sub": nil},
+		"sub missing": {"sub": omitted{}}, "sub empty": {"sub": ""}, "sub number": {"sub": 1},
+		"sub array":      {"sub": []string{"x"}},
+		"sub a username": {"sub": "alice"}, "sub with CR LF": {"sub": "alice\r\nX-Forwarded-User: boss"},
+		"sub null":    {"sub": nil},
 		"jti missing": {"jti": omitted{}}, "jti number": {"jti": 1}, "jti SQL": {"jti": "' OR 1=1 --"},
-		"sid missing": {"sid": omitted{}}, "sid number": {"sid": 1}, "sid of another session": {"sid": "6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"},
+		"sid missing": {"sid": omitted{}}, "sid number": {"sid": 1},
+		"sid of another session":      {"sid": "6f1c1c9e-2f1a-4f6e-8a55-0d6f3c1b2a10"},
 		"CVE-2024-47616 type refresh": {"type": "refresh"}, "CVE-2024-47616 type verification": {"type": "verify"},
 		"CVE-2024-47616 type reset": {"type": "reset"}, "CVE-2024-47616 type assertion": {"type": "assertion"},
 		"roles a string": {"roles": "boss"},
@@ -250,8 +263,9 @@ func respelled(token string) map[string]string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	return map[string]string{
-		"re-encoded": token[:len(token)-1] + string(alphabet[last^1]), // bits that do not count: 43 characters are 32 bytes and 2 bits
-		"padded":     token + "=",
+		"re-encoded": token[:len(token)-1] + string(alphabet[last^1]),
+		// bits that do not count: 43 characters are 32 bytes and 2 bits
+		"padded": token + "=",
 	}
 }
 
@@ -259,7 +273,8 @@ func changedTexts() []tokenCase {
 	var all []tokenCase
 	for _, part := range []string{"header", "claims", "signature"} {
 		for _, place := range []string{"first", "middle", "last"} {
-			all = append(all, changed("bit flipped: "+part+" "+place, func(token string) string { return flips(token)[part+" "+place] }))
+			all = append(all, changed("bit flipped: "+part+" "+place,
+				func(token string) string { return flips(token)[part+" "+place] }))
 		}
 	}
 	for _, how := range []string{"re-encoded", "padded"} {
@@ -272,11 +287,13 @@ func changedTexts() []tokenCase {
 		changed("two parts", func(token string) string { return token[:strings.LastIndexByte(token, '.')] }),
 		changed("four parts", func(token string) string { return token + ".x" }),
 		changed("empty parts", func(string) string { return ".." }),
-		changed("standard base64", func(token string) string { return part(token, 0) + "+/." + part(token, 1) + "." + part(token, 2) }),
+		changed("standard base64",
+			func(token string) string { return part(token, 0) + "+/." + part(token, 1) + "." + part(token, 2) }),
 		changed("escaped", func(token string) string { return strings.Replace(token, ".", "%2E", 1) }),
 		changed("CVE-2025-30204 dots", func(string) string { return strings.Repeat(".", 60_000) }),
 		changed("CVE-2025-30204 dots within 16 KiB", func(string) string { return strings.Repeat(".", 16_000) }),
-		changed("CVE-2025-30204 dots behind a token", func(token string) string { return token + strings.Repeat(".", 10_000) }),
+		changed("CVE-2025-30204 dots behind a token",
+			func(token string) string { return token + strings.Repeat(".", 10_000) }),
 		changed("CVE-2024-28180 five parts with zip", func(token string) string {
 			return encode([]byte(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`)) + "..AAAA." + part(token, 1) + ".AAAA"
 		}),
@@ -292,21 +309,30 @@ func badFields() []tokenCase {
 		sent("no token", func(string) []string { return nil }),
 		sent("Bearer alone", func(string) []string { return []string{"Authorization: Bearer"} }),
 		sent("an empty field", func(string) []string { return []string{"Authorization:"} }),
-		sent("two Authorization headers, both good", func(token string) []string { return []string{bearerLine(token), bearerLine(token)} }),
-		sent("two Authorization headers, the first good", func(token string) []string { return []string{bearerLine(token), bearerLine("x")} }),
-		sent("two Authorization headers, the last good", func(token string) []string { return []string{bearerLine("x"), bearerLine(token)} }),
-		sent("Bearer and Basic in two headers", func(token string) []string { return []string{bearerLine(token), "Authorization: Basic YTpi"} }),
-		sent("Basic and Bearer in two headers", func(token string) []string { return []string{"Authorization: Basic YTpi", bearerLine(token)} }),
-		sent("Bearer and Basic in one header", func(token string) []string { return []string{bearerLine(token) + ", Basic YTpi"} }),
-		sent("Basic and Bearer in one header", func(token string) []string { return []string{"Authorization: Basic YTpi, Bearer " + token} }),
-		sent("two tokens in one header", func(token string) []string { return []string{bearerLine(token) + " " + token} }),
+		sent("two Authorization headers, both good",
+			func(token string) []string { return []string{bearerLine(token), bearerLine(token)} }),
+		sent("two Authorization headers, the first good",
+			func(token string) []string { return []string{bearerLine(token), bearerLine("x")} }),
+		sent("two Authorization headers, the last good",
+			func(token string) []string { return []string{bearerLine("x"), bearerLine(token)} }),
+		sent("Bearer and Basic in two headers",
+			func(token string) []string { return []string{bearerLine(token), "Authorization: Basic YTpi"} }),
+		sent("Basic and Bearer in two headers",
+			func(token string) []string { return []string{"Authorization: Basic YTpi", bearerLine(token)} }),
+		sent("Bearer and Basic in one header",
+			func(token string) []string { return []string{bearerLine(token) + ", Basic YTpi"} }),
+		sent("Basic and Bearer in one header",
+			func(token string) []string { return []string{"Authorization: Basic YTpi, Bearer " + token} }),
+		sent("two tokens in one header",
+			func(token string) []string { return []string{bearerLine(token) + " " + token} }),
 		sent("a colon behind Bearer", func(token string) []string { return []string{"Authorization: Bearer: " + token} }),
 		sent("another scheme", func(token string) []string { return []string{"Authorization: Token " + token} }),
 		sent("no scheme", func(token string) []string { return []string{"Authorization: " + token} }),
 		sent("Authorization with an underscore", func(token string) []string {
 			return []string{"Authorization_: Bearer " + token, "X_Authorization: Bearer " + token}
 		}),
-		sent("Proxy-Authorization", func(token string) []string { return []string{"Proxy-Authorization: Bearer " + token} }),
+		sent("Proxy-Authorization",
+			func(token string) []string { return []string{"Proxy-Authorization: Bearer " + token} }),
 		sent("X-Forwarded-Authorization", func(token string) []string {
 			return []string{"X-Forwarded-Access-Token: " + token, "X-Authorization: Bearer " + token}
 		}),
