@@ -141,6 +141,11 @@ func (a *authly) readAddresses() {
 		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "listening" {
 			a.address[line.Listener] = line.Address
 		}
+		if _, said, ok := strings.Cut(lines.Text(), "msg=listening listener="); ok { // with AUTHLY_LOG_FORMAT=text
+			if fields := strings.Fields(said); len(fields) > 1 {
+				a.address[fields[0]] = strings.TrimPrefix(fields[1], "address=")
+			}
+		}
 	}
 }
 
