@@ -38,6 +38,10 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	if err := u.changeNames(&change, user); err != nil {
 		return User{}, err
 	}
+	if !caller.Admin && change.Username != nil && *change.Username != user.Username &&
+		slices.Contains(a.cfg.ReservedNames, *change.Username) {
+		return User{}, accountRefusal(ErrUsernameTaken)
+	}
 	if err := u.changeRights(&change, caller, user); err != nil {
 		return User{}, err
 	}

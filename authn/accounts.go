@@ -11,13 +11,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// AccountsConfig is what Accounts needs; every field is required.
+// AccountsConfig is what Accounts needs; every field but Limit and ReservedNames is required.
 type AccountsConfig struct {
 	Store                  LoginStore
 	Logins                 *Logins // asked to check a current password, so that such a check counts like a login
 	Passwords              *Passwords
 	OpenRegistration       bool
 	RequireCurrentPassword bool
+	Limit                  Limit    // registrations per client network; zero: none
+	ReservedNames          []string // usernames that only administrators give, mapped: rules let them pass by name
 	Now                    func() time.Time
 	Log                    *slog.Logger
 }
@@ -25,11 +27,14 @@ type AccountsConfig struct {
 // Accounts keeps users: who exists, and who may change what of whom. A caller is the identity that an access token was
 // resolved to, or Operator.
 type Accounts struct {
-	cfg AccountsConfig
+	cfg       AccountsConfig
+	byNetwork *Limiter
 }
 
 // NewAccounts returns an Accounts.
-func NewAccounts(cfg AccountsConfig) *Accounts { return &Accounts{cfg: cfg} }
+func NewAccounts(cfg AccountsConfig) *Accounts {
+	return &Accounts{cfg: cfg, byNetwork: NewLimiter(cfg.Limit, cfg.Now)}
+}
 
 // Operator is the caller of the command line: whoever can read the configuration and the database is an administrator.
 func Operator() *Identity { return &Identity{Username: "operator", Admin: true} }
@@ -50,11 +55,17 @@ type NewAccount struct {
 	Roles        []string
 }
 
-// Register adds a user who registers. Errors: CodeForbidden when registration is closed; CodeInvalidRequest with the field
-// for what is malformed or taken.
-func (a *Accounts) Register(ctx context.Context, r Registration) (User, error) {
+// Register adds a user who registers. Errors: CodeForbidden when registration is closed; CodeRateLimited; CodeInvalidRequest
+// with the field for what is malformed or taken. A name that a rule of the configuration lets pass is taken too.
+func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (User, error) {
 	if !a.cfg.OpenRegistration {
 		return User{}, Refuse(CodeForbidden, "Registration is closed")
+	}
+	if err := a.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
+		return User{}, err
+	}
+	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
+		return User{}, RefuseField("username", "Username already registered")
 	}
 	return a.create(ctx, NewAccount{Registration: r})
 }
@@ -107,7 +118,7 @@ func (a *Accounts) newUser(ctx context.Context, n NewAccount) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	now := a.cfg.Now()
+	now := a.cfg.Now().Truncate(time.Microsecond) // as stores keep it
 	return User{
 		ID: uuid.New(), Username: username, Email: n.Email, EmailKey: emailKey, PasswordHash: hash,
 		Active: true, Verified: n.Verified, Admin: n.Admin, Roles: roles, CreatedAt: now, UpdatedAt: now,

@@ -48,11 +48,11 @@ func TestRegister(t *testing.T) {
 	} {
 		r := good
 		tt.change(&r)
-		if _, err := m.accounts.Register(t.Context(), r); err == nil || err.Error() != tt.want {
+		if _, err := m.accounts.Register(t.Context(), r, from); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: %v, want %s", name, err, tt.want)
 		}
 	}
-	user, err := m.accounts.Register(t.Context(), good)
+	user, err := m.accounts.Register(t.Context(), good, from)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 	}
 	closed := authn.NewAccounts(authn.AccountsConfig{Store: m.store, Logins: m.logins, Passwords: m.passwords, Now: m.clock.Now})
 	good.Username, good.Email = "carol", "carol@example.com"
-	if _, err := closed.Register(t.Context(), good); code(t, err) != authn.CodeForbidden {
+	if _, err := closed.Register(t.Context(), good, from); code(t, err) != authn.CodeForbidden {
 		t.Errorf("closed registration: %v", err)
 	}
 }
@@ -72,7 +72,7 @@ func TestHundredRegistrationsOfOneName(t *testing.T) {
 	var work sync.WaitGroup
 	for range 100 {
 		work.Go(func() {
-			_, err := m.accounts.Register(t.Context(), authn.Registration{Username: "bob", Email: uuid.NewString() + "@example.com", Password: password})
+			_, err := m.accounts.Register(t.Context(), authn.Registration{Username: "bob", Email: uuid.NewString() + "@example.com", Password: password}, from)
 			switch {
 			case err == nil:
 				created.Add(1)

@@ -1,6 +1,10 @@
 package authn
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+	"time"
+)
 
 // Verify lets tests ask for what the store is not asked for.
 func (l *Logins) Verify(kind TokenKind, text string) error {
@@ -29,4 +33,19 @@ func SchemeDraws(stored map[string]int, n int) map[string]int {
 		}
 	}
 	return counts
+}
+
+// TakeTurn takes the turn of a key and returns how to give it back, and a way to try for a turn beside it.
+func TakeTurn(ctx context.Context, key string) (done func(), try func(key string, most time.Duration) error) {
+	t := newTurns()
+	done, _ = t.begin(ctx, key)
+	return done, func(key string, most time.Duration) error {
+		ctx, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		other, err := t.begin(ctx, key)
+		if err == nil {
+			other()
+		}
+		return err
+	}
 }

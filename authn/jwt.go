@@ -91,7 +91,7 @@ func (l *Logins) mint(kind TokenKind, user User, session uuid.UUID, from Client,
 		purpose, typ, ttl = SignRefresh, refreshType, l.cfg.RefreshTTL
 		c.Type = string(RefreshToken)
 	} else {
-		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, user.Email, user.Roles
+		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, l.provenEmail(user), user.Roles
 	}
 	issued := seconds(now.Unix())
 	expires := issued + seconds(ttl/time.Second)

@@ -40,11 +40,14 @@ type Logins struct {
 	cfg       LoginsConfig
 	byAccount *Limiter
 	byNetwork *Limiter
+	attempts  *turns
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
-	return &Logins{cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now)}
+	return &Logins{
+		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now), attempts: newTurns(),
+	}
 }
 
 // Tokens is the answer to a login or a refresh (RFC 6749 section 5.1).
@@ -111,7 +114,8 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
 // checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, does the same work whether the user exists (nil: does not), and
+// at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
+// side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
 // forgets the failures when the password is right.
 func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
 	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
@@ -120,6 +124,11 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 	if err := l.byAccount.Spend(account); err != nil {
 		return err
 	}
+	done, err := l.attempts.begin(ctx, account)
+	if err != nil {
+		return Fault(err)
+	}
+	defer done()
 	lockedUntil, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
 	if err != nil {
 		return Fault(err)
@@ -272,10 +281,23 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	case user.ID != v.userID || token.SessionID != v.session:
 		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
 	}
+	return l.identity(user, token.SessionID), nil
+}
+
+// identity is the user as applications get to know them.
+func (l *Logins) identity(u User, session uuid.UUID) *Identity {
 	return &Identity{
-		UserID: user.ID, SessionID: token.SessionID, Username: user.Username, Email: user.Email,
-		Roles: user.Roles, Admin: user.Admin,
-	}, nil
+		UserID: u.ID, SessionID: session, Username: u.Username, Email: l.provenEmail(u), Roles: u.Roles, Admin: u.Admin,
+	}
+}
+
+// provenEmail is the user's address, and none while verification is required and has not happened: applications know people
+// by their address, and anybody could claim to be anybody.
+func (l *Logins) provenEmail(u User) string {
+	if l.cfg.RequireVerification && !u.Verified {
+		return ""
+	}
+	return u.Email
 }
 
 // Logout ends every token of the caller and reports how many living ones that were.

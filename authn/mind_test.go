@@ -99,6 +99,8 @@ func newMindOn(t *testing.T, db *store.Store, o options) *mind {
 	return m
 }
 
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 var from = authn.Client{Address: netip.MustParseAddr("192.0.2.7"), UserAgent: "test"}
 
 const password = "correct horse"

@@ -41,11 +41,13 @@ type Argon2Params struct {
 	Parallelism uint8
 }
 
-// Passwords prepares, hashes and compares passwords. It is safe for use by many goroutines; no more passwords are hashed at
-// a time than there are processors, and the others wait.
+// Passwords prepares, hashes and compares passwords. It is safe for use by many goroutines; no more passwords are compared at
+// a time than there are processors, and one new one is hashed, while the others wait: a flood of registrations leaves the
+// processors to logins.
 type Passwords struct {
 	cfg     PasswordsConfig
-	slots   chan struct{}
+	compare chan struct{}
+	hash    chan struct{}
 	schemes atomic.Pointer[schemeShares]
 }
 
@@ -59,7 +61,9 @@ func NewPasswords(cfg PasswordsConfig) (*Passwords, error) {
 	case cfg.Algorithm != Bcrypt && cfg.Algorithm != Argon2id:
 		return nil, fmt.Errorf("password algorithm %q is neither %s nor %s", cfg.Algorithm, Bcrypt, Argon2id)
 	}
-	return &Passwords{cfg: cfg, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}, nil
+	return &Passwords{
+		cfg: cfg, compare: make(chan struct{}, runtime.GOMAXPROCS(0)), hash: make(chan struct{}, 1),
+	}, nil
 }
 
 // Prepare maps a new password as RFC 8265 section 4.2 says (OpaqueString) and checks its length; field names it in errors.
@@ -80,10 +84,10 @@ func (p *Passwords) Prepare(field, typed string) (string, error) {
 
 // Hash hashes a prepared password with the configured algorithm.
 func (p *Passwords) Hash(ctx context.Context, prepared string) (string, error) {
-	if err := p.acquire(ctx); err != nil {
+	if err := acquire(ctx, p.hash); err != nil {
 		return "", err
 	}
-	defer p.release()
+	defer func() { <-p.hash }()
 	if p.cfg.Algorithm == Argon2id {
 		return p.cfg.Argon2id.hash(prepared), nil
 	}
@@ -94,10 +98,10 @@ func (p *Passwords) Hash(ctx context.Context, prepared string) (string, error) {
 // Compare reports whether the password, as typed, is the one of the hash. The error is only that of a context that ended
 // while waiting for a processor. It takes as long for a password that could never be set as for a wrong one.
 func (p *Passwords) Compare(ctx context.Context, hash, typed string) (bool, error) {
-	if err := p.acquire(ctx); err != nil {
+	if err := acquire(ctx, p.compare); err != nil {
 		return false, err
 	}
-	defer p.release()
+	defer func() { <-p.compare }()
 	prepared, err := precis.OpaqueString.String(typed)
 	possible := err == nil && len(prepared) <= maxPasswordBytes
 	if !possible {
@@ -133,13 +137,12 @@ func (p *Passwords) ownScheme() string {
 	return bcryptScheme(p.cfg.BcryptCost)
 }
 
-func (p *Passwords) acquire(ctx context.Context) error {
+// acquire waits for a slot.
+func acquire(ctx context.Context, slots chan<- struct{}) error {
 	select {
-	case p.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: waiting to hash a password: %w", ErrUnavailable, ctx.Err())
 	}
 }
-
-func (p *Passwords) release() { <-p.slots }

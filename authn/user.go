@@ -28,7 +28,7 @@ type User struct {
 type UserChange struct {
 	Username     *string
 	Email        *string
-	EmailKey     *string // set together with Email
+	EmailKey     *string // set together with Email; if it differs from the stored one and Verified is nil, Verified becomes false
 	PasswordHash *string
 	Active       *bool
 	Verified     *bool

@@ -14,7 +14,8 @@ func StripLookalikes(h http.Header) {
 }
 
 // StripControl removes, in every spelling, fields that make some application or framework read the request differently
-// from what was decided on: another path, another method, another proxy. It is for every request.
+// from what was decided on: another path, another method, another proxy; and fields that are spelt like those of the message
+// itself, but not with dashes. It is for every request.
 func StripControl(h http.Header) { stripNames(h, isControl) }
 
 func isForwarding(name string) bool {
@@ -40,6 +41,9 @@ func isControl(name string) bool {
 		"x-http-method-override", "x-http-method", "x-method-override",
 		"x-middleware-subrequest", "proxy":
 		return true
+	case "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+		"content-length", "content-type", "content-encoding", "x-request-id":
+		return !isDashed(name) // CGI readers take Transfer_Encoding for the real one
 	}
 	return false
 }

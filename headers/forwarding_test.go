@@ -59,3 +59,19 @@ func TestStripControl(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A CGI reader takes Transfer_Encoding for Transfer-Encoding. The real ones are the message's own and stay.
+func TestStripControlTakesLookalikesOfTheMessageItself(t *testing.T) {
+	h, want := ordinary(), ordinary()
+	for _, spelling := range []string{"Transfer_Encoding", "Content_length", "Proxy.Authorization", "X_request_id", "Content_Type"} {
+		h[spelling] = []string{"evil"}
+	}
+	for _, name := range []string{"Content-Type", "X-Request-Id"} {
+		h[name] = []string{"good"}
+		want[name] = []string{"good"}
+	}
+	headers.StripControl(h)
+	if diff := cmp.Diff(want, h); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -79,11 +79,16 @@ func (d *Door) ForwardAuth() http.Handler {
 // serveAuthz answers a front proxy's question. Neither CORS nor a mux may stand in front of it: the 2xx with which they
 // answer preflights, and the redirects with which they clean paths, would be taken for the answer.
 func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request) {
+	abandonBody(w, r)
 	w.Header().Set("Cache-Control", "no-store")
 	exchangeOf(r).Verdict = verdictDeny // until the decision says otherwise
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !d.cfg.Trust.Trusts(peer.Addr()) {
-		d.refuseAuthz(w, r, unchanged, authn.Refuse(authn.CodeUntrustedPeer, "Only trusted proxies may ask"))
+		refusal := error(authn.Refuse(authn.CodeUntrustedPeer, "Only trusted proxies may ask"))
+		if limited := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); limited != nil {
+			refusal = limited
+		}
+		d.refuseAuthz(w, r, unchanged, refusal)
 		return
 	}
 	asked, rest, ok := dialectOf(r.RequestURI)

@@ -31,6 +31,9 @@ func (d *Door) Gateway() http.Handler {
 		switch {
 		case err != nil:
 			exchangeOf(r).Verdict = verdictDeny
+			if limited := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); limited != nil {
+				err = limited // what is malformed counts like everything else
+			}
 			d.refuse(w, r, err)
 		case d.cfg.Owns(t.path):
 			endpoints.ServeHTTP(w, r)
@@ -79,7 +82,7 @@ func parse(r *http.Request) (target, error) {
 // endpoints is the way to Authly's own endpoints and pages. The security headers are outermost, so that the refusals of
 // every step have them.
 func (d *Door) endpoints() http.Handler {
-	inner := d.own(d.cfg.CORS.Handler(d.cfg.CORS.RefuseForeign(d.cfg.Own, d.cfg.Problem)))
+	inner := d.own(d.cfg.CORS.Handler(d.cfg.CORS.RefuseForeign(d.cfg.Own, d.refuse)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); err != nil {
 			exchangeOf(r).Verdict = verdictDeny

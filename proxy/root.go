@@ -3,6 +3,7 @@ package proxy
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -25,10 +26,21 @@ func (d *Door) own(next http.Handler) http.Handler { return d.cfg.Security.Own(n
 
 // refuse answers with an error as Authly's own.
 func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	abandonBody(w, r)
 	w.Header().Set(requestIDHeader, exchangeOf(r).ID)
 	d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d.cfg.Problem(w, r, err)
 	})).ServeHTTP(w, r)
+}
+
+// abandonBody sees to it that a refusal does not wait for the rest of a body that nobody will read: net/http would, before
+// it answers, for as long as the client likes.
+func abandonBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ProtoMajor != 1 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(5 * time.Second)) // and if it cannot, it is closed all the same
 }
 
 // logged returns a problem that also logs the cause of an error that a client is told nothing of: an unknown one, or a store

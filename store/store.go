@@ -136,7 +136,11 @@ type querier interface {
 func (s *Store) read(ctx context.Context, query func(context.Context, querier) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.fault(ctx, query(ctx, s.engine.reads))
+	err := query(ctx, s.engine.reads)
+	if err != nil && ctx.Err() == nil && s.engine.unavailable(err) {
+		err = query(ctx, s.engine.reads) // a connection that had died in the pool: the next one may be good
+	}
+	return s.fault(ctx, err)
 }
 
 // attempts is how often a transaction is tried that another one made fail.
@@ -145,6 +149,11 @@ const attempts = 5
 // write runs act in a transaction that is committed if act returns nil, and rolled back else. act may run more than once, so
 // it must set its results anew each time.
 func (s *Store) write(ctx context.Context, act func(context.Context, querier) error) error {
+	if s.engine.present != nil {
+		if err := s.engine.present(); err != nil {
+			return unavailable(err) // what is written to a file that was removed is lost
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var err error

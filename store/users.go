@@ -188,6 +188,9 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 
 // changeUser returns u with the change, with times as the database keeps them.
 func changeUser(u authn.User, c authn.UserChange) authn.User {
+	if c.EmailKey != nil && *c.EmailKey != u.EmailKey {
+		u.Verified = false // unless c says otherwise: nobody has verified this address
+	}
 	set(&u.Username, c.Username)
 	set(&u.Email, c.Email)
 	set(&u.EmailKey, c.EmailKey)

@@ -60,7 +60,7 @@ func (a *API) register(c *call) error {
 	if reg.Password, err = need("password", password); err != nil {
 		return err
 	}
-	u, err := a.cfg.Accounts.Register(c.r.Context(), reg)
+	u, err := a.cfg.Accounts.Register(c.r.Context(), reg, c.client())
 	if err != nil {
 		return err
 	}

@@ -62,9 +62,20 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		Store: m.store, Logins: m.logins, Passwords: m.passwords,
 		OpenRegistration:       cfg.Users.Registration == "open",
 		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
+		Limit:                  authn.Limit(cfg.Limits.Registration),
+		ReservedNames:          namedUsers(cfg),
 		Now:                    time.Now, Log: log,
 	})
 	return nil
+}
+
+// namedUsers are the usernames that some route lets pass. Nobody may take one of them by registering first.
+func namedUsers(cfg *config.Config) []string {
+	var names []string
+	for _, rule := range cfg.Rules() {
+		names = append(names, rule.Users...)
+	}
+	return names
 }
 
 func passwordsConfig(cfg *config.Config) authn.PasswordsConfig {

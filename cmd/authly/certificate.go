@@ -1,11 +1,15 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -14,6 +18,7 @@ import (
 type certificate struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
+	loaded            [sha256.Size]byte // of the files as they were when current was made
 	watcher           *fsnotify.Watcher
 	log               *slog.Logger
 	done              chan struct{}
@@ -23,7 +28,7 @@ type certificate struct {
 // the file itself would stay with the old one.
 func watchCertificate(certFile, keyFile string, log *slog.Logger) (*certificate, error) {
 	c := &certificate{certFile: certFile, keyFile: keyFile, log: log, done: make(chan struct{})}
-	if err := c.read(); err != nil {
+	if _, err := c.read(); err != nil {
 		return nil, err
 	}
 	watcher, err := fsnotify.NewWatcher()
@@ -41,33 +46,62 @@ func watchCertificate(certFile, keyFile string, log *slog.Logger) (*certificate,
 	return c, nil
 }
 
-func (c *certificate) read() error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+// read reads the files and reports whether they hold another certificate or key than before.
+func (c *certificate) read() (changed bool, err error) {
+	certPEM, err := os.ReadFile(c.certFile)
 	if err != nil {
-		return err
+		return false, err
+	}
+	keyPEM, err := os.ReadFile(c.keyFile)
+	if err != nil {
+		return false, err
+	}
+	sum := sha256.Sum256(slices.Concat(certPEM, keyPEM))
+	if c.current.Load() != nil && sum == c.loaded {
+		return false, nil
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return false, err
 	}
 	c.current.Store(&pair)
-	return nil
+	c.loaded = sum
+	return true, nil
 }
 
-// follow reads the files again whenever anything in their folders changes. While the two files do not fit each other, as in
-// the middle of a renewal, the certificate in use stays.
+// settle is how long after a change the files are read: a renewal writes several.
+const settle = 200 * time.Millisecond
+
+// follow reads the files again after anything in their folders has changed. Much else may change there, a database or this
+// program's own log, and so nothing is said unless the certificate is another one, or what is wrong with it is. While the two
+// files do not fit each other, as in the middle of a renewal, the certificate in use stays.
 func (c *certificate) follow() {
 	defer close(c.done)
+	quiet := time.NewTimer(settle)
+	quiet.Stop()
+	defer quiet.Stop()
+	pending, complaint := false, ""
 	for {
 		select {
 		case event, ok := <-c.watcher.Events:
 			if !ok {
 				return
 			}
-			if event.Op == fsnotify.Chmod {
-				continue
+			if event.Op != fsnotify.Chmod && !pending {
+				pending = true // not put off by further events: a folder may never be quiet
+				quiet.Reset(settle)
 			}
-			if err := c.read(); err != nil {
+		case <-quiet.C:
+			pending = false
+			changed, err := c.read()
+			switch {
+			case err != nil && err.Error() != complaint:
+				complaint = err.Error()
 				c.log.Warn("certificate not reloaded, the one in use stays", "error", err)
-				continue
+			case changed:
+				complaint = ""
+				c.log.Info("certificate reloaded", "file", c.certFile)
 			}
-			c.log.Info("certificate reloaded", "file", c.certFile)
 		case err, ok := <-c.watcher.Errors:
 			if !ok {
 				return

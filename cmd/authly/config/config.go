@@ -125,8 +125,9 @@ type Users struct {
 
 // Limits holds the limits that hold everywhere; routes have their own.
 type Limits struct {
-	Login   Limit `yaml:"login"`   // logins, good or not, per username and per client network
-	General Limit `yaml:"general"` // requests of any kind per client network
+	Login        Limit `yaml:"login"`        // logins, good or not, per username and per client network
+	Registration Limit `yaml:"registration"` // registrations, good or not, per client network
+	General      Limit `yaml:"general"`      // requests of any kind per client network
 }
 
 // Limit is a rate.

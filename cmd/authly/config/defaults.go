@@ -33,7 +33,7 @@ func Defaults() *Config {
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
 		Users:   Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
-		Limits:  Limits{Login: Limit{Requests: 5, Per: time.Minute}, General: Limit{Per: time.Minute}},
+		Limits:  Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
 		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
