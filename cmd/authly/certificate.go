@@ -94,12 +94,14 @@ func (c *certificate) follow() {
 		case <-quiet.C:
 			pending = false
 			changed, err := c.read()
-			switch {
-			case err != nil && err.Error() != complaint:
+			said := complaint
+			if complaint = ""; err != nil {
 				complaint = err.Error()
+			}
+			switch {
+			case err != nil && complaint != said:
 				c.log.Warn("certificate not reloaded, the one in use stays", "error", err)
 			case changed:
-				complaint = ""
 				c.log.Info("certificate reloaded", "file", c.certFile)
 			}
 		case err, ok := <-c.watcher.Errors:

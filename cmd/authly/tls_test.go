@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -274,6 +275,22 @@ func TestCertificateReload(t *testing.T) {
 	eventually(t, "the certificate after that", func() bool { return c.serial(address) == 5 })
 	if log := a.stderr.String(); strings.Contains(log, "PRIVATE") {
 		t.Error("a key is in the log")
+	}
+}
+
+// Other files in the folder, a log or a database, are nobody's business.
+func TestOtherFilesBesideTheCertificate(t *testing.T) {
+	c := newCertificates(t)
+	c.overwrite(t, 1)
+	a := c.startTLS(t)
+	certFile, _ := c.files()
+	for i := range 100 {
+		writeFile(t, filepath.Join(filepath.Dir(certFile), "other.log"), []byte(strconv.Itoa(i)))
+	}
+	c.rename(t, 2)
+	eventually(t, "the renamed certificate", func() bool { return c.serial(a.address["server.address"]) == 2 })
+	if n := strings.Count(a.stderr.String(), "certificate reloaded"); n != 1 {
+		t.Errorf("%d reloads are told, want the one", n)
 	}
 }
 
