@@ -51,6 +51,7 @@ func TestHeaderLimits(t *testing.T) {
 		"AUTHLY_SERVER_AUTHZ_ADDRESS=127.0.0.1:0")
 	for _, listener := range []string{"server.address", "server.authz_address", "server.ops_address"} {
 		t.Run(listener, func(t *testing.T) {
+			t.Parallel()
 			address := a.address[listener]
 			request := func(padding int) string {
 				return "GET /x HTTP/1.1\r\nHost: app.example.com\r\nX-Padding: " + strings.Repeat("x", padding) + "\r\n\r\n"
