@@ -79,7 +79,7 @@ func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (
 }
 
 func (a *Accounts) create(ctx context.Context, n NewAccount) (User, error) {
-	user, err := a.newUser(ctx, n)
+	user, err := a.newUser(ctx, n, a.unused)
 	if err != nil {
 		return User{}, err
 	}
@@ -93,9 +93,11 @@ func (a *Accounts) create(ctx context.Context, n NewAccount) (User, error) {
 	return user, nil
 }
 
-// newUser checks everything about a new account and hashes its password. Names that are in use are refused before the
-// costly hash; the store has the last word.
-func (a *Accounts) newUser(ctx context.Context, n NewAccount) (User, error) {
+// newUser checks everything about a new account and hashes its password. What allowed has to say about the names comes before
+// the costly hash; the store has the last word.
+func (a *Accounts) newUser(
+	ctx context.Context, n NewAccount, allowed func(ctx context.Context, username, emailKey string) error,
+) (User, error) {
 	username, err := ParseUsername(n.Username)
 	if err != nil {
 		return User{}, err
@@ -108,11 +110,8 @@ func (a *Accounts) newUser(ctx context.Context, n NewAccount) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if _, err := a.cfg.Store.UserByUsername(ctx, username); !errors.Is(err, ErrUserNotFound) {
-		return User{}, taken(err, RefuseField("username", "Username already registered"))
-	}
-	if _, err := a.cfg.Store.UserByEmailKey(ctx, emailKey); !errors.Is(err, ErrUserNotFound) {
-		return User{}, taken(err, RefuseField("email", "Email already registered"))
+	if err := allowed(ctx, username, emailKey); err != nil {
+		return User{}, err
 	}
 	hash, err := a.newHash(ctx, n)
 	if err != nil {
@@ -123,6 +122,17 @@ func (a *Accounts) newUser(ctx context.Context, n NewAccount) (User, error) {
 		ID: uuid.New(), Username: username, Email: n.Email, EmailKey: emailKey, PasswordHash: hash,
 		Active: true, Verified: n.Verified, Admin: n.Admin, Roles: roles, CreatedAt: now, UpdatedAt: now,
 	}, nil
+}
+
+// unused refuses names that are in use.
+func (a *Accounts) unused(ctx context.Context, username, emailKey string) error {
+	if _, err := a.cfg.Store.UserByUsername(ctx, username); !errors.Is(err, ErrUserNotFound) {
+		return taken(err, RefuseField("username", "Username already registered"))
+	}
+	if _, err := a.cfg.Store.UserByEmailKey(ctx, emailKey); !errors.Is(err, ErrUserNotFound) {
+		return taken(err, RefuseField("email", "Email already registered"))
+	}
+	return nil
 }
 
 // taken turns the outcome of a lookup that should have found nobody into an error.
@@ -168,7 +178,7 @@ func (a *Accounts) Bootstrap(ctx context.Context, password string) (created bool
 		first, err = a.newUser(ctx, NewAccount{
 			Registration: Registration{Username: "admin", Email: "admin@localhost", Password: password},
 			Verified:     true, Admin: true,
-		})
+		}, func(context.Context, string, string) error { return nil }) // another replica's administrator is no mistake here
 		if err != nil {
 			return false, "", err
 		}

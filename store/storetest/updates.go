@@ -29,10 +29,16 @@ type fieldChange struct {
 
 func fieldChanges() []fieldChange {
 	name, email, key, other := "renamed", "New@Example.org", "new@example.org", "$2b$10$other"
+	again := "again@example.org"
 	yes, no, roles, none, login := true, false, []string{"a", "b"}, []string{}, now.Add(-time.Hour)
 	return []fieldChange{
 		{"username", authn.UserChange{Username: &name}, func(u *authn.User) { u.Username = name }},
-		{"email", authn.UserChange{Email: &email, EmailKey: &key}, func(u *authn.User) { u.Email, u.EmailKey = email, key }},
+		{"email", authn.UserChange{Email: &email, EmailKey: &key}, func(u *authn.User) {
+			u.Email, u.EmailKey, u.Verified = email, key, false // nobody has verified the new address
+		}},
+		{"email and verified", authn.UserChange{Email: &again, EmailKey: &again, Verified: &yes}, func(u *authn.User) {
+			u.Email, u.EmailKey, u.Verified = again, again, true
+		}},
 		{"password", authn.UserChange{PasswordHash: &other}, func(u *authn.User) { u.PasswordHash = other }},
 		{"inactive", authn.UserChange{Active: &no}, func(u *authn.User) { u.Active = false }},
 		{"active", authn.UserChange{Active: &yes}, func(u *authn.User) { u.Active = true }},
@@ -108,7 +114,7 @@ func updateDifferentFields(t *testing.T, db Database) {
 	u.Verified = false
 	add(t, stores[0], u)
 	changes := []authn.UserChange{
-		{Verified: ptr(true), At: now}, {Roles: &[]string{"owner"}, At: now}, {Email: ptr("new@example.org"), EmailKey: ptr("new@example.org"), At: now},
+		{Verified: ptr(true), At: now}, {Roles: &[]string{"owner"}, At: now}, {Admin: ptr(true), At: now},
 		{PasswordHash: ptr("$2b$12$new"), At: now}, {Username: ptr("alicia"), At: now}, {LastLogin: &now, At: now},
 	}
 	errs := atOnce(len(changes), func(i int) error {
@@ -116,7 +122,7 @@ func updateDifferentFields(t *testing.T, db Database) {
 		return err
 	})
 	equal(t, "the number of changes that succeeded", tally(t, errs), len(changes))
-	u.Verified, u.Roles, u.Email, u.EmailKey = true, []string{"owner"}, "new@example.org", "new@example.org"
+	u.Verified, u.Roles, u.Admin = true, []string{"owner"}, true
 	u.PasswordHash, u.Username, u.LastLogin = "$2b$12$new", "alicia", now
 	stored(t, stores[0], u)
 }
