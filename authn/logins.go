@@ -17,6 +17,7 @@ type LoginStore interface {
 	UserStore
 	LockoutStore
 	TokenStore
+	SessionStore
 }
 
 // LoginsConfig is what Logins needs; every field but Limit is required.
