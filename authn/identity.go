@@ -16,6 +16,12 @@ type Identity struct {
 	Admin     bool
 }
 
+func identityOf(u User, session uuid.UUID) *Identity {
+	return &Identity{
+		UserID: u.ID, SessionID: session, Username: u.Username, Email: u.Email, Roles: u.Roles, Admin: u.Admin,
+	}
+}
+
 // HasRole reports whether the identity has the role.
 func (i *Identity) HasRole(role string) bool {
 	for _, r := range i.Roles {
@@ -41,6 +47,9 @@ const (
 type Credentials struct {
 	Kind  CredentialKind
 	Token string // of BearerCredential; never logged
+
+	// AllowStale lets the token pass where it cannot be found out whether it was taken back. A route must ask for it.
+	AllowStale bool
 }
 
 // Client is where a request comes from. Address is invalid (the zero Addr) when it is not known.
