@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/descoped/authly/authn"
 )
@@ -170,6 +171,38 @@ func TestRefresh(t *testing.T) {
 		}
 		s.call(t, "POST", "/auth/refresh", "", refreshOf(session.Refresh)).want(200)
 	})
+}
+
+// A refresh token that is rightly signed and says something else: made by whoever has the secret, for another purpose.
+func TestRefreshClaims(t *testing.T) {
+	const secret = "a secret that is long enough for HS256"
+	s := start(t, sqliteURL(t), options{refreshSecret: secret})
+	s.add(t, "alice")
+	good := s.login(t, "alice").Refresh
+	forge := func(change func(jwt.MapClaims)) string {
+		token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(good, jwt.MapClaims{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(token.Claims.(jwt.MapClaims))
+		text, err := token.SignedString([]byte(secret))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, claim := range []string{"iss", "aud", "sub", "jti", "exp", "iat"} {
+		forged := forge(func(c jwt.MapClaims) { delete(c, claim) })
+		p := s.call(t, "POST", "/auth/refresh", "", refreshOf(forged)).refused(400, "Invalid token claims")
+		if p.Error != "invalid_request" {
+			t.Errorf("without %s: error %q", claim, p.Error)
+		}
+	}
+	forged := forge(func(c jwt.MapClaims) { c["type"] = "verification" })
+	s.call(t, "POST", "/auth/refresh", "", refreshOf(forged)).refused(400, "Invalid token type")
+	forged = forge(func(c jwt.MapClaims) { c["jti"] = strings.Repeat("0", 64) })
+	s.call(t, "POST", "/auth/refresh", "", refreshOf(forged)).refused(401, "Token is invalid or expired")
+	s.call(t, "POST", "/auth/refresh", "", refreshOf(good)).want(200)
 }
 
 func TestRefreshOfUsersGone(t *testing.T) {

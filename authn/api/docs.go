@@ -159,6 +159,9 @@ func (s schema) Name() string {
 	return last(s.Ref)
 }
 
+// Anchor is Name without brackets: where the page describes the schema.
+func (s schema) Anchor() string { return strings.TrimRight(s.Name(), "[]") }
+
 // Kind says in few words what a value may be.
 func (s schema) Kind() string {
 	kind := ""

@@ -74,6 +74,7 @@ type options struct {
 	noCurrentPassword  bool
 	limit              authn.Limit
 	bodyTimeout        time.Duration
+	refreshSecret      string // signs refresh tokens; empty: a managed key
 }
 
 // server is the API on a real socket, over a real store.
@@ -102,7 +103,8 @@ func start(t *testing.T, url string, opts options) *server {
 	}
 	t.Cleanup(func() { _ = s.store.Close() })
 	keys, err := authn.NewKeyRing(t.Context(), authn.KeyRingConfig{
-		Store: s.store, Algorithm: opts.algorithm, Now: s.clock.Now,
+		Store: s.store, Algorithm: opts.algorithm,
+		RefreshSecret: []byte(opts.refreshSecret), Now: s.clock.Now,
 	})
 	if err != nil {
 		t.Fatalf("make the keys: %v", err)

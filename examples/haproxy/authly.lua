@@ -4,7 +4,7 @@
 -- client; no answer in time is a 503. Whatever goes wrong in here, txn.authly is not "allow", and haproxy.cfg denies.
 
 local url = os.getenv("AUTHLY_AUTHZ")
-local timeout = 5000 -- milliseconds
+local timeout = 2000 -- milliseconds for one attempt; HAProxy's client makes up to four before it gives up
 
 -- What an answer of 200 tells the application. The client's own headers of these names are gone before this script runs.
 local identity = {
