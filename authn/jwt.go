@@ -39,7 +39,7 @@ type claims struct {
 	ClientID  string           `json:"client_id,omitempty"`
 	Username  string           `json:"username,omitempty"`
 	Email     string           `json:"email,omitempty"`
-	Roles     []string         `json:"roles,omitempty"`
+	Roles     []string         `json:"roles,omitzero"` // of an access token, also when there are none
 }
 
 // seconds is a NumericDate (RFC 7519 section 2) that is a whole number. The library's own type takes strings as well, and

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,24 +68,20 @@ func (a *application) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// received returns what arrived on the connections that carried the request of this number.
+// received returns what arrived on the connections that carried the request of this number, and forgets them.
 func (a *application) received(id string) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var found []string
-	for _, c := range a.connections {
-		if text := c.text(); strings.Contains(text, ": "+id+"\r\n") {
-			found = append(found, text)
+	a.connections = slices.DeleteFunc(a.connections, func(c *tappedConn) bool {
+		text := c.text()
+		if !strings.Contains(text, ": "+id+"\r\n") {
+			return false
 		}
-	}
+		found = append(found, text)
+		return true
+	})
 	return found
-}
-
-// forget drops what was received, which keeps received quick.
-func (a *application) forget() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.connections = nil
 }
 
 // tap is a listener whose connections remember what they received.

@@ -215,7 +215,8 @@ func (f *front) wantStopped(t *testing.T, r request, a answer, status int) {
 	if len(a.seen) != 0 {
 		t.Errorf("%s %s as %q: the application saw it", r.method, r.target, r.user)
 	}
-	if challenge := a.header["Www-Authenticate"]; a.status == http.StatusUnauthorized && (len(challenge) != 1 || !strings.HasPrefix(challenge[0], "Bearer")) {
+	challenge := a.header["Www-Authenticate"]
+	if a.status == http.StatusUnauthorized && (len(challenge) != 1 || !strings.HasPrefix(challenge[0], "Bearer")) {
 		t.Errorf("%s %s: a 401 with WWW-Authenticate %q", r.method, r.target, challenge)
 	}
 }

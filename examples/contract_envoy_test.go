@@ -125,7 +125,8 @@ func startEnvoyContract(t *testing.T, from *seed, app *application) (string, *au
 			}
 		}
 		dropNominated(r.Header)
-		r.Header["X-Forwarded-For"] = []string{strings.Join(append(r.Header["X-Forwarded-For"], clientOf(r)), ",")} // use_remote_address
+		forwarded := append(r.Header["X-Forwarded-For"], clientOf(r)) // use_remote_address
+		r.Header.Set("X-Forwarded-For", strings.Join(forwarded, ","))
 		r.Header.Set("X-Forwarded-Proto", "http")
 		host := manager.hostOf(r.Host)
 		for _, filter := range manager.HTTPFilters {
@@ -199,7 +200,8 @@ func (f *envoyFilter) mutate(t *testing.T, r *http.Request) {
 					delete(r.Header, name)
 				}
 			}
-		case m.Append != nil && m.Append.Header.Value == "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" && m.Append.Action == "OVERWRITE_IF_EXISTS_OR_ADD":
+		case m.Append != nil && m.Append.Action == "OVERWRITE_IF_EXISTS_OR_ADD" &&
+			m.Append.Header.Value == "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%":
 			r.Header.Set(m.Append.Header.Key, clientOf(r))
 		default:
 			t.Error("the stand-in does not know a mutation of envoy/envoy.yaml")
@@ -211,7 +213,8 @@ func (f *envoyFilter) mutate(t *testing.T, r *http.Request) {
 // Authorization and those that are allowed. Exactly 200 is a permission; its headers replace those of the request. Another
 // answer is relayed, 5xx and none at all as 403.
 func (f *envoyFilter) authorize(t *testing.T, w http.ResponseWriter, r *http.Request, file *envoyFile) bool {
-	c := check{method: r.Method, target: f.HTTPService.PathPrefix + r.RequestURI, host: r.Host, header: http.Header{"Content-Length": {"0"}}}
+	c := check{method: r.Method, target: f.HTTPService.PathPrefix + r.RequestURI, host: r.Host, header: http.Header{}}
+	c.header.Set("Content-Length", "0")
 	for _, name := range append(f.AllowedHeaders.names(), "authorization") {
 		if values := r.Header.Values(name); len(values) > 0 {
 			c.header[http.CanonicalHeaderKey(name)] = values

@@ -79,10 +79,14 @@ func startHAProxy(t *testing.T, seed *seed, app *application) (string, *authly) 
 }
 
 // traefikStarter runs the real Traefik. A binary that is named and does not run is a failure.
-func traefikStarter(binary string) func(*testing.T, *seed, *application) (string, *authly) {
+func traefikStarter(named string) func(*testing.T, *seed, *application) (string, *authly) {
 	return func(t *testing.T, seed *seed, app *application) (string, *authly) {
+		binary, err := filepath.Abs(named) // it is started in another folder
+		if err != nil {
+			t.Fatal(err)
+		}
 		if out, err := exec.Command(binary, "version").CombinedOutput(); err != nil {
-			t.Fatalf("AUTHLY_TEST_TRAEFIK names %q, which does not run: %v\n%s", binary, err, out)
+			t.Fatalf("AUTHLY_TEST_TRAEFIK names %q, which does not run: %v\n%s", named, err, out)
 		}
 		a, address, folder := seed.startExample(t, "traefik/authly.yaml"), freeAddresses(t, 1)[0], t.TempDir()
 		config := rewritten(t, "traefik/traefik.yml", folder, exampleFront, address)

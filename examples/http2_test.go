@@ -53,7 +53,8 @@ func testHTTP2(t *testing.T, fronts []*front) {
 			r.Header.Set("Authorization", "Bearer "+f.tokens[c.user])
 		}
 		if c.trailer {
-			r.Body, r.ContentLength, r.Trailer = &unmeasured{Reader: strings.NewReader("hello")}, -1, http.Header{"X-Forwarded-User": {"spoofed"}}
+			r.Body, r.ContentLength = unmeasured{strings.NewReader("hello")}, -1
+			r.Trailer = http.Header{"X-Forwarded-User": {"spoofed"}}
 		}
 		answer, err := client.Do(r)
 		if err != nil {
@@ -63,11 +64,13 @@ func testHTTP2(t *testing.T, fronts []*front) {
 		answer.Body.Close()
 		seen := f.app.received(id)
 		if answer.ProtoMajor != 2 || answer.StatusCode != c.status || (len(seen) == 1) != (c.status == 200) {
-			t.Errorf("%s %s as %q: HTTP/%d %d, and the application saw %d requests", c.method, c.target, c.user, answer.ProtoMajor, answer.StatusCode, len(seen))
+			t.Errorf("%s %s as %q: HTTP/%d %d, and the application saw %d requests",
+				c.method, c.target, c.user, answer.ProtoMajor, answer.StatusCode, len(seen))
 		}
 		for _, raw := range seen {
 			s := parseSeen(raw)
-			if want := cmp.Or(c.method, "GET") + " " + c.target + " HTTP/1.1"; s.line != want || s.identity(t)["X-Forwarded-User"] != c.user || strings.Contains(raw, "spoofed") {
+			want := cmp.Or(c.method, "GET") + " " + c.target + " HTTP/1.1"
+			if s.line != want || s.identity(t)["X-Forwarded-User"] != c.user || strings.Contains(raw, "spoofed") {
 				t.Errorf("the application saw %q", raw)
 			}
 		}

@@ -138,6 +138,9 @@ func (p *process) waitHTTP(t *testing.T, address string) {
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
+	if err != nil { // Debian keeps servers where only root's PATH leads
+		path, err = exec.LookPath(filepath.Join("/usr/sbin", name))
+	}
 	if err != nil {
 		t.Fatalf("%v; install the package %s (apt-get install %s)", err, name, name)
 	}

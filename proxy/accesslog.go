@@ -57,11 +57,11 @@ func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
 		slog.Int("status", status),
 		slog.Int64("bytes", rec.bytes),
 		slog.String("route", x.Route),
-		slog.String("verdict", x.Verdict),
+		slog.String("decision", x.Verdict),
 		slog.String("reason", reason),
 		slog.String("user", plain(headers.EncodeValue(x.User), 256)),
 		slog.String("client", client),
-		slog.Duration("duration", d.cfg.Now().Sub(x.Started)),
+		slog.Float64("duration_ms", float64(d.cfg.Now().Sub(x.Started).Microseconds())/1000),
 	)
 }
 

@@ -123,9 +123,6 @@ func (d *Door) requestOf(asked dialect, r *http.Request, rest string) (authn.Req
 	if _, err := only(r.Header, "X-Forwarded-For"); err != nil {
 		return authn.Request{}, err
 	}
-	if err := headers.CheckMethod(q.method); err != nil {
-		return authn.Request{}, err
-	}
 	host, err := headers.NormalizeHost(q.host)
 	if err != nil {
 		return authn.Request{}, err

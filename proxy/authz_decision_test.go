@@ -102,7 +102,7 @@ func TestAuthzRefusesTooManyRoles(t *testing.T) {
 	eachDialect(t, func(t *testing.T, tongue authzTongue, rig *authzRig) {
 		wantRefusal(t, rig.ask(t, tongue, authzAsked{target: "/app/1", token: "crowd"}), 403, "identity_too_large")
 		wantPermission(t, rig.ask(t, tongue, authzAsked{target: "/app/1", token: "alice"}), "alice")
-		if log := rig.log.String(); !strings.Contains(log, `"verdict":"deny","reason":"identity_too_large"`) {
+		if log := rig.log.String(); !strings.Contains(log, `"decision":"deny","reason":"identity_too_large"`) {
 			t.Errorf("the log does not say why: %s", log)
 		}
 	})
@@ -184,9 +184,9 @@ func TestAuthzFillsTheAccessLog(t *testing.T) {
 		rig.ask(t, tongue, authzAsked{target: "/app/1"})
 		lines := rig.log.String()
 		for _, want := range []string{
-			`"status":200,"bytes":0,"route":"app","verdict":"allow","reason":"","user":"alice","client":"203.0.113.7"`,
-			`"route":"admin","verdict":"deny","reason":"forbidden","user":"alice","client":"203.0.113.7"`,
-			`"route":"app","verdict":"challenge","reason":"no_credentials","user":"","client":"203.0.113.7"`,
+			`"status":200,"bytes":0,"route":"app","decision":"allow","reason":"","user":"alice","client":"203.0.113.7"`,
+			`"route":"admin","decision":"deny","reason":"forbidden","user":"alice","client":"203.0.113.7"`,
+			`"route":"app","decision":"challenge","reason":"no_credentials","user":"","client":"203.0.113.7"`,
 		} {
 			if !strings.Contains(lines, want) {
 				t.Errorf("the log lacks %s:\n%s", want, lines)

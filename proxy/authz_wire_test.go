@@ -162,6 +162,25 @@ func TestAuthzNeedsEachHeaderOnce(t *testing.T) {
 	})
 }
 
+// Envoy sends the scheme only if it is told to. What it sends must make sense.
+func TestAuthzEnvoyMayLeaveOutTheScheme(t *testing.T) {
+	rig, ask := newAuthzRig(t, authzConfig{}), authzAsked{target: "/app/1", token: "alice"}
+	envoy := tongues()[4]
+	wantPermission(t, rig.ask(t, envoy, ask, without("X-Forwarded-Proto")), "alice")
+	for _, edit := range []func([]string) []string{
+		replaced("X-Forwarded-Proto", ""), doubled("X-Forwarded-Proto", "https"), replaced("X-Forwarded-Proto", "http,https"),
+	} {
+		wantRefusal(t, rig.ask(t, envoy, ask, edit), http.StatusBadRequest, authn.CodeBadRequestLine)
+	}
+	ask.host = "localhost"
+	wantPermission(t, rig.ask(t, envoy, ask), "alice")
+	for _, edit := range []func([]string) []string{without("Host"), replaced("Host", ""), doubled("Host", "localhost")} {
+		if answer := rig.ask(t, envoy, ask, edit); answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("%d", answer.StatusCode)
+		}
+	}
+}
+
 func valueOf(t *testing.T, lines []string, name string) string {
 	t.Helper()
 	for _, line := range lines {

@@ -67,7 +67,7 @@ func TestUpstreamsThatFail(t *testing.T) {
 			if strings.Contains(a.body, "127.0.0.1") || strings.Contains(a.body, "dial") {
 				t.Errorf("it tells internals: %s", a.body)
 			}
-			if entry := g.journal.access(t, id); entry["reason"] != string(c.code) || entry["verdict"] != "allow" {
+			if entry := g.journal.access(t, id); entry["reason"] != string(c.code) || entry["decision"] != "allow" {
 				t.Errorf("logged %v", entry)
 			}
 			cause := g.journal.find(t, func(e map[string]any) bool { return e["msg"] == "upstream failed" && e["request_id"] == id })
@@ -162,14 +162,14 @@ func TestAccessLog(t *testing.T) {
 	entry := g.journal.access(t, a.Header.Get("X-Request-Id"))
 	for key, want := range map[string]any{
 		"method": "GET", "host": "app.example.com", "path": "/admin/a%20b", "status": float64(200), "bytes": float64(2),
-		"route": "admin", "verdict": "allow", "reason": "", "user": "admin", "client": "127.0.0.1",
+		"route": "admin", "decision": "allow", "reason": "", "user": "admin", "client": "127.0.0.1",
 	} {
 		if entry[key] != want {
 			t.Errorf("%s is %v, want %v", key, entry[key], want)
 		}
 	}
-	if _, ok := entry["duration"].(float64); !ok {
-		t.Errorf("duration %v", entry["duration"])
+	if _, ok := entry["duration_ms"].(float64); !ok {
+		t.Errorf("duration %v", entry["duration_ms"])
 	}
 	if strings.Contains(g.journal.String(), "hunter2") {
 		t.Error("a query, a cookie or a header is logged")

@@ -51,7 +51,7 @@ func (c *cli) check() error {
 		for _, remark := range report.Warnings {
 			fmt.Fprintf(w, "warning: %s: %s\n", remark.Key, remark.Text)
 		}
-		fmt.Fprintf(w, "The configuration is valid; %d warnings.\n", len(report.Warnings))
+		fmt.Fprintf(w, "The configuration is valid; warnings: %d.\n", len(report.Warnings))
 	})
 	if err != nil {
 		return err

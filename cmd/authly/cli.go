@@ -50,16 +50,17 @@ func (c *cli) execute(ctx context.Context, args []string) int {
 }
 
 // plainError is what a person is told: of Authly's own errors the detail without its code, and behind it the cause, which
-// whoever runs the program may see.
+// whoever runs the program may see. What was said around the error stays.
 func plainError(err error) string {
-	refusal, ok := errors.AsType[*authn.Error](err)
-	switch {
-	case !ok:
-		return "authly: " + err.Error()
-	case refusal.Cause != nil:
-		return fmt.Sprintf("authly: %s: %v", strings.ToLower(refusal.Detail[:1])+refusal.Detail[1:], refusal.Cause)
+	text := err.Error()
+	if refusal, ok := errors.AsType[*authn.Error](err); ok {
+		plain := refusal.Detail
+		if refusal.Cause != nil {
+			plain = fmt.Sprintf("%s: %v", strings.ToLower(plain[:1])+plain[1:], refusal.Cause)
+		}
+		text = strings.Replace(text, refusal.Error(), plain, 1)
 	}
-	return "authly: " + refusal.Detail
+	return "authly: " + text
 }
 
 // rootCommand lists every command.

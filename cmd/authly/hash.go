@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ func (c *cli) hashCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			password, err := c.readPassword("Password")
+			password, err := c.readPassword(cmd.Context(), "Password")
 			if err != nil {
 				return err
 			}
@@ -43,19 +44,48 @@ func (c *cli) hashCommand() *cobra.Command {
 	}
 }
 
-// readPassword asks for a password twice without echo on a terminal, and reads one line where there is none.
-func (c *cli) readPassword(prompt string) (string, error) {
-	file, isFile := c.stdin.(*os.File)
-	if !isFile || !term.IsTerminal(int(file.Fd())) {
-		line, err := bufio.NewReader(io.LimitReader(c.stdin, 64<<10)).ReadString('\n')
-		if line = strings.TrimRight(line, "\r\n"); line == "" {
-			return "", errors.Join(errors.New("no password on standard input"), ignoreEOF(err))
+// readPassword asks for a password twice without echo on a terminal, and reads one line where there is none. It ends with the
+// context, and a terminal then has its echo again.
+func (c *cli) readPassword(ctx context.Context, prompt string) (string, error) {
+	read := c.readPasswordLine
+	if file, isFile := c.stdin.(*os.File); isFile && term.IsTerminal(int(file.Fd())) {
+		before, err := term.GetState(int(file.Fd()))
+		if err != nil {
+			return "", err
 		}
-		return line, nil
+		defer func() { _ = term.Restore(int(file.Fd()), before) }()
+		read = func() (string, error) { return c.askPassword(int(file.Fd()), prompt) }
 	}
+	type answer struct {
+		password string
+		err      error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		password, err := read()
+		answered <- answer{password, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.password, a.err
+	case <-ctx.Done():
+		return "", errors.New("interrupted")
+	}
+}
+
+func (c *cli) readPasswordLine() (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(c.stdin, 64<<10)).ReadString('\n')
+	if line = strings.TrimRight(line, "\r\n"); line == "" {
+		return "", errors.Join(errors.New("no password on standard input"), ignoreEOF(err))
+	}
+	return line, nil
+}
+
+// askPassword asks at the terminal of a file descriptor, and once more against slips.
+func (c *cli) askPassword(terminal int, prompt string) (string, error) {
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(c.stderr, prompt, ": ")
-		typed, err := term.ReadPassword(int(file.Fd()))
+		typed, err := term.ReadPassword(terminal)
 		fmt.Fprintln(c.stderr)
 		return string(typed), err
 	}

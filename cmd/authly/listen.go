@@ -41,7 +41,7 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 		}
 		socket, err := net.Listen("tcp", w.address)
 		if err != nil {
-			l.closeSockets()
+			l.close()
 			return nil, fmt.Errorf("%s: %w", w.key, err)
 		}
 		l.all = append(l.all, &listener{key: w.key, socket: socket, server: w.server, tls: w.server.TLSConfig != nil})
@@ -49,7 +49,8 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 	return l, nil
 }
 
-func (l *listeners) closeSockets() {
+// close closes addresses on which nothing is served yet.
+func (l *listeners) close() {
 	for _, one := range l.all {
 		one.socket.Close()
 	}

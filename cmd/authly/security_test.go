@@ -80,6 +80,7 @@ func guardPeople(t *testing.T, storeURL, more string, environ ...string) *guarde
 	t.Helper()
 	g := guard(t, storeURL, more, environ...)
 	g.admin = g.login(t, "admin", adminPassword)
+	g.id["admin"], _ = segmentOf(t, strings.Split(g.admin.Access, ".")[1])["sub"].(string)
 	for _, person := range []struct {
 		name, roles string
 		pair        *tokens

@@ -36,16 +36,18 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
-	first, err := c.bootstrap(ctx, m)
-	if err != nil {
-		return err
-	}
 	door, err := m.newDoor(cfg, log)
 	if err != nil {
 		return err
 	}
 	listeners, err := newListeners(cfg, log, door, m.store)
 	if err != nil {
+		return err
+	}
+	// Only now: an administrator whose password nobody was shown, since an address was in use, would be of no use.
+	first, err := c.bootstrap(ctx, m)
+	if err != nil {
+		listeners.close()
 		return err
 	}
 	// Background work outlives the signal: it goes on until the last request has been answered.

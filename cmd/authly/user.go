@@ -85,7 +85,7 @@ func (c *cli) userUpdateCommand(use, short string, update authn.AccountUpdate) *
 func (c *cli) userSetPasswordCommand() *cobra.Command {
 	return c.onUser("set-password", "Read a new password without echo, set it, and end the user's sessions",
 		func(ctx context.Context, m *mind, user authn.User) (authn.User, error) {
-			password, err := c.readPassword("New password")
+			password, err := c.readPassword(ctx, "New password")
 			if err != nil {
 				return user, err
 			}
@@ -104,7 +104,7 @@ func (c *cli) userCreateCommand() *cobra.Command {
 			account.Username, account.Verified = args[0], !unverified
 			return c.withMind(cmd.Context(), func(m *mind) (err error) {
 				if !cmd.Flags().Changed("password-hash") {
-					if account.Password, err = c.readPassword("Password"); err != nil {
+					if account.Password, err = c.readPassword(cmd.Context(), "Password"); err != nil {
 						return err
 					}
 				} else if account.PasswordHash == "" {
