@@ -133,6 +133,7 @@ type Change struct {
 type Cursor struct {
 	Position int64
 	Epoch    string // changes when positions of before mean nothing any more: the reader starts again from the zero Cursor
+	Seen     string // what else tells the store which changes it has returned
 }
 
 // Feed is the list of changes, in an order in which nothing is missed.
