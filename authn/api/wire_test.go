@@ -147,6 +147,8 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, spoil := range map[string]func(*api.Config){
 		"no logins":             func(c *api.Config) { c.Logins = nil },
 		"no accounts":           func(c *api.Config) { c.Accounts = nil },
+		"no sessions":           func(c *api.Config) { c.Sessions = nil },
+		"no clients":            func(c *api.Config) { c.Clients = nil },
 		"no keys":               func(c *api.Config) { c.Keys = nil },
 		"no store":              func(c *api.Config) { c.Store = nil },
 		"no log":                func(c *api.Config) { c.Log = nil },
