@@ -22,21 +22,18 @@ func (s *Store) RotateRefresh(ctx context.Context, r authn.Rotation) (access, re
 	err = s.write(ctx, func(ctx context.Context, q querier) (err error) {
 		reused = false
 		used, session, err := s.lockRotated(ctx, q, r)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case used.successor.Valid && r.Grace > 0 && r.UserAgent == used.rotatedBy.String &&
-			r.At.Sub(fromNullMicros(used.invalidated)).Abs() < r.Grace: // the clock of who rotated it may be ahead
-			access, refresh, err = successors(ctx, q, used)
-			if !errors.Is(err, authn.ErrTokenReused) {
+		}
+		if used.successor.Valid {
+			if access, refresh, err = successors(ctx, q, r, used); !errors.Is(err, authn.ErrTokenReused) {
 				return err
 			}
-			fallthrough
-		case used.successor.Valid:
 			reused = true // told when the end of the session is on disk
 			_, err := s.end(ctx, q, []string{session.session.ID.String()}, r.At)
 			return err
-		case used.invalidated.Valid:
+		}
+		if used.invalidated.Valid {
 			return authn.ErrTokenSpent
 		}
 		access, refresh, err = rotate(ctx, q, r, used, session)
@@ -79,8 +76,12 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 	return used, session, err
 }
 
-// successors returns the pair that followed a token, or authn.ErrTokenReused if its refresh token is used or invalid.
-func successors(ctx context.Context, q querier, used tokenRow) (access, refresh authn.Token, err error) {
+// successors returns the pair that followed a token, if the token is used again in grace; else authn.ErrTokenReused. The clock
+// of who rotated it may be ahead.
+func successors(ctx context.Context, q querier, r authn.Rotation, used tokenRow) (access, refresh authn.Token, err error) {
+	if since := r.At.Sub(fromNullMicros(used.invalidated)); since.Abs() >= r.Grace || r.UserAgent != used.rotatedBy.String {
+		return access, refresh, authn.ErrTokenReused
+	}
 	next, err := selectToken(ctx, q, used.successor.String)
 	switch {
 	case errors.Is(err, authn.ErrTokenNotFound), err == nil && next.invalidated.Valid:

@@ -92,7 +92,7 @@ type engine struct {
 // Open opens the database that the URL names, brings its schema up to date and returns a Store on it.
 //
 // SQLite: sqlite://authly.db (relative to the working directory) or sqlite:///var/lib/authly/authly.db. The file is made with
-// mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database with the parameters
+// mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database (version 13 or newer) with the parameters
 // of libpq and pgx, such as sslmode and default_query_exec_mode; the role must own the schema or be allowed to create in it,
 // and needs no other right. The driver names that other programs put into their URLs, as in postgresql+asyncpg://, are
 // accepted and ignored.
