@@ -45,6 +45,8 @@ type Follower struct {
 	keys     map[string]time.Time    // the same, by kid
 	users    map[uuid.UUID]*changedUser
 	cursor   Cursor
+
+	watches watches // of sessions, by those whose streams should end with them
 }
 
 // changedUser is a user who is no longer as tokens say. The user is read from the store when somebody asks, once.
@@ -62,7 +64,7 @@ func NewFollower(cfg FollowerConfig) *Follower {
 	return &Follower{
 		cfg: cfg, wake: make(chan struct{}, 1),
 		sessions: map[uuid.UUID]time.Time{}, tokens: map[string]time.Time{}, keys: map[string]time.Time{},
-		users: map[uuid.UUID]*changedUser{},
+		users: map[uuid.UUID]*changedUser{}, watches: newWatches(),
 	}
 }
 
@@ -83,6 +85,7 @@ func (f *Follower) Load(ctx context.Context) error {
 		return err
 	}
 	f.apply(changes, next, asOf, cursor != Cursor{})
+	f.watches.tell(changes)
 	f.confirmed.Store(&asOf)
 	return nil
 }
@@ -91,6 +94,7 @@ func (f *Follower) Load(ctx context.Context) error {
 func (f *Follower) Run(ctx context.Context) {
 	var work sync.WaitGroup
 	work.Go(func() { f.listen(ctx) })
+	work.Go(func() { f.judge(ctx) })
 	defer work.Wait()
 	ticker := time.NewTicker(f.cfg.PollEvery)
 	defer ticker.Stop()
