@@ -220,8 +220,6 @@ refresh "$first_refresh"
 check "a refresh token gives a new pair" 200 '(.access_token | length) > 0 and (.refresh_token | length) > 0'
 refreshed=$(field access_token)
 second_refresh=$(field refresh_token)
-refresh "$first_refresh"
-check "and is spent then" 401 '.detail == "Token is invalid or expired"'
 refresh "$token"
 check "an access token does not refresh" 400 '.detail == "Invalid token type"'
 call GET "$prefix/users/me" "$second_refresh"
@@ -312,15 +310,25 @@ check "a path that could be read in two ways is refused" 400
 call GET "$public%2f..%2f..$protected" ""
 check "encoded too" 400
 
+echo "== sessions"
+call GET "$prefix/auth/sessions" "$third"
+check "the user sees two sessions, one of them this one" 200 'length == 2 and (map(select(.current)) | length) == 1'
+call DELETE "$prefix/auth/sessions/$nobody_id" "$third"
+check "one that does not exist cannot be ended" 404 '.detail == "Session not found"'
+refresh "$first_refresh"
+check "a refresh token that was used before is spent" 401 '.detail == "Token is invalid or expired"'
+call GET "$prefix/users/me" "$token"
+check "and ends its session: somebody has stolen it" 401 '.detail == "Could not validate credentials"'
+call GET "$prefix/auth/sessions" "$third"
+check "which is gone from the list" 200 'length == 1 and .[0].current'
+
 echo "== logout"
 call POST "$prefix/auth/logout" ""
 check "logging out needs a token" 401 '.detail == "Not authenticated"'
-call POST "$prefix/auth/logout" "$token"
+call POST "$prefix/auth/logout" "$third"
 check "the user logs out" 200 '.message == "Successfully logged out" and .invalidated_tokens >= 2'
-call GET "$prefix/users/me" "$token"
-check "the token is dead" 401 '.detail == "Could not validate credentials"'
 call GET "$prefix/users/me" "$third"
-check "so is that of the other session" 401
+check "the token is dead" 401 '.detail == "Could not validate credentials"'
 call GET "$protected" "$third"
 check "for the application as well" 401
 refresh "$third_refresh"

@@ -15,6 +15,7 @@ const (
 	CodeUnsupportedGrantType Code = "unsupported_grant_type" // grant_type is none that the endpoint serves
 	CodeInvalidGrant         Code = "invalid_grant"          // wrong name or password, or a refresh token that does not live
 	CodeInvalidCredentials   Code = "invalid_token"          // a credential was sent and is not good
+	CodeInvalidClient        Code = "invalid_client"         // a registered client did not prove who it is
 	CodeNoCredentials        Code = "no_credentials"         // no credential was sent where one is needed
 	CodeForbidden            Code = "forbidden"              // the caller is known and may not
 	CodeAccountInactive      Code = "account_inactive"       // right password, account disabled
@@ -25,9 +26,10 @@ const (
 	CodeTooLarge             Code = "content_too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeRateLimited          Code = "rate_limited"
-	CodeLocked               Code = "account_locked" // too many failures; the password was not looked at
-	CodeUnavailable          Code = "unavailable"    // the store does not answer
-	CodeInternal             Code = "internal"       // anything unknown; the cause is only in the log
+	CodeLocked               Code = "account_locked"    // too many failures; the password was not looked at
+	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
+	CodeUnavailable          Code = "unavailable"       // the store does not answer
+	CodeInternal             Code = "internal"          // anything unknown; the cause is only in the log
 
 	// What the decision refuses with, beside the codes above.
 	CodeAmbiguousPath  Code = "ambiguous_path"      // the path could be read in two ways
@@ -88,6 +90,10 @@ var (
 	ErrLastAdministrator = errors.New("the last administrator must stay")
 	ErrTokenNotFound     = errors.New("token not found")
 	ErrTokenSpent        = errors.New("token is spent, revoked or expired")
+	ErrTokenReused       = errors.New("token was used before: its session has ended")
+	ErrSessionNotFound   = errors.New("session not found")
+	ErrTooManySessions   = errors.New("too many sessions")
+	ErrFeedReset         = errors.New("the cursor means nothing to this database")
 	ErrStale             = errors.New("the row has changed meanwhile")
 	ErrUnavailable       = errors.New("the store is unavailable")
 )

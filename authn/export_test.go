@@ -49,3 +49,10 @@ func TakeTurn(ctx context.Context, key string) (done func(), try func(key string
 		return err
 	}
 }
+
+// Watched is what is kept for watches: of sessions, of users, and of users who are to be looked at.
+func (f *Follower) Watched() (sessions, users, doubted int) {
+	f.watches.mu.Lock()
+	defer f.watches.mu.Unlock()
+	return len(f.watches.bySession), len(f.watches.byUser), len(f.watches.doubted)
+}

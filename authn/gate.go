@@ -168,6 +168,7 @@ func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision 
 	default:
 		return refuse(Deny, route, Refuse(CodeForbidden, "Nobody may pass here"))
 	}
+	c.AllowStale = route.AllowStale
 	identity, err := g.authenticator.Authenticate(ctx, c)
 	if err != nil {
 		return refuseCredentials(route, err)

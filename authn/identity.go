@@ -41,6 +41,9 @@ const (
 type Credentials struct {
 	Kind  CredentialKind
 	Token string // of BearerCredential; never logged
+
+	// AllowStale lets the token pass where it cannot be found out whether it was taken back. A route must ask for it.
+	AllowStale bool
 }
 
 // Client is where a request comes from. Address is invalid (the zero Addr) when it is not known.

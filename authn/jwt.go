@@ -2,7 +2,9 @@ package authn
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -76,7 +78,7 @@ type mint struct {
 }
 
 // mintPair signs an access and a refresh token of one session.
-func (l *Logins) mintPair(user User, session uuid.UUID, from Client, now time.Time) (access, refresh mint, err error) {
+func (l *Logins) mintPair(user User, session Session, from Client, now time.Time) (access, refresh mint, err error) {
 	if access, err = l.mint(AccessToken, user, session, from, now); err != nil {
 		return access, refresh, err
 	}
@@ -84,30 +86,78 @@ func (l *Logins) mintPair(user User, session uuid.UUID, from Client, now time.Ti
 	return access, refresh, err
 }
 
-func (l *Logins) mint(kind TokenKind, user User, session uuid.UUID, from Client, now time.Time) (mint, error) {
-	purpose, typ, ttl := SignAccess, accessType, l.cfg.AccessTTL
-	c := claims{SessionID: session.String()}
+// mint signs a token that lives for its time, but never longer than its session may.
+func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, now time.Time) (mint, error) {
+	ttl := l.cfg.AccessTTL
+	c := claims{SessionID: session.ID.String()}
 	if kind == RefreshToken {
-		purpose, typ, ttl = SignRefresh, refreshType, l.cfg.RefreshTTL
+		ttl = l.cfg.RefreshTTL
 		c.Type = string(RefreshToken)
 	} else {
 		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, l.provenEmail(user), user.Roles
 	}
 	issued := seconds(now.Unix())
 	expires := issued + seconds(ttl/time.Second)
+	if most := l.cfg.Sessions.MaxLifetime; most > 0 {
+		expires = min(expires, seconds(session.CreatedAt.Add(most).Unix()))
+	}
 	c.Issuer, c.Subject, c.Audience = l.cfg.Issuer, user.ID.String(), jwt.ClaimStrings{l.cfg.Audience}
 	c.IssuedAt, c.ExpiresAt, c.ID = &issued, &expires, hex.EncodeToString(randomBytes(32))
-	key := l.cfg.Keys.signing[purpose]
-	token := jwt.NewWithClaims(key.method, &c)
-	token.Header["kid"], token.Header["typ"] = key.id, typ
-	text, err := token.SignedString(key.private)
+	payload, err := json.Marshal(&c)
 	if err != nil {
 		return mint{}, err
 	}
-	return mint{text: text, kept: Token{
-		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session, Hash: claimsHash(text),
+	key := l.cfg.Keys.signing[purposeOf(kind)]
+	text, err := key.sign(kind, payload)
+	if err != nil {
+		return mint{}, err
+	}
+	kept := Token{
+		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session.ID, Hash: claimsHash(text), KeyID: key.id,
 		CreatedAt: now, ExpiresAt: time.Unix(int64(expires), 0), ClientAddress: addressText(from), UserAgent: from.UserAgent,
-	}}, nil
+	}
+	if l.cfg.RefreshGrace > 0 {
+		kept.Claims = payload
+	}
+	return mint{text: text, kept: kept}, nil
+}
+
+// again mints a token anew from what was kept of it.
+func (l *Logins) again(kept Token) (string, error) {
+	key := l.cfg.Keys.verifying[purposeOf(kept.Kind)][kept.KeyID]
+	if key == nil || len(kept.Claims) == 0 {
+		return "", errTokenMalformed
+	}
+	return key.sign(kept.Kind, kept.Claims)
+}
+
+// sign makes a token of a claims set as it stands (RFC 7515 section 3.1).
+func (k *signingKey) sign(kind TokenKind, payload []byte) (string, error) {
+	header, err := json.Marshal(map[string]string{"alg": k.method.Alg(), "kid": k.id, "typ": typeOf(kind)})
+	if err != nil {
+		return "", err
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode(header) + "." + encode(payload)
+	signature, err := k.method.Sign(text, k.private)
+	if err != nil {
+		return "", err
+	}
+	return text + "." + encode(signature), nil
+}
+
+func purposeOf(kind TokenKind) KeyPurpose {
+	if kind == RefreshToken {
+		return SignRefresh
+	}
+	return SignAccess
+}
+
+func typeOf(kind TokenKind) string {
+	if kind == RefreshToken {
+		return refreshType
+	}
+	return accessType
 }
 
 // claimsHash hashes the claims segment. The signature stays out of it: some algorithms have several good ones for one text.
@@ -139,32 +189,39 @@ type verified struct {
 	userID  uuid.UUID
 	session uuid.UUID
 	jti     string
+	keyID   string
 	hash    []byte
+	issued  time.Time
+	expires time.Time
+
+	username, email string // of an access token: as they were when it was issued
+	roles           []string
 }
 
 // verify checks everything about a token that the store is not needed for. Key, algorithm and kind are pinned: the kid names
 // a key of the purpose, the key its algorithm, and a header that says anything beside alg, kid and the right typ (such as
 // crit, b64, jwk, jku, x5c) is refused. The errors are those above.
 func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
-	purpose, typ := SignAccess, accessType
-	if kind == RefreshToken {
-		purpose, typ = SignRefresh, refreshType
-	}
+	purpose, typ := purposeOf(kind), typeOf(kind)
 	if strings.Count(text, ".") != 2 || strings.ContainsFunc(text, notTokenText) {
 		return verified{}, errTokenMalformed
 	}
 	var c claims
+	keyID := ""
 	_, err := l.parser(purpose).ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
 		id, _ := token.Header["kid"].(string)
 		key := l.cfg.Keys.verifying[purpose][id]
 		if key == nil || token.Method.Alg() != key.method.Alg() || token.Header["typ"] != typ || len(token.Header) != 3 {
 			return nil, errTokenMalformed
 		}
+		keyID = key.id
 		return key.public, nil
 	})
 	switch {
 	case err == nil:
-		return c.check(kind, text)
+		v, err := c.check(kind, text)
+		v.keyID = keyID
+		return v, err
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return verified{}, errTokenMalformed
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -202,5 +259,9 @@ func (c *claims) check(kind TokenKind, text string) (verified, error) {
 	if !rightType {
 		return verified{}, errTokenKind
 	}
-	return verified{kind: kind, userID: userID, session: session, jti: c.ID, hash: claimsHash(text)}, nil
+	return verified{
+		kind: kind, userID: userID, session: session, jti: c.ID, hash: claimsHash(text),
+		issued: time.Unix(int64(*c.IssuedAt), 0), expires: time.Unix(int64(*c.ExpiresAt), 0),
+		username: c.Username, email: c.Email, roles: c.Roles,
+	}, nil
 }

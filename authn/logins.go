@@ -17,6 +17,7 @@ type LoginStore interface {
 	UserStore
 	LockoutStore
 	TokenStore
+	SessionStore
 }
 
 // LoginsConfig is what Logins needs; every field but Limit is required.
@@ -27,7 +28,9 @@ type LoginsConfig struct {
 	Issuer, Audience    string
 	AccessTTL           time.Duration
 	RefreshTTL          time.Duration
+	RefreshGrace        time.Duration // in which a refresh token that was just spent gives the same successors again; 0: none
 	Leeway              time.Duration // by which clocks may differ
+	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
 	Limit               Limit // logins per name, and per client network
@@ -86,6 +89,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 
 var (
 	errWrongPassword   = Refuse(CodeInvalidGrant, "Incorrect username or password")
+	errBadToken        = Refuse(CodeInvalidCredentials, "Could not validate credentials")
 	errAccountInactive = Refuse(CodeAccountInactive, "Account is deactivated")
 )
 
@@ -190,22 +194,29 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 
 func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Tokens, error) {
 	now := l.cfg.Now()
-	access, refresh, err := l.mintPair(user, uuid.New(), from, now)
+	session := Session{
+		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
+		ClientAddress: addressText(from), UserAgent: from.UserAgent,
+	}
+	access, refresh, err := l.mintPair(user, session, from, now)
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	switch err := l.cfg.Store.IssueTokens(ctx, access.kept, refresh.kept, user.PasswordHash, now); {
+	switch err := l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions); {
 	case errors.Is(err, ErrUserInactive):
 		return Tokens{}, errAccountInactive
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
 		return Tokens{}, errWrongPassword
+	case errors.Is(err, ErrTooManySessions):
+		return Tokens{}, Refuse(CodeTooManySessions, "Too many sessions. End one of them first.")
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
-	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: l.cfg.AccessTTL}, nil
+	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 
-// Refresh spends a refresh token and returns the pair that follows it. The old access token lives on.
+// Refresh spends a refresh token and returns the pair that follows it. The old access token lives on. A token that was
+// spent before ends its session: whoever uses it a second time, one of the two has stolen it.
 //
 // Errors: CodeInvalidRequest for a token of the wrong kind or with wrong claims, CodeInvalidGrant for one that is not good.
 func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens, error) {
@@ -217,15 +228,46 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 	if err != nil {
 		return Tokens{}, refreshRefusal(err)
 	}
+	session, err := l.cfg.Store.SessionByID(ctx, v.userID, v.session)
+	if err != nil {
+		return Tokens{}, refreshRefusal(err)
+	}
 	now := l.cfg.Now()
-	access, refresh, err := l.mintPair(user, v.session, from, now)
+	access, refresh, err := l.mintPair(user, session, from, now)
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	if err := l.cfg.Store.RotateRefresh(ctx, v.jti, v.hash, access.kept, refresh.kept, now); err != nil {
+	keptAccess, keptRefresh, err := l.cfg.Store.RotateRefresh(ctx, Rotation{
+		JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
+		Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+	})
+	switch {
+	case errors.Is(err, ErrTokenReused):
+		l.cfg.Log.WarnContext(ctx, "a refresh token was used twice: its session has ended",
+			"event", "refresh_token_reused", "user_id", v.userID, "session_id", v.session, "client", addressText(from))
+		return Tokens{}, refreshRefusal(ErrTokenSpent)
+	case err != nil:
 		return Tokens{}, refreshRefusal(err)
+	case keptRefresh.JTI == refresh.kept.JTI:
+		return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(keptAccess)}, nil
 	}
-	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: l.cfg.AccessTTL}, nil
+	return l.mintAgain(keptAccess, keptRefresh, now)
+}
+
+// life is how long a token was given when it was made, in whole seconds.
+func life(t Token) time.Duration { return t.ExpiresAt.Sub(t.CreatedAt.Truncate(time.Second)) }
+
+// mintAgain makes the pair once more that a rotation gave within the grace.
+func (l *Logins) mintAgain(access, refresh Token, now time.Time) (Tokens, error) {
+	accessText, err := l.again(access)
+	if err != nil {
+		return Tokens{}, refreshRefusal(ErrTokenSpent)
+	}
+	refreshText, err := l.again(refresh)
+	if err != nil {
+		return Tokens{}, refreshRefusal(ErrTokenSpent)
+	}
+	return Tokens{Access: accessText, Refresh: refreshText, ExpiresIn: access.ExpiresAt.Sub(now).Truncate(time.Second)}, nil
 }
 
 func (l *Logins) verifyRefresh(token string) (verified, error) {
@@ -248,7 +290,7 @@ func (l *Logins) verifyRefresh(token string) (verified, error) {
 
 func refreshRefusal(err error) error {
 	switch {
-	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent):
+	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrSessionNotFound):
 		return Refuse(CodeInvalidGrant, "Token is invalid or expired")
 	case errors.Is(err, ErrUserNotFound):
 		return Refuse(CodeInvalidGrant, "User not found")
@@ -264,22 +306,22 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	switch c.Kind {
 	case BearerCredential:
 	case MalformedCredential:
-		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+		return nil, errBadToken
 	default:
 		return nil, Refuse(CodeNoCredentials, "Not authenticated")
 	}
 	v, err := l.verify(AccessToken, c.Token)
 	if err != nil {
-		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+		return nil, errBadToken
 	}
 	user, token, err := l.cfg.Store.TokenOwner(ctx, AccessToken, v.jti, v.hash, l.cfg.Now())
 	switch {
 	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrUserInactive), errors.Is(err, ErrUserNotFound):
-		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+		return nil, errBadToken
 	case err != nil:
 		return nil, Fault(err)
 	case user.ID != v.userID || token.SessionID != v.session:
-		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+		return nil, errBadToken
 	}
 	return l.identity(user, token.SessionID), nil
 }
@@ -302,7 +344,7 @@ func (l *Logins) provenEmail(u User) string {
 
 // Logout ends every token of the caller and reports how many living ones that were.
 func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
-	n, err := l.cfg.Store.InvalidateTokens(ctx, caller.UserID, l.cfg.Now())
+	n, err := l.cfg.Store.EndSessions(ctx, caller.UserID, uuid.Nil, l.cfg.Now())
 	if err != nil {
 		return 0, Fault(err)
 	}

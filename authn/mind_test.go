@@ -48,6 +48,8 @@ type options struct {
 	failures   int
 	unverified bool // logins do not need a verified address
 	passwords  authn.PasswordsConfig
+	grace      time.Duration
+	policy     authn.SessionPolicy
 }
 
 const (
@@ -89,6 +91,8 @@ func newMindOn(t *testing.T, db *store.Store, o options) *mind {
 		Store: db, Keys: m.keys, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
 		RequireVerification: !o.unverified,
+		RefreshGrace:        o.grace,
+		Sessions:            o.policy,
 		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
 		Limit:               o.limit, Now: m.clock.Now, Log: log,
 	})

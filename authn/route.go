@@ -35,6 +35,9 @@ type Route struct {
 	// AllowPreflight lets a CORS preflight pass without an identity, for applications that answer preflights themselves.
 	AllowPreflight bool
 
+	// AllowStale lets tokens pass that may have been taken back, while neither the feed of changes nor the store can say so.
+	AllowStale bool
+
 	Limit Limit // requests per client network on this route; zero: none
 }
 

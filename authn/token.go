@@ -29,29 +29,16 @@ type Token struct {
 	InvalidatedAt time.Time // zero: not invalidated
 	ClientAddress string    // the address that asked for it, empty if unknown
 	UserAgent     string    // as sent, at most 512 bytes
+	Successor     string    // of a refresh token that was rotated: the jti of the refresh token that followed; else empty
+	KeyID         string    // that signed it
+	Claims        []byte    // the claims as JSON, without any signature; nil unless the token may have to be minted again
 }
 
-// TokenStore keeps tokens. Every method is atomic, and safe against the same call on another replica.
+// TokenStore looks tokens up; SessionStore writes them.
 type TokenStore interface {
-	// IssueTokens keeps the tokens of a new login and sets the user's last login to at. ErrUserNotFound or ErrUserInactive
-	// if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash: a login that races
-	// a password change does not survive it. Nothing is kept then.
-	IssueTokens(ctx context.Context, access, refresh Token, passwordHash string, at time.Time) error
-
-	// RotateRefresh spends the refresh token that has the given jti and hash and keeps its successors, as one compare and
-	// swap: of any number of simultaneous calls one succeeds. ErrTokenNotFound if there is no such refresh token or the hash
-	// differs; ErrTokenSpent if it is invalidated or not after now expired; ErrUserNotFound and ErrUserInactive of its user.
-	// On an error nothing has changed. UserID and SessionID of the successors must be those of the spent token, else
-	// ErrTokenNotFound.
-	RotateRefresh(ctx context.Context, jti string, hash []byte, access, refresh Token, now time.Time) error
-
 	// TokenOwner returns the user of a live token: known under this jti, kind and hash, not invalidated, not expired at now,
 	// its user active. ErrTokenNotFound, ErrTokenSpent, ErrUserInactive.
 	TokenOwner(ctx context.Context, kind TokenKind, jti string, hash []byte, now time.Time) (User, Token, error)
-
-	// InvalidateTokens ends every living token of the user and reports how many this call made invalid. A refresh that runs
-	// at the same time leaves no living token behind: either it came first and its successors are counted, or it fails.
-	InvalidateTokens(ctx context.Context, userID uuid.UUID, now time.Time) (int, error)
 
 	// PurgeTokens removes tokens that expired before the given time and reports how many.
 	PurgeTokens(ctx context.Context, before time.Time) (int, error)

@@ -36,7 +36,7 @@ type UserChange struct {
 	Roles        *[]string
 	LastLogin    *time.Time
 
-	// EndSessions invalidates the user's tokens in the same transaction, but for those of KeepSession (uuid.Nil: all).
+	// EndSessions ends the user's sessions in the same transaction, but for KeepSession (uuid.Nil: none is kept).
 	EndSessions bool
 	KeepSession uuid.UUID
 
@@ -67,11 +67,12 @@ type UserStore interface {
 	// ListUsers returns users in the order of their creation (then id), skipping the first skip, at most limit.
 	ListUsers(ctx context.Context, skip, limit int) ([]User, error)
 
-	// UpdateUser applies c and returns the user as it then is. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale;
+	// UpdateUser applies c and returns the user as it then is. A change of name, address, roles or flags writes a UserChanged
+	// change in the same transaction, sessions that it ends write theirs. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale;
 	// ErrLastAdministrator if it would leave no active administrator where there was one, and then nothing has changed.
 	UpdateUser(ctx context.Context, id uuid.UUID, c UserChange) (User, error)
 
-	// DeleteUser removes the user and every token of theirs. ErrUserNotFound, ErrLastAdministrator.
+	// DeleteUser removes the user, their sessions and every token of theirs, with the changes that this is. ErrUserNotFound, ErrLastAdministrator.
 	DeleteUser(ctx context.Context, id uuid.UUID) error
 
 	// PasswordSchemes counts users by PasswordScheme(PasswordHash), so that the check of a name that does not exist can cost

@@ -46,6 +46,7 @@ func isAnswer(err error) bool {
 	for _, answer := range []error{
 		authn.ErrUserNotFound, authn.ErrUserInactive, authn.ErrUsernameTaken, authn.ErrEmailTaken,
 		authn.ErrLastAdministrator, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrStale,
+		authn.ErrTokenReused, authn.ErrSessionNotFound, authn.ErrTooManySessions, authn.ErrFeedReset,
 		authn.ErrUnavailable, ErrInvalidText,
 	} {
 		if errors.Is(err, answer) {

@@ -42,7 +42,8 @@ func TestSQLiteMigrationIsAtomic(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "authly.db")
 	s := openFile(t, path)
 	for _, statement := range []string{
-		`DELETE FROM ` + versionTable + ` WHERE version_id > 0`, `DROP TABLE keys`, `DROP TABLE tokens`, `DROP TABLE users`, `DROP TABLE guards`,
+		`DELETE FROM ` + versionTable + ` WHERE version_id > 0`, `DROP TABLE feed`, `DROP TABLE changes`,
+		`DROP TABLE sessions`, `DROP TABLE keys`, `DROP TABLE tokens`, `DROP TABLE users`, `DROP TABLE guards`,
 	} { // lockouts is in the way of the first migration
 		if _, err := s.engine.writes.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -53,7 +54,7 @@ func TestSQLiteMigrationIsAtomic(t *testing.T) {
 	}
 	var tables int
 	err := s.engine.reads.QueryRowContext(t.Context(),
-		`SELECT count(*) FROM sqlite_schema WHERE name IN ('guards', 'users', 'tokens', 'keys')`).Scan(&tables)
+		`SELECT count(*) FROM sqlite_schema WHERE name IN ('guards', 'users', 'tokens', 'keys', 'sessions')`).Scan(&tables)
 	if err != nil || tables != 0 {
 		t.Errorf("%d tables were left behind, error %v", tables, err)
 	}

@@ -50,6 +50,9 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 		reads: reads, writes: writes,
 		present:  func() error { return sameFile(loc.path, opened) },
 		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
+		members:  func(param string) string { return `json_each(` + param + `)` },
+		feed:     sqliteFeed,
+		listen:   watcher{dsn: sqliteDSN(loc.path, opts.Timeout, "_query_only", "1")}.listen,
 		violated: sqliteViolated, unavailable: sqliteUnavailable,
 		again: func(error) bool { return false },
 	}, nil

@@ -220,6 +220,14 @@ func TestSQLiteUsesIndexes(t *testing.T) {
 		`SELECT ` + userColumns + ` FROM users u WHERE u.email_key = 'x'`,
 		`SELECT ` + userColumns + `, ` + tokenColumns + ` FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.jti = 'x'`,
 		`UPDATE tokens SET invalidated_at = 1 WHERE user_id = 'x' AND invalidated_at IS NULL AND session_id <> 'y'`,
+		`UPDATE tokens SET invalidated_at = 1 WHERE invalidated_at IS NULL AND session_id IN (SELECT key FROM json_each('{}'))`,
+		`SELECT ` + sessionColumns + ` FROM sessions s WHERE s.user_id = 'x' AND s.ended_at IS NULL ORDER BY s.created_at DESC, s.id DESC`,
+		`SELECT id, user_id FROM sessions WHERE ended_at IS NULL AND last_seen_at <= 1 LIMIT 1000`,
+		`SELECT id, user_id FROM sessions WHERE ended_at IS NULL AND created_at <= 1 LIMIT 1000`,
+		`SELECT id FROM sessions WHERE id IN (SELECT key FROM json_each('{}')) AND ended_at IS NULL`,
+		`SELECT id FROM sessions WHERE expires_at < 1 ORDER BY expires_at LIMIT 1000`,
+		`SELECT position FROM changes WHERE made_at < 1 ORDER BY made_at LIMIT 1000`,
+		`SELECT kind FROM changes WHERE position > 1 ORDER BY position`,
 		`SELECT id FROM tokens WHERE expires_at < 1 ORDER BY expires_at LIMIT 1000`,
 		`SELECT EXISTS (SELECT 1 FROM users WHERE is_admin AND is_active AND id <> 'x')`,
 		`SELECT id FROM users ORDER BY created_at, id LIMIT 10 OFFSET 1000`,
@@ -238,7 +246,8 @@ func TestSQLiteUsesIndexes(t *testing.T) {
 			t.Fatalf("the plan of %s: %v, error %v", query, steps, err)
 		}
 		for _, step := range steps {
-			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && !strings.Contains(step, "COVERING INDEX") &&
+			if strings.HasPrefix(step, "SCAN") && step != "SCAN CONSTANT ROW" && !strings.HasPrefix(step, "SCAN json_each") &&
+				!strings.Contains(step, "COVERING INDEX") &&
 				!strings.Contains(step, "users_administrators") || // which holds administrators alone
 				strings.Contains(step, "TEMP B-TREE") {
 				t.Errorf("%s\nreads a table or sorts: %s", query, step)

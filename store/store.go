@@ -1,13 +1,16 @@
 // Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
 //
-// The interfaces are authn's (UserStore, LockoutStore, TokenStore, KeyStore, Pinger), and every method is one act of the
+// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, KeyStore, Feed, Pinger), and every method is one act of the
 // domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
 //
 //   - An act that concerns a user locks the user's row before it looks at anything else of theirs. Whatever ends sessions
 //     and whatever begins or continues one therefore take turns.
 //   - An act that needs more than one row to stay true, such as "one administrator stays", then locks a named row of the
-//     table guards. The order is always user first, guard second, so that no two acts wait for each other.
+//     table guards. The order is always user, guard, sessions, tokens, and several rows of one table in the order of their
+//     ids, so that no two acts wait for each other.
 //   - Nothing is decided on what was read before a lock was held.
+//
+// What other replicas must hear of is written to the table changes in the transaction that makes it so; see feed.go.
 //
 // On SQLite every writing transaction holds the one write lock from its beginning (BEGIN IMMEDIATE), and so the rules hold by
 // themselves. The SQL is the same for both databases where it can be: $1, RETURNING, ON CONFLICT, and times as integers,
@@ -31,6 +34,8 @@ type Options struct {
 	MaxConnections int           // to the database, at least 2; 0: 16
 	Timeout        time.Duration // of one act; after it the error is authn.ErrUnavailable. 0: 10 seconds
 	Log            *slog.Logger  // nil: nothing is logged
+
+	Now func() time.Time // for acts that are told no time: the deletion of a user. nil: time.Now
 }
 
 func (o Options) withDefaults() Options {
@@ -44,18 +49,24 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return o
 }
 
-// Store keeps users, tokens, lockouts and keys. It is safe for concurrent use.
+// Store keeps users, sessions, tokens, lockouts and keys. It is safe for concurrent use.
 type Store struct {
 	engine  engine
 	timeout time.Duration
+	now     func() time.Time
+	bell    bell
 }
 
 var (
 	_ authn.LoginStore = (*Store)(nil)
 	_ authn.KeyStore   = (*Store)(nil)
+	_ authn.Feed       = (*Store)(nil)
 	_ authn.Pinger     = (*Store)(nil)
 )
 
@@ -66,8 +77,12 @@ type engine struct {
 	present       func() error // nil, or tells that the database is not the one that was opened
 
 	begin      *sql.TxOptions
-	forUpdate  string // locks the rows that a SELECT returns until the transaction ends
-	skipLocked string // the same, leaving out rows that another transaction has locked
+	forUpdate  string                    // locks the rows that a SELECT returns until the transaction ends
+	skipLocked string                    // the same, leaving out rows that another transaction has locked
+	members    func(param string) string // a table of the key and value of each member of a JSON object
+	feed       feedQuery
+	notify     string                                                // tells who listens, on commit; "" if there is no such statement
+	listen     func(ctx context.Context, b *bell, wake func()) error // until ctx ends or nothing can be heard any more
 
 	violated    func(error) string // names the constraint that err says is violated; "" for any other error
 	unavailable func(error) bool   // the database does not answer, or cannot write
@@ -77,7 +92,7 @@ type engine struct {
 // Open opens the database that the URL names, brings its schema up to date and returns a Store on it.
 //
 // SQLite: sqlite://authly.db (relative to the working directory) or sqlite:///var/lib/authly/authly.db. The file is made with
-// mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database with the parameters
+// mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database (version 13 or newer) with the parameters
 // of libpq and pgx, such as sslmode and default_query_exec_mode; the role must own the schema or be allowed to create in it,
 // and needs no other right. The driver names that other programs put into their URLs, as in postgresql+asyncpg://, are
 // accepted and ignored.
@@ -98,10 +113,11 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now}, nil
 }
 
-// Close closes the connections. An act under way is waited for or fails; none begins after.
+// Close closes the connections. An act under way is waited for or fails; none begins after. A Wake is ended by its context,
+// before.
 func (s *Store) Close() error { return s.engine.close() }
 
 // Ping makes one round trip and fails unless the database answers and has the tables and at least the schema version that
@@ -117,7 +133,8 @@ func (s *Store) Ping(ctx context.Context) error {
 		var empty bool
 		err := q.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(version_id), 0) FROM `+versionTable+`),
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
-			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys)`).Scan(&version, &empty)
+			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
+			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed)`).Scan(&version, &empty)
 		if err != nil {
 			return err
 		}
@@ -170,9 +187,25 @@ func (s *Store) transact(ctx context.Context, act func(context.Context, querier)
 	if err != nil {
 		return err
 	}
-	if err := act(ctx, tx); err != nil {
-		_ = tx.Rollback() // the error of act says more
+	w := &work{Tx: tx}
+	if err = act(ctx, w); err == nil && w.announced && s.engine.notify != "" {
+		_, err = tx.ExecContext(ctx, s.engine.notify)
+	}
+	if err != nil {
+		_ = tx.Rollback() // the first error says more
 		return err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	if w.announced {
+		s.bell.ring()
+	}
+	return nil
+}
+
+// work is the transaction of an act.
+type work struct {
+	*sql.Tx
+	announced bool // it has written to the feed
 }

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/descoped/authly/authn"
 )
 
 const tokenColumns = `t.id, t.jti, t.kind, t.user_id, t.session_id, t.hash, t.created_at, t.expires_at, t.invalidated_at,
-	t.client_address, t.user_agent`
+	t.client_address, t.user_agent, t.companion, t.successor, t.rotated_by, t.key_id, t.claims`
 
 // tokenRow is where a row of tokenColumns is scanned to.
 type tokenRow struct {
@@ -22,12 +20,14 @@ type tokenRow struct {
 	kind             string
 	created, expires int64
 	invalidated      sql.NullInt64
+
+	companion, successor, rotatedBy sql.NullString
 }
 
 func (r *tokenRow) targets() []any {
 	t := &r.token
 	return []any{&t.ID, &t.JTI, &r.kind, &t.UserID, &t.SessionID, &t.Hash, &r.created, &r.expires, &r.invalidated,
-		&t.ClientAddress, &t.UserAgent}
+		&t.ClientAddress, &t.UserAgent, &r.companion, &r.successor, &r.rotatedBy, &t.KeyID, &t.Claims}
 }
 
 func (r *tokenRow) value() authn.Token {
@@ -35,11 +35,14 @@ func (r *tokenRow) value() authn.Token {
 	t.Kind = authn.TokenKind(r.kind)
 	t.CreatedAt, t.ExpiresAt = fromMicros(r.created), fromMicros(r.expires)
 	t.InvalidatedAt = fromNullMicros(r.invalidated)
+	t.Successor = r.successor.String
 	return t
 }
 
+func (r *tokenRow) expired(now time.Time) bool { return r.expires <= micros(now) }
+
 // spent reports whether the token is invalidated or expired at now.
-func (r *tokenRow) spent(now time.Time) bool { return r.invalidated.Valid || r.expires <= micros(now) }
+func (r *tokenRow) spent(now time.Time) bool { return r.invalidated.Valid || r.expired(now) }
 
 // is reports whether the row is the token of this kind and hash.
 func (r *tokenRow) is(kind authn.TokenKind, hash []byte) bool {
@@ -54,88 +57,42 @@ func checkPair(access, refresh authn.Token) error {
 	}
 	for _, t := range []authn.Token{access, refresh} {
 		if err := checkTexts(text{"jti", t.JTI, keyLimit}, text{"client address", t.ClientAddress, keyLimit},
-			text{"user agent", t.UserAgent, longLimit}); err != nil {
+			text{"user agent", t.UserAgent, longLimit}, text{"key id", t.KeyID, keyLimit}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// IssueTokens keeps the tokens of a new login.
-func (s *Store) IssueTokens(ctx context.Context, access, refresh authn.Token, passwordHash string, at time.Time) error {
-	if err := checkPair(access, refresh); err != nil {
-		return err
+// insertPair keeps an access and a refresh token that were issued together, and returns them as they are kept.
+func insertPair(ctx context.Context, q querier, access, refresh authn.Token) (keptAccess, keptRefresh authn.Token, err error) {
+	if err := insertToken(ctx, q, access, ""); err != nil {
+		return authn.Token{}, authn.Token{}, err
 	}
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		u, err := s.lockUser(ctx, q, access.UserID)
-		switch {
-		case err != nil:
-			return err
-		case !u.Active:
-			return authn.ErrUserInactive
-		case u.PasswordHash != passwordHash:
-			return authn.ErrStale
-		}
-		if err := insertTokens(ctx, q, access, refresh); err != nil {
-			return err
-		}
-		_, err = q.ExecContext(ctx, `UPDATE users SET last_login = $2 WHERE id = $1`, u.ID.String(), micros(at))
-		return err
-	})
+	return keptToken(access), keptToken(refresh), insertToken(ctx, q, refresh, access.JTI)
 }
 
-func insertTokens(ctx context.Context, q querier, tokens ...authn.Token) error {
-	for _, t := range tokens {
-		_, err := q.ExecContext(ctx, `INSERT INTO tokens (id, jti, kind, user_id, session_id, hash, created_at, expires_at,
-				invalidated_at, client_address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			t.ID.String(), t.JTI, string(t.Kind), t.UserID.String(), t.SessionID.String(), t.Hash, micros(t.CreatedAt),
-			micros(t.ExpiresAt), nullMicros(t.InvalidatedAt), t.ClientAddress, t.UserAgent)
-		if err != nil {
-			return fmt.Errorf("keeping a token: %w", err)
-		}
+func insertToken(ctx context.Context, q querier, t authn.Token, companion string) error {
+	_, err := q.ExecContext(ctx, `INSERT INTO tokens (id, jti, kind, user_id, session_id, hash, created_at, expires_at,
+			invalidated_at, client_address, user_agent, companion, key_id, claims)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+		t.ID.String(), t.JTI, string(t.Kind), t.UserID.String(), t.SessionID.String(), t.Hash, micros(t.CreatedAt),
+		micros(t.ExpiresAt), nullMicros(t.InvalidatedAt), t.ClientAddress, t.UserAgent, nullText(companion), t.KeyID,
+		nullBytes(t.Claims))
+	if err != nil {
+		return fmt.Errorf("keeping a token: %w", err)
 	}
 	return nil
 }
 
-// RotateRefresh spends a refresh token. That the user is disabled is said before that the token is spent: disabling a user
-// usually spends the tokens too, and the former is the reason.
-func (s *Store) RotateRefresh(ctx context.Context, jti string, hash []byte, access, refresh authn.Token, now time.Time) error {
-	if err := checkPair(access, refresh); err != nil {
-		return err
+// keptToken returns a new token as it will be read back.
+func keptToken(t authn.Token) authn.Token {
+	t.CreatedAt, t.ExpiresAt = fromMicros(micros(t.CreatedAt)), fromMicros(micros(t.ExpiresAt))
+	if !t.InvalidatedAt.IsZero() {
+		t.InvalidatedAt = fromMicros(micros(t.InvalidatedAt))
 	}
-	if !storable(jti) {
-		return authn.ErrTokenNotFound
-	}
-	return s.write(ctx, func(ctx context.Context, q querier) error {
-		u, userErr := s.lockUser(ctx, q, refresh.UserID)
-		if userErr != nil && !errors.Is(userErr, authn.ErrUserNotFound) {
-			return userErr
-		}
-		row, err := selectToken(ctx, q, jti)
-		switch {
-		case errors.Is(err, authn.ErrTokenNotFound) && userErr != nil:
-			return userErr // the token went with its user
-		case err != nil:
-			return err
-		case !row.is(authn.RefreshToken, hash) || row.token.UserID != refresh.UserID ||
-			row.token.SessionID != refresh.SessionID:
-			return authn.ErrTokenNotFound
-		case !u.Active:
-			return authn.ErrUserInactive
-		case row.spent(now):
-			return authn.ErrTokenSpent
-		}
-		// The user's lock makes this the only rotation; the condition holds even if somebody else writes to the table.
-		n, err := affected(q.ExecContext(ctx,
-			`UPDATE tokens SET invalidated_at = $2 WHERE id = $1 AND invalidated_at IS NULL`, row.token.ID.String(), micros(now)))
-		switch {
-		case err != nil:
-			return err
-		case n != 1:
-			return authn.ErrTokenSpent
-		}
-		return insertTokens(ctx, q, access, refresh)
-	})
+	t.Successor = ""
+	return t
 }
 
 func selectToken(ctx context.Context, q querier, jti string) (row tokenRow, err error) {
@@ -179,35 +136,38 @@ func (s *Store) TokenOwner(
 	return u, t, nil
 }
 
-// InvalidateTokens ends every living token of the user.
-func (s *Store) InvalidateTokens(ctx context.Context, userID uuid.UUID, now time.Time) (ended int, err error) {
-	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		ended = 0
-		if _, err := s.lockUser(ctx, q, userID); errors.Is(err, authn.ErrUserNotFound) {
-			return nil // and so there are no tokens
+// EndToken invalidates one access token.
+func (s *Store) EndToken(ctx context.Context, jti string, now time.Time) error {
+	if !storable(jti) {
+		return nil
+	}
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		row, err := selectToken(ctx, q, jti)
+		if errors.Is(err, authn.ErrTokenNotFound) || err == nil && row.kind != string(authn.AccessToken) {
+			return nil
 		} else if err != nil {
 			return err
 		}
-		ended, err = endSessions(ctx, q, userID, uuid.Nil, now)
-		return err
+		if _, err := s.lockUser(ctx, q, row.token.UserID); errors.Is(err, authn.ErrUserNotFound) {
+			return nil // and the token went with the user
+		} else if err != nil {
+			return err
+		}
+		n, err := affected(q.ExecContext(ctx,
+			`UPDATE tokens SET invalidated_at = $2 WHERE id = $1 AND invalidated_at IS NULL`, row.token.ID.String(), micros(now)))
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.announce(ctx, q, authn.Change{Kind: authn.TokenEnded, JTI: jti, At: now})
 	})
-	if err != nil {
-		return 0, err
-	}
-	return ended, nil
 }
 
-// endSessions invalidates the user's tokens but for those of the session keep (uuid.Nil: all) and reports how many of them
+// invalidate ends the valid tokens that the condition names, whose parameters begin with $2, and reports how many of them
 // were living. The user's row is locked. Tokens that look expired are invalidated too and not counted: on a replica whose
 // clock is behind they may still live.
-func endSessions(ctx context.Context, q querier, userID, keep uuid.UUID, now time.Time) (int, error) {
-	statement := `UPDATE tokens SET invalidated_at = $2 WHERE user_id = $1 AND invalidated_at IS NULL`
-	args := []any{userID.String(), micros(now)}
-	if keep != uuid.Nil {
-		statement += ` AND session_id <> $3`
-		args = append(args, keep.String())
-	}
-	rows, err := q.QueryContext(ctx, statement+` RETURNING expires_at`, args...)
+func invalidate(ctx context.Context, q querier, now time.Time, condition string, args ...any) (int, error) {
+	rows, err := q.QueryContext(ctx, `UPDATE tokens SET invalidated_at = $1
+		WHERE invalidated_at IS NULL AND `+condition+` RETURNING expires_at`, append([]any{micros(now)}, args...)...)
 	if err != nil {
 		return 0, err
 	}

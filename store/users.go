@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -176,14 +177,25 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 			return err
 		}
 		if c.EndSessions {
-			_, err = endSessions(ctx, q, id, c.KeepSession, c.At)
+			if _, err := s.endSessions(ctx, q, id, c.KeepSession, c.At); err != nil {
+				return err
+			}
 		}
-		return err
+		if !seenByOthers(old, u) {
+			return nil
+		}
+		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: c.At})
 	})
 	if err != nil {
 		return authn.User{}, err
 	}
 	return u, nil
+}
+
+// seenByOthers reports whether a user differs in what tokens, identity headers or rules say of them.
+func seenByOthers(old, u authn.User) bool {
+	return old.Username != u.Username || old.Email != u.Email || old.EmailKey != u.EmailKey || old.Active != u.Active ||
+		old.Verified != u.Verified || old.Admin != u.Admin || !slices.Equal(old.Roles, u.Roles)
 }
 
 // changeUser returns u with the change, with times as the database keeps them.
@@ -228,7 +240,7 @@ func updateUser(ctx context.Context, q querier, u authn.User) error {
 	return err
 }
 
-// DeleteUser removes the user; the tokens go with the row.
+// DeleteUser removes the user; sessions and tokens go with the row.
 func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		old, err := s.lockUser(ctx, q, id)
@@ -238,8 +250,14 @@ func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
 		if err := s.keepAdministrator(ctx, q, old, false); err != nil {
 			return err
 		}
-		_, err = q.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id.String())
-		return err
+		at := s.now()
+		if _, err := s.endSessions(ctx, q, id, uuid.Nil, at); err != nil {
+			return err
+		}
+		if _, err = q.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id.String()); err != nil {
+			return err
+		}
+		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: at})
 	})
 }
 

@@ -44,3 +44,19 @@ func decodeRoles(encoded string) ([]string, error) {
 	}
 	return roles, nil
 }
+
+// nullText keeps the empty string as NULL.
+func nullText(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// nullBytes keeps no bytes as NULL.
+func nullBytes(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}

@@ -13,10 +13,12 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// Config is what an API needs. Logins, Accounts, Keys, Store and Log are required.
+// Config is what an API needs. Logins, Accounts, Sessions, Clients, Keys, Store and Log are required.
 type Config struct {
 	Logins   *authn.Logins
 	Accounts *authn.Accounts
+	Sessions *authn.Sessions
+	Clients  *authn.Clients // who may use the endpoints for programs
 	Keys     *authn.KeyRing
 	Store    authn.Pinger // asked by GET /health
 
@@ -40,8 +42,9 @@ type API struct {
 
 // New returns the API. It fails if something required is missing or Prefix is not of its form.
 func New(cfg Config) (*API, error) {
-	if cfg.Logins == nil || cfg.Accounts == nil || cfg.Keys == nil || cfg.Store == nil || cfg.Log == nil {
-		return nil, errors.New("api: Logins, Accounts, Keys, Store and Log are required")
+	if cfg.Logins == nil || cfg.Accounts == nil || cfg.Sessions == nil || cfg.Clients == nil || cfg.Keys == nil ||
+		cfg.Store == nil || cfg.Log == nil {
+		return nil, errors.New("api: Logins, Accounts, Sessions, Clients, Keys, Store and Log are required")
 	}
 	if err := checkPrefix(cfg.Prefix); err != nil {
 		return nil, err
@@ -115,10 +118,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rest, _ := a.below(path)
-	rt, id, allow := a.find(r.Method, rest) // of no endpoint, if rest is empty
+	rt, vars, allow := a.find(r.Method, rest) // of no endpoint, if rest is empty
 	switch {
 	case rt != nil:
-		if err := a.serve(w, r, rt, id); err != nil {
+		if err := a.serve(w, r, rt, vars); err != nil {
 			a.fail(w, r, rt, err)
 		}
 	case len(allow) > 0:
@@ -130,10 +133,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve does for every endpoint what none may forget: it says that the answer is not to be kept, finds out who is calling
-// where that matters, and only then lets the handler read the request.
-func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, id string) error {
+// where that matters, and only then lets the handler read the request. People are asked who they are before the body is
+// read; a registered client may say it in the body.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[string]string) error {
 	w.Header().Set("Cache-Control", "no-store")
-	c := call{w: w, r: r, id: id}
+	c := call{w: w, r: r, vars: vars}
 	if rt.who == signedIn {
 		caller, err := a.cfg.Logins.Authenticate(r.Context(), headers.Credentials(r.Header))
 		if err != nil {
@@ -144,6 +148,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, id string
 	}
 	if err := c.read(rt.takes); err != nil {
 		return err
+	}
+	if rt.who == registered {
+		if err := a.knowClient(&c); err != nil {
+			return err
+		}
 	}
 	return rt.handle(&c)
 }

@@ -14,7 +14,7 @@ const (
 )
 
 // A grant is what the token endpoints take. A client's id and secret, which OAuth libraries send along, are not among it:
-// there are no registered clients, and nothing is decided by what anybody can claim.
+// people log in here, whatever program they use, and nothing is decided by what anybody can claim.
 type grant struct {
 	Type, Username, Password, RefreshToken *string
 }
@@ -132,9 +132,21 @@ func (c *call) answerTokens(t authn.Tokens) error {
 	})
 }
 
-// logout ends every session of the caller.
+// logout ends every session of the caller, or the one that the token is of, as the scope says.
 func (a *API) logout(c *call) error {
-	n, err := a.cfg.Logins.Logout(c.r.Context(), c.caller)
+	var scope *string
+	if err := c.fill(field{"scope", &scope}); err != nil {
+		return err
+	}
+	end := a.cfg.Logins.Logout
+	switch {
+	case scope == nil || *scope == "all":
+	case *scope == "session":
+		end = a.cfg.Sessions.EndOwn
+	default:
+		return authn.RefuseField("scope", "Invalid field: scope must be all or session")
+	}
+	n, err := end(c.r.Context(), c.caller)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (c *call) read(takes intake) error {
 		return err
 	}
 	if len(body) == 0 {
-		if takes == emptyBody {
+		if takes == emptyBody || takes == jsonOrNone || takes == formBody {
 			return nil
 		}
 		return authn.Refuse(authn.CodeInvalidRequest, "Missing request body")
@@ -49,7 +49,16 @@ func (c *call) read(takes intake) error {
 	if err != nil {
 		return err
 	}
-	if kind != jsonType && (kind != formType || takes != jsonOrForm) {
+	switch kind {
+	case jsonType:
+		if takes == formBody {
+			return unsupported()
+		}
+	case formType:
+		if takes != jsonOrForm && takes != formBody {
+			return unsupported()
+		}
+	default:
 		return unsupported()
 	}
 	c.body, c.form = body, kind == formType
@@ -59,9 +68,13 @@ func (c *call) read(takes intake) error {
 	return nil
 }
 
-// fill reads the body into the fields and refuses whatever is not exactly as it should be.
+// fill reads the body into the fields and refuses whatever is not exactly as it should be. Where the body may be left out,
+// it leaves the fields as they are.
 func (c *call) fill(known ...field) error {
-	if c.form {
+	switch {
+	case len(c.body) == 0:
+		return nil
+	case c.form:
 		return fillForm(c.body, known)
 	}
 	return fillJSON(c.body, known)

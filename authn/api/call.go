@@ -15,8 +15,8 @@ import (
 type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
-	id     string          // what stood for {id} in the path
-	caller *authn.Identity // not nil where the endpoint is for those who are signed in
+	vars   map[string]string // what stood for the variables of the path
+	caller *authn.Identity   // not nil where the endpoint is for those who are signed in
 	body   []byte
 	form   bool // body is a form, not JSON
 }
@@ -31,14 +31,29 @@ func (c *call) answer(status int, v any) error {
 	return nil
 }
 
-// userID reads the path's id. What is no id is nobody's: the answer is the one that an unknown id gets.
+// userID reads the path's id of a user. What is no id is nobody's: the answer is the one that an unknown id gets.
 func (c *call) userID() (uuid.UUID, error) {
-	const canonical = 36 // uuid.Parse knows other spellings too; one user has one address
-	id, err := uuid.Parse(c.id)
-	if err != nil || len(c.id) != canonical {
+	id, ok := canonical(c.vars["id"])
+	if !ok {
 		return uuid.Nil, authn.Refuse(authn.CodeNotFound, "User not found")
 	}
 	return id, nil
+}
+
+// sessionID reads a session's id from the path's variable of that name. What is no id becomes one that no session has, so
+// that it is answered like one, and only after it is clear that the caller may ask.
+func (c *call) sessionID(name string) uuid.UUID {
+	id, _ := canonical(c.vars[name])
+	return id
+}
+
+// canonical reads an id. uuid.Parse knows other spellings too; what has an id has one address.
+func canonical(text string) (uuid.UUID, bool) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != len(uuid.Nil.String()) {
+		return uuid.Nil, false
+	}
+	return id, true
 }
 
 // client says where the request comes from.

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -45,7 +46,7 @@ func (c *contract) find(method, path string) (*routers.Route, map[string]string)
 		method = http.MethodGet
 	}
 	for _, template := range c.doc.Paths.InMatchingOrder() {
-		id, ok := matches(template, path)
+		params, ok := matches(template, path)
 		if !ok {
 			continue
 		}
@@ -54,25 +55,26 @@ func (c *contract) find(method, path string) (*routers.Route, map[string]string)
 		if op == nil {
 			return nil, nil
 		}
-		return &routers.Route{Spec: c.doc, Path: template, PathItem: item, Method: method, Operation: op}, map[string]string{"id": id}
+		return &routers.Route{Spec: c.doc, Path: template, PathItem: item, Method: method, Operation: op}, params
 	}
 	return nil, nil
 }
 
-// matches compares a path with a template that may hold {id}.
-func matches(template, path string) (id string, ok bool) {
+// matches compares a path with a template that may hold variables in braces, and returns what they are.
+func matches(template, path string) (params map[string]string, ok bool) {
 	want, got := strings.Split(template, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
-		return "", false
+		return nil, false
 	}
+	params = map[string]string{}
 	for i := range want {
-		if want[i] == "{id}" {
-			id = got[i]
+		if name, variable := strings.CutPrefix(want[i], "{"); variable {
+			params[strings.TrimSuffix(name, "}")] = got[i]
 		} else if want[i] != got[i] {
-			return "", false
+			return nil, false
 		}
 	}
-	return id, true
+	return params, true
 }
 
 // check holds an answer against the description: its status must be listed, and its headers and body as they are there.
@@ -125,12 +127,15 @@ func TestDescriptionMatchesRoutes(t *testing.T) {
 	s := start(t, sqliteURL(t), options{})
 	var real, described []string
 	for _, rt := range api.RouteNames(s.api) {
-		real = append(real, fmt.Sprintf("%s %s token=%v body=%v", rt.Method, rt.Pattern, rt.SignedIn, rt.Body))
+		real = append(real, fmt.Sprintf("%s %s who=%s body=%v", rt.Method, rt.Pattern, rt.Who, rt.Body))
 	}
 	for path, item := range s.contract.doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			described = append(described, fmt.Sprintf("%s %s token=%v body=%v", method, path,
-				len(*op.Security) > 0, op.RequestBody != nil))
+			who := "anyone"
+			for _, scheme := range *op.Security {
+				who = strings.Join(slices.Sorted(maps.Keys(scheme)), " and ")
+			}
+			described = append(described, fmt.Sprintf("%s %s who=%s body=%v", method, path, who, op.RequestBody != nil))
 		}
 	}
 	slices.Sort(real)

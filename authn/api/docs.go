@@ -44,6 +44,11 @@ type operation struct {
 // Public reports whether the operation needs no token.
 func (o operation) Public() bool { return len(o.Security) == 0 }
 
+// ForClients reports whether the operation is for registered clients, not for those who are signed in.
+func (o operation) ForClients() bool {
+	return slices.ContainsFunc(o.Security, func(s map[string][]string) bool { _, ok := s["client"]; return ok })
+}
+
 type parameter struct {
 	Ref                   string `json:"$ref"`
 	Name, In, Description string
@@ -65,11 +70,12 @@ type schema struct {
 	Format      string
 	Description string
 	Enum        []string
-	Const       string
+	Const       any
 	Default     any
 	Required    []string
 	Properties  ordered[schema]
 	Items       *schema
+	OneOf       []schema
 }
 
 // drawDocs renders the page from the description as it is served.
@@ -159,6 +165,14 @@ func (s schema) Name() string {
 	return last(s.Ref)
 }
 
+// Named lists the schemas in the components that a value may be of: the schema itself, or its alternatives.
+func (s schema) Named() []schema {
+	if s.Name() != "" {
+		return []schema{s}
+	}
+	return s.OneOf
+}
+
 // Anchor is Name without brackets: where the page describes the schema.
 func (s schema) Anchor() string { return strings.TrimRight(s.Name(), "[]") }
 
@@ -176,8 +190,11 @@ func (s schema) Kind() string {
 		kind = strings.Join(names, " or ")
 	}
 	switch {
-	case s.Const != "":
-		kind = fmt.Sprintf("%q", s.Const)
+	case s.Const != nil:
+		kind = fmt.Sprint(s.Const)
+		if text, ok := s.Const.(string); ok {
+			kind = fmt.Sprintf("%q", text)
+		}
 	case len(s.Enum) > 0:
 		kind = `"` + strings.Join(s.Enum, `" or "`) + `"`
 	case s.Items != nil:

@@ -3,14 +3,16 @@ package api
 // A RouteName is a row of the table of routes, for the test that compares it with the description.
 type RouteName struct {
 	Method, Pattern string
-	SignedIn, Body  bool
+	Who             string // anyone, bearer or client
+	Body            bool
 }
 
 // RouteNames lists the routes that the API really has.
 func RouteNames(a *API) []RouteName {
 	var names []RouteName
+	who := map[audience]string{anyone: "anyone", signedIn: "bearer", registered: "client"}
 	for _, rt := range a.routes {
-		names = append(names, RouteName{rt.method, rt.pattern, rt.who == signedIn, rt.takes != nothing})
+		names = append(names, RouteName{rt.method, rt.pattern, who[rt.who], rt.takes != nothing})
 	}
 	return names
 }

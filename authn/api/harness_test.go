@@ -75,6 +75,7 @@ type options struct {
 	limit              authn.Limit
 	bodyTimeout        time.Duration
 	refreshSecret      string // signs refresh tokens; empty: a managed key
+	sessions           authn.SessionPolicy
 }
 
 // server is the API on a real socket, over a real store.
@@ -116,7 +117,7 @@ func start(t *testing.T, url string, opts options) *server {
 	s.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: s.store, Keys: keys, Passwords: passwords, Issuer: "http://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 168 * time.Hour, Leeway: 5 * time.Second,
-		RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
+		Sessions: opts.sessions, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
 		Limit: opts.limit, Now: s.clock.Now, Log: log,
 	})
 	s.accounts = authn.NewAccounts(authn.AccountsConfig{
@@ -125,7 +126,9 @@ func start(t *testing.T, url string, opts options) *server {
 	})
 	s.config = api.Config{
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
-		Prefix: opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
+		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
+		Clients:  authn.NewClients(passwords, clients(t, passwords)),
+		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
 	}
 	s.api, err = api.New(s.config)
 	if err != nil {
@@ -135,6 +138,26 @@ func start(t *testing.T, url string, opts options) *server {
 	t.Cleanup(s.Close)
 	s.contract = loadContract(t, s.api, opts.prefix)
 	return s
+}
+
+// clientID and clientSecret are those of the one registered client. Both mean something in a form and in Basic, so that
+// whoever forgets an encoding is found out.
+const (
+	clientID     = "app:one +%41"
+	clientSecret = "s€cret: 100%+ &=x"
+)
+
+func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient {
+	t.Helper()
+	prepared, err := passwords.Prepare("secret", clientSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := passwords.Hash(t.Context(), prepared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []authn.RegisteredClient{{ID: clientID, SecretHash: hash}}
 }
 
 // serve does what the root of the program does: it gives the request an exchange.
@@ -255,8 +278,15 @@ func (a answer) problem(status int) problem {
 			p.Type, p.Title, p.Status, p.RequestID, status)
 	}
 	challenge := a.header.Get("WWW-Authenticate")
-	if (status == http.StatusUnauthorized) != strings.HasPrefix(challenge, `Bearer realm="authly"`) {
-		a.t.Errorf("WWW-Authenticate %q on status %d", challenge, status)
+	want := ""
+	switch {
+	case p.Code == string(authn.CodeInvalidClient):
+		want = `Basic realm="authly"`
+	case status == http.StatusUnauthorized:
+		want = `Bearer realm="authly"`
+	}
+	if challenge, _, _ := strings.Cut(challenge, ","); challenge != want {
+		a.t.Errorf("WWW-Authenticate %q on status %d, want %q", challenge, status, want)
 	}
 	return p
 }

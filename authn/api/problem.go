@@ -69,8 +69,11 @@ func challenge(h http.Header, status int, e *authn.Error) {
 	switch status {
 	case http.StatusUnauthorized:
 		value := `Bearer realm="authly"`
-		if e.Code == authn.CodeInvalidCredentials { // RFC 6750 section 3: no error where no token was sent
+		switch e.Code {
+		case authn.CodeInvalidCredentials: // RFC 6750 section 3: no error where no token was sent
 			value += `, error="invalid_token"`
+		case authn.CodeInvalidClient: // RFC 6749 section 5.2: the scheme that a client can use
+			value = `Basic realm="authly"`
 		}
 		h.Set("WWW-Authenticate", value)
 	case http.StatusMethodNotAllowed:

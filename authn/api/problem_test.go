@@ -24,8 +24,8 @@ import (
 // statuses is what every code means in HTTP.
 var statuses = map[authn.Code]int{
 	authn.CodeInvalidRequest: 400, authn.CodeUnsupportedGrantType: 400, authn.CodeAmbiguousPath: 400, authn.CodeBadRequestLine: 400,
-	authn.CodeInvalidGrant: 401, authn.CodeInvalidCredentials: 401, authn.CodeNoCredentials: 401,
-	authn.CodeForbidden: 403, authn.CodeAccountInactive: 403, authn.CodeAccountUnverified: 403, authn.CodeNoRoute: 403,
+	authn.CodeInvalidGrant: 401, authn.CodeInvalidClient: 401, authn.CodeInvalidCredentials: 401, authn.CodeNoCredentials: 401,
+	authn.CodeForbidden: 403, authn.CodeAccountInactive: 403, authn.CodeAccountUnverified: 403, authn.CodeTooManySessions: 403, authn.CodeNoRoute: 403,
 	authn.CodeUntrustedPeer: 403, authn.CodeOriginRefused: 403,
 	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409,
 	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeClientGone: 499,
@@ -218,6 +218,11 @@ func TestDatabaseGone(t *testing.T) {
 			{"POST", "/auth/token", grantOf("alice", goodPassword)},
 			{"POST", "/auth/refresh", refreshOf(session.Refresh)},
 			{"POST", "/auth/logout", ""},
+			{"POST", "/auth/logout", `{"scope":"session"}`},
+			{"GET", "/auth/sessions", ""},
+			{"DELETE", "/auth/sessions", ""},
+			{"DELETE", "/auth/sessions/" + alice.ID.String(), ""},
+			{"GET", "/users/" + alice.ID.String() + "/sessions", ""},
 			{"POST", "/users/", registration("new", "new@example.com", goodPassword)},
 			{"GET", "/users/", ""},
 			{"GET", "/users/me", ""},
@@ -227,6 +232,11 @@ func TestDatabaseGone(t *testing.T) {
 			a := s.call(t, c.method, c.path, session.Access, c.body)
 			if p := a.refused(503, "Service unavailable"); p.Code != "unavailable" || a.header.Get("Retry-After") != "1" {
 				t.Errorf("%s %s: code %q, Retry-After %q", c.method, c.path, p.Code, a.header.Get("Retry-After"))
+			}
+		}
+		for _, path := range []string{"/auth/revoke", "/auth/introspect"} {
+			if p := s.asClient(t, path, "token="+session.Access).refused(503, "Service unavailable"); p.Error != "temporarily_unavailable" {
+				t.Errorf("%s: error %q", path, p.Error)
 			}
 		}
 		s.call(t, "GET", "/.well-known/jwks.json", "", "").want(200)

@@ -67,7 +67,7 @@ func TestDocsPage(t *testing.T) {
 			t.Errorf("%s %s is not on the page", rt.Method, rt.Pattern)
 		}
 	}
-	for _, want := range []string{"https://login.example.com/api/v1", "1.2.3", "Incorrect username or password", "current_password"} {
+	for _, want := range []string{"https://login.example.com/api/v1", "1.2.3", "Incorrect username or password", "current_password", "a client's secret", "an access token"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page", want)
 		}

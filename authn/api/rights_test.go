@@ -11,37 +11,46 @@ import (
 	"github.com/descoped/authly/authn/api"
 )
 
-// The columns of the matrix.
-var callers = []string{"anonymous", "self", "other", "administrator"}
+// The columns of the matrix; the last is a registered client, which is nobody's user.
+var callers = []string{"anonymous", "self", "other", "administrator", "client"}
 
-// matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, NEW for a
-// name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
+// matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, SESSION for a
+// session of theirs, ACCESS and REFRESH for its tokens, NEW for a name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
 var matrix = []struct {
 	method, path, body string
-	statuses           [4]int // of callers
+	statuses           [5]int // of callers
 }{
-	{"POST", "/auth/token", grantOf("SELF", goodPassword), [4]int{200, 200, 200, 200}},
-	{"POST", "/auth/refresh", "REFRESH", [4]int{200, 200, 200, 200}},
-	{"POST", "/auth/logout", "", [4]int{401, 200, 200, 200}},
-	{"POST", "/users", registration("NEW", "NEW@example.com", goodPassword), [4]int{201, 201, 201, 201}},
-	{"GET", "/users", "", [4]int{401, 403, 403, 200}},
-	{"GET", "/users/me", "", [4]int{401, 200, 200, 200}},
-	{"GET", "/users/SELF", "", [4]int{401, 200, 404, 200}},
-	{"PUT", "/users/SELF", object("username", "NEW"), [4]int{401, 200, 403, 200}},
-	{"PUT", "/users/SELF", `{"is_admin":true}`, [4]int{401, 403, 403, 200}},
-	{"PUT", "/users/SELF", `{"is_active":false}`, [4]int{401, 403, 403, 200}},
-	{"PUT", "/users/SELF", `{"is_verified":false}`, [4]int{401, 403, 403, 200}},
-	{"PUT", "/users/SELF", `{"roles":["admin"]}`, [4]int{401, 403, 403, 200}},
-	{"PUT", "/users/SELF", `{"roles":[]}`, [4]int{401, 403, 403, 200}},
-	{"PUT", "/users/SELF", `{"is_admin":false,"is_active":true,"is_verified":true,"roles":["editor"]}`, [4]int{401, 200, 403, 200}},
-	{"PUT", "/users/SELF", object("password", "battery staple"), [4]int{401, 400, 403, 200}},
-	{"DELETE", "/users/SELF", "", [4]int{401, 204, 403, 204}},
-	{"PUT", "/users/SELF/verify", "", [4]int{401, 403, 403, 200}},
-	{"GET", "/health", "", [4]int{200, 200, 200, 200}},
-	{"GET", "/.well-known/jwks.json", "", [4]int{200, 200, 200, 200}},
-	{"GET", "/openapi.json", "", [4]int{200, 200, 200, 200}},
-	{"GET", "/docs", "", [4]int{200, 200, 200, 200}},
-	{"GET", "/docs/style.css", "", [4]int{200, 200, 200, 200}},
+	{"POST", "/auth/token", grantOf("SELF", goodPassword), [5]int{200, 200, 200, 200, 200}},
+	{"POST", "/auth/refresh", refreshOf("REFRESH"), [5]int{200, 200, 200, 200, 200}},
+	{"POST", "/auth/logout", "", [5]int{401, 200, 200, 200, 401}},
+	{"POST", "/auth/logout", `{"scope":"session"}`, [5]int{401, 200, 200, 200, 401}},
+	{"GET", "/auth/sessions", "", [5]int{401, 200, 200, 200, 401}},
+	{"DELETE", "/auth/sessions", "", [5]int{401, 200, 200, 200, 401}},
+	{"DELETE", "/auth/sessions/SESSION", "", [5]int{401, 204, 404, 404, 401}},
+	{"POST", "/auth/revoke", "token=ACCESS", [5]int{401, 401, 401, 401, 200}},
+	{"POST", "/auth/introspect", "token=ACCESS", [5]int{401, 401, 401, 401, 200}},
+	{"POST", "/users", registration("NEW", "NEW@example.com", goodPassword), [5]int{201, 201, 201, 201, 201}},
+	{"GET", "/users", "", [5]int{401, 403, 403, 200, 401}},
+	{"GET", "/users/me", "", [5]int{401, 200, 200, 200, 401}},
+	{"GET", "/users/SELF", "", [5]int{401, 200, 404, 200, 401}},
+	{"PUT", "/users/SELF", object("username", "NEW"), [5]int{401, 200, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"is_admin":true}`, [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"is_active":false}`, [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"is_verified":false}`, [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"roles":["admin"]}`, [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"roles":[]}`, [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF", `{"is_admin":false,"is_active":true,"is_verified":true,"roles":["editor"]}`, [5]int{401, 200, 403, 200, 401}},
+	{"PUT", "/users/SELF", object("password", "battery staple"), [5]int{401, 400, 403, 200, 401}},
+	{"DELETE", "/users/SELF", "", [5]int{401, 204, 403, 204, 401}},
+	{"PUT", "/users/SELF/verify", "", [5]int{401, 403, 403, 200, 401}},
+	{"GET", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
+	{"DELETE", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
+	{"DELETE", "/users/SELF/sessions/SESSION", "", [5]int{401, 204, 404, 204, 401}},
+	{"GET", "/health", "", [5]int{200, 200, 200, 200, 200}},
+	{"GET", "/.well-known/jwks.json", "", [5]int{200, 200, 200, 200, 200}},
+	{"GET", "/openapi.json", "", [5]int{200, 200, 200, 200, 200}},
+	{"GET", "/docs", "", [5]int{200, 200, 200, 200, 200}},
+	{"GET", "/docs/style.css", "", [5]int{200, 200, 200, 200, 200}},
 }
 
 // Every endpoint, asked by everybody. Each cell has users of its own, for most calls change something.
@@ -55,17 +64,23 @@ func TestRights(t *testing.T) {
 					self := s.add(t, "self"+suffix, "editor")
 					s.add(t, "other"+suffix)
 					s.addAdmin(t, "administrator"+suffix)
-					token := ""
-					if caller != "anonymous" {
-						token = s.login(t, caller+suffix).Access
+					mine := s.login(t, "self"+suffix)
+					req := request{method: row.method}
+					switch caller {
+					case "anonymous":
+					case "client":
+						req.header = http.Header{"Authorization": {basic(clientID, clientSecret)}}
+					default:
+						req.token = s.login(t, caller+suffix).Access
 					}
-					path := strings.ReplaceAll(row.path, "SELF", self.ID.String())
-					body := strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix).Replace(row.body)
-					if body == "REFRESH" {
-						body = refreshOf(s.login(t, "self"+suffix).Refresh)
+					req.path = strings.NewReplacer("SELF", self.ID.String(), "SESSION", claim(t, mine.Access, "sid")).Replace(row.path)
+					req.body = strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix,
+						"ACCESS", mine.Access, "REFRESH", mine.Refresh).Replace(row.body)
+					if strings.HasPrefix(row.body, "token=") {
+						req.contentType = "application/x-www-form-urlencoded"
 					}
 					before := s.snapshot(t, self)
-					if got := s.call(t, row.method, path, token, body).status; got != row.statuses[j] {
+					if got := s.do(t, req).status; got != row.statuses[j] {
 						t.Errorf("status %d, want %d", got, row.statuses[j])
 					}
 					if after := s.snapshot(t, self); row.statuses[j] >= 400 && before != after {
@@ -83,10 +98,17 @@ func TestRightsMatrixIsComplete(t *testing.T) {
 	for _, rt := range api.RouteNames(s.api) {
 		found := false
 		for _, row := range matrix {
-			if row.method == rt.Method && row.path == strings.ReplaceAll(rt.Pattern, "{id}", "SELF") {
+			if row.method == rt.Method && row.path == pathOf(rt.Pattern) {
 				found = true
-				if rt.SignedIn != (row.statuses[0] == http.StatusUnauthorized) {
-					t.Errorf("%s %s: the matrix and the table differ on whether it is for anyone", rt.Method, rt.Pattern)
+				who := "anyone"
+				switch http.StatusUnauthorized {
+				case row.statuses[1]: // self
+					who = "client"
+				case row.statuses[0]:
+					who = "bearer"
+				}
+				if rt.Who != who {
+					t.Errorf("%s %s: for %s in the table, for %s in the matrix", rt.Method, rt.Pattern, rt.Who, who)
 				}
 			}
 		}
@@ -94,6 +116,11 @@ func TestRightsMatrixIsComplete(t *testing.T) {
 			t.Errorf("%s %s is not in the matrix", rt.Method, rt.Pattern)
 		}
 	}
+}
+
+// pathOf is a pattern as the matrix writes it.
+func pathOf(pattern string) string {
+	return strings.NewReplacer("/auth/sessions/{id}", "/auth/sessions/SESSION", "{id}", "SELF", "{session_id}", "SESSION").Replace(pattern)
 }
 
 // Members that would give a right, in spellings that a lenient reader takes for them: refused by name, and nothing is done.
@@ -153,12 +180,16 @@ func TestDemotionCountsAtOnce(t *testing.T) {
 	}
 }
 
-// snapshot is a user as the store has them, in one line; "gone" if it does not.
+// snapshot is a user as the store has them, with the number of their sessions, in one line; "gone" if it does not.
 func (s *server) snapshot(t *testing.T, u authn.User) string {
 	t.Helper()
 	now, err := s.store.UserByID(t.Context(), u.ID)
 	if err != nil {
 		return "gone"
 	}
-	return fmt.Sprintf("%s %s %s %v %v %v %v", now.Username, now.Email, now.PasswordHash, now.Active, now.Verified, now.Admin, now.Roles)
+	sessions, err := s.store.ListSessions(t.Context(), u.ID, s.opts.sessions, s.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%s %s %s %v %v %v %v %d", now.Username, now.Email, now.PasswordHash, now.Active, now.Verified, now.Admin, now.Roles, len(sessions))
 }

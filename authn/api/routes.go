@@ -9,7 +9,7 @@ import (
 // A route is one endpoint.
 type route struct {
 	method  string // GET stands for HEAD too (RFC 9110 section 9.3.2)
-	pattern string // below the prefix; a segment {id} is any one segment
+	pattern string // below the prefix; a segment in braces is any one segment
 	who     audience
 	takes   intake
 	handle  func(*call) error
@@ -22,6 +22,7 @@ type audience int
 const (
 	signedIn audience = iota // the zero value, so that forgetting it closes an endpoint and never opens one
 	anyone
+	registered // programs that are registered as clients
 )
 
 // intake says what an endpoint reads beside its path.
@@ -31,7 +32,9 @@ const (
 	nothing    intake = iota // whatever is sent is not looked at
 	jsonBody                 // a JSON object
 	emptyBody                // no body, or an empty JSON object
+	jsonOrNone               // no body, or a JSON object
 	jsonOrForm               // a JSON object or a form
+	formBody                 // a form; no body is an empty one
 )
 
 // table lists every endpoint.
@@ -40,7 +43,12 @@ func (a *API) table() []route {
 	return []route{
 		{post, "/auth/token", anyone, jsonOrForm, a.token, true},
 		{post, "/auth/refresh", anyone, jsonOrForm, a.refresh, true},
-		{post, "/auth/logout", signedIn, emptyBody, a.logout, false},
+		{post, "/auth/logout", signedIn, jsonOrNone, a.logout, false},
+		{get, "/auth/sessions", signedIn, nothing, a.listOwnSessions, false},
+		{del, "/auth/sessions", signedIn, nothing, a.endOtherSessions, false},
+		{del, "/auth/sessions/{id}", signedIn, nothing, a.endOwnSession, false},
+		{post, "/auth/revoke", registered, formBody, a.revoke, true},
+		{post, "/auth/introspect", registered, formBody, a.introspect, true},
 
 		{post, "/users", anyone, jsonBody, a.register, false},
 		{get, "/users", signedIn, nothing, a.listUsers, false},
@@ -49,6 +57,9 @@ func (a *API) table() []route {
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},
 		{put, "/users/{id}/verify", signedIn, emptyBody, a.verifyUser, false},
+		{get, "/users/{id}/sessions", signedIn, nothing, a.listSessions, false},
+		{del, "/users/{id}/sessions", signedIn, nothing, a.endSessions, false},
+		{del, "/users/{id}/sessions/{session_id}", signedIn, nothing, a.endSession, false},
 
 		{get, "/health", anyone, nothing, a.health, false},
 		{get, "/.well-known/jwks.json", anyone, nothing, a.jwks, false},
@@ -61,36 +72,46 @@ func (a *API) table() []route {
 // bothWays are the patterns that answer with and without a slash at their end, and alike: a redirect would lose the body.
 func bothWays(pattern string) bool { return pattern == "/users" || pattern == "/docs" }
 
-// match compares a decoded path below the prefix with the pattern and returns what stands for {id}.
-func (rt *route) match(path string) (id string, ok bool) {
+// match compares a decoded path below the prefix with the pattern, segment by segment, and returns what stands for each
+// variable; nil if the pattern has none. It is asked about every request that passes the gateway.
+func (rt *route) match(path string) (vars map[string]string, ok bool) {
 	if bothWays(rt.pattern) && path == rt.pattern+"/" {
-		return "", true
+		return nil, true
 	}
-	before, after, variable := strings.Cut(rt.pattern, "{id}")
-	if !variable {
-		return "", path == rt.pattern
+	for pattern, more := rt.pattern, true; more; {
+		var want, got string
+		var moreOfPath bool
+		want, pattern, more = strings.Cut(pattern, "/")
+		got, path, moreOfPath = strings.Cut(path, "/")
+		switch {
+		case more != moreOfPath:
+			return nil, false
+		case strings.HasPrefix(want, "{") && got != "":
+			if vars == nil {
+				vars = make(map[string]string)
+			}
+			vars[strings.Trim(want, "{}")] = got
+		case want != got:
+			return nil, false
+		}
 	}
-	id, ok = strings.CutPrefix(path, before)
-	if ok {
-		id, ok = strings.CutSuffix(id, after)
-	}
-	return id, ok && id != "" && !strings.Contains(id, "/")
+	return vars, true
 }
 
 // find returns the endpoint for a method and path. If the path is an endpoint's and the method is not, it returns the
 // methods that are. Routes without a variable come first in the table where both would match: /users/me is no id.
-func (a *API) find(method, path string) (rt *route, id string, allow []string) {
+func (a *API) find(method, path string) (rt *route, vars map[string]string, allow []string) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	for i := range a.routes {
 		rt := &a.routes[i]
-		id, ok := rt.match(path)
+		vars, ok := rt.match(path)
 		if !ok {
 			continue
 		}
 		if rt.method == method {
-			return rt, id, nil
+			return rt, vars, nil
 		}
 		allow = append(allow, rt.method)
 		if rt.method == http.MethodGet {
@@ -98,7 +119,7 @@ func (a *API) find(method, path string) (rt *route, id string, allow []string) {
 		}
 	}
 	slices.Sort(allow)
-	return nil, "", slices.Compact(allow)
+	return nil, nil, slices.Compact(allow)
 }
 
 // endpointAt returns an endpoint of the path, whatever its method; nil if there is none.

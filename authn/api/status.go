@@ -15,9 +15,9 @@ func statusOf(code authn.Code) int {
 	case authn.CodeInvalidRequest, authn.CodeUnsupportedGrantType,
 		authn.CodeAmbiguousPath, authn.CodeBadRequestLine:
 		return http.StatusBadRequest // 400
-	case authn.CodeNoCredentials, authn.CodeInvalidCredentials, authn.CodeInvalidGrant:
+	case authn.CodeNoCredentials, authn.CodeInvalidCredentials, authn.CodeInvalidGrant, authn.CodeInvalidClient:
 		return http.StatusUnauthorized // 401
-	case authn.CodeForbidden, authn.CodeAccountInactive, authn.CodeAccountUnverified,
+	case authn.CodeForbidden, authn.CodeAccountInactive, authn.CodeAccountUnverified, authn.CodeTooManySessions,
 		authn.CodeNoRoute, authn.CodeUntrustedPeer, authn.CodeOriginRefused:
 		return http.StatusForbidden // 403
 	case authn.CodeNotFound:
@@ -50,7 +50,9 @@ func oauthError(code authn.Code) string {
 	switch code {
 	case authn.CodeUnsupportedGrantType:
 		return "unsupported_grant_type"
-	case authn.CodeInvalidGrant, authn.CodeAccountInactive, authn.CodeAccountUnverified:
+	case authn.CodeInvalidClient:
+		return "invalid_client"
+	case authn.CodeInvalidGrant, authn.CodeAccountInactive, authn.CodeAccountUnverified, authn.CodeTooManySessions:
 		return "invalid_grant"
 	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeUnavailable:
 		return "temporarily_unavailable"

@@ -17,7 +17,7 @@ func TestPaths(t *testing.T) {
 			s.call(t, "GET", path, token, "").want(200)
 		}
 		for _, path := range []string{"/auth", "/auth/", "/auth/token/", "/auth/Token", "/auth/unknown", "/auth/token/x", "/Users",
-			"/users/me/", "/users/me/verify/x", "/users/x/verify/", "/users/x/y", "/docs/x", "/health/", "/", ""} {
+			"/users/me/", "/users/me/verify/x", "/users/x/verify/", "/users/x/y", "/users/x/sessions/", "/users/x/sessions/y/z", "/auth/sessions/x/y", "/docs/x", "/health/", "/", ""} {
 			p := s.call(t, "GET", path, token, "").refused(404, "Not found")
 			if p.Code != "not_found" || p.Error != "" {
 				t.Errorf("%s: code %q, error %q", path, p.Code, p.Error)
@@ -74,6 +74,11 @@ func TestMethods(t *testing.T) {
 		{"GET", "/auth/token", "POST"},
 		{"DELETE", "/auth/refresh", "POST"},
 		{"GET", "/auth/logout", "POST"},
+		{"POST", "/auth/sessions", "DELETE, GET, HEAD"},
+		{"GET", "/auth/sessions/x", "DELETE"},
+		{"PUT", "/users/x/sessions", "DELETE, GET, HEAD"},
+		{"GET", "/users/x/sessions/y", "DELETE"},
+		{"GET", "/auth/introspect", "POST"},
 		{"PUT", "/users/", "GET, HEAD, POST"},
 		{"OPTIONS", "/users", "GET, HEAD, POST"},
 		{"POST", "/users/me", "DELETE, GET, HEAD, PUT"}, // as {id} it could be changed
@@ -147,6 +152,8 @@ func TestConfigIsChecked(t *testing.T) {
 	for name, spoil := range map[string]func(*api.Config){
 		"no logins":             func(c *api.Config) { c.Logins = nil },
 		"no accounts":           func(c *api.Config) { c.Accounts = nil },
+		"no sessions":           func(c *api.Config) { c.Sessions = nil },
+		"no clients":            func(c *api.Config) { c.Clients = nil },
 		"no keys":               func(c *api.Config) { c.Keys = nil },
 		"no store":              func(c *api.Config) { c.Store = nil },
 		"no log":                func(c *api.Config) { c.Log = nil },

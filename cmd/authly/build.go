@@ -22,6 +22,8 @@ type mind struct {
 	keys      *authn.KeyRing
 	logins    *authn.Logins
 	accounts  *authn.Accounts
+	sessions  *authn.Sessions
+	clients   *authn.Clients
 }
 
 // newMind opens the store and builds what stands on it. The caller closes mind.store.
@@ -53,6 +55,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
+		RefreshGrace: cfg.Tokens.RefreshGrace, Sessions: sessionPolicy(cfg),
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
@@ -66,6 +69,8 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		ReservedNames:          namedUsers(cfg),
 		Now:                    time.Now, Log: log,
 	})
+	m.sessions = authn.NewSessions(authn.SessionsConfig{Store: m.store, Policy: sessionPolicy(cfg), Now: time.Now, Log: log})
+	m.clients = authn.NewClients(m.passwords, registeredClients(cfg))
 	return nil
 }
 
@@ -76,6 +81,21 @@ func namedUsers(cfg *config.Config) []string {
 		names = append(names, rule.Users...)
 	}
 	return names
+}
+
+func sessionPolicy(cfg *config.Config) authn.SessionPolicy {
+	s := cfg.Sessions
+	return authn.SessionPolicy{
+		IdleTimeout: s.IdleTimeout, MaxLifetime: s.MaxLifetime, MaxPerUser: s.MaxPerUser, EvictOldest: s.OnLimit == "evict_oldest",
+	}
+}
+
+func registeredClients(cfg *config.Config) []authn.RegisteredClient {
+	var clients []authn.RegisteredClient
+	for _, c := range cfg.Clients {
+		clients = append(clients, authn.RegisteredClient{ID: c.ID, SecretHash: string(c.SecretHash)})
+	}
+	return clients
 }
 
 func passwordsConfig(cfg *config.Config) authn.PasswordsConfig {
@@ -92,10 +112,19 @@ func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
 	return authn.LockoutPolicy{Failures: cfg.Lockout.Failures, Duration: cfg.Lockout.Duration}
 }
 
-// newDoor builds what requests come in by.
-func (m *mind) newDoor(cfg *config.Config, log *slog.Logger) (*proxy.Door, error) {
+// newFollower builds what keeps up with the changes that this and other replicas make.
+func (m *mind) newFollower(cfg *config.Config, log *slog.Logger, observeLag func(time.Duration)) *authn.Follower {
+	return authn.NewFollower(authn.FollowerConfig{
+		Feed: m.store, Users: m.store, TokenLife: cfg.Tokens.AccessTTL + cfg.Tokens.Leeway,
+		PollEvery: cfg.Revocation.PollInterval, MaxStaleness: cfg.Revocation.MaxStaleness,
+		Now: time.Now, Log: log, ObserveLag: observeLag,
+	})
+}
+
+// newDoor builds what requests come in by. Requests to applications are checked from memory, by the checker.
+func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
-		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store,
+		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
 	})
 	if err != nil {
@@ -107,7 +136,7 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger) (*proxy.Door, error
 	}
 	return proxy.New(proxy.Config{
 		Gate: authn.NewGate(authn.GateConfig{
-			Routes: cfg.Rules(), Authenticator: m.logins, General: authn.Limit(cfg.Limits.General), Now: time.Now,
+			Routes: cfg.Rules(), Authenticator: checker, General: authn.Limit(cfg.Limits.General), Now: time.Now,
 		}),
 		Trust:    headers.NewTrust(cfg.Server.TrustedProxies),
 		Names:    headers.IdentityNames(cfg.Headers.Identity),

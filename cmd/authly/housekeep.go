@@ -6,36 +6,71 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/cmd/authly/config"
 )
 
-// housekeepEvery is how often what has expired is removed. Nothing depends on it but the size of the database.
-const housekeepEvery = 10 * time.Minute
+// How often what has expired is removed, on which nothing depends but the size of the database; and how often sessions that
+// were seen are noted and those that have run out are ended.
+const (
+	housekeepEvery = 10 * time.Minute
+	sweepEvery     = 30 * time.Second
+)
 
-// housekeep removes expired rows now and again until ctx ends, and keeps an eye on how stored passwords are hashed.
-func (m *mind) housekeep(ctx context.Context, policy authn.LockoutPolicy, log *slog.Logger) {
-	ticker := time.NewTicker(housekeepEvery)
-	defer ticker.Stop()
+// housekeep does both until ctx ends, and then notes once more who was seen.
+func (m *mind) housekeep(ctx context.Context, cfg *config.Config, checker *authn.Checker, log *slog.Logger) {
+	purge, sweep := time.NewTicker(housekeepEvery), time.NewTicker(sweepEvery)
+	defer purge.Stop()
+	defer sweep.Stop()
+	m.purge(ctx, cfg, time.Now(), log)
+	m.sweep(ctx, checker, log)
 	for {
-		m.housekeepOnce(ctx, policy, time.Now(), log)
 		select {
 		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			m.sweep(last, checker, log)
 			return
-		case <-ticker.C:
+		case <-purge.C:
+			m.purge(ctx, cfg, time.Now(), log)
+		case <-sweep.C:
+			m.sweep(ctx, checker, log)
 		}
 	}
 }
 
-func (m *mind) housekeepOnce(ctx context.Context, policy authn.LockoutPolicy, now time.Time, log *slog.Logger) {
-	tokens, tokensErr := m.store.PurgeTokens(ctx, now)
-	lockouts, lockoutsErr := m.store.PurgeLockouts(ctx, policy, now)
-	schemes, schemesErr := m.store.PasswordSchemes(ctx)
-	if schemesErr == nil {
+// sweep notes which sessions were seen before it ends those that were not.
+func (m *mind) sweep(ctx context.Context, checker *authn.Checker, log *slog.Logger) {
+	if err := checker.FlushSeen(ctx); err != nil {
+		complain(ctx, log, err)
+		return
+	}
+	ended, err := m.sessions.Expire(ctx)
+	complain(ctx, log, err)
+	if ended > 0 {
+		log.Info("sessions expired", "sessions", ended)
+	}
+}
+
+// purge removes what has expired, and keeps an eye on how stored passwords are hashed.
+func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log *slog.Logger) {
+	tokens, err := m.store.PurgeTokens(ctx, now)
+	complain(ctx, log, err)
+	sessions, err := m.store.PurgeSessions(ctx, now.Add(-cfg.Tokens.AccessTTL))
+	complain(ctx, log, err)
+	lockouts, err := m.store.PurgeLockouts(ctx, lockoutPolicy(cfg), now)
+	complain(ctx, log, err)
+	// A replica that starts reads the changes of the last life of a token; an hour more for clocks and configurations.
+	changes, err := m.store.PurgeChanges(ctx, now.Add(-cfg.Tokens.AccessTTL-time.Hour))
+	complain(ctx, log, err)
+	schemes, err := m.store.PasswordSchemes(ctx)
+	if complain(ctx, log, err); err == nil {
 		m.passwords.ObserveSchemes(schemes)
 	}
-	for _, err := range []error{tokensErr, lockoutsErr, schemesErr} {
-		if err != nil && ctx.Err() == nil {
-			log.Warn("housekeeping failed, it is tried again", "error", err)
-		}
+	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "lockouts", lockouts, "changes", changes)
+}
+
+func complain(ctx context.Context, log *slog.Logger, err error) {
+	if err != nil && ctx.Err() == nil {
+		log.Warn("housekeeping failed, it is tried again", "error", err)
 	}
-	log.Debug("housekeeping", "tokens", tokens, "lockouts", lockouts)
 }

@@ -19,7 +19,7 @@ import (
 const opsAddress = "server.ops_address"
 
 // newListeners opens every address before anything is served, so that one that is in use is told at once.
-func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger) (*listeners, error) {
+func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger, metrics http.Handler) (*listeners, error) {
 	l := &listeners{log: log, stopping: new(atomic.Bool)}
 	main := newServer(cfg, log, door.Gateway())
 	if cfg.Server.TLS.CertFile != "" {
@@ -36,7 +36,7 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 	}{
 		{"server.address", cfg.Server.Address, main},
 		{"server.authz_address", cfg.Server.AuthzAddress, newServer(cfg, log, door.ForwardAuth())},
-		{opsAddress, cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db))},
+		{opsAddress, cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db, metrics))},
 	}
 	for _, w := range wanted {
 		if w.address == "" {
@@ -79,9 +79,10 @@ func newServer(cfg *config.Config, log *slog.Logger, handler http.Handler) *http
 	return s
 }
 
-// opsHandler serves what orchestrators ask: alive, and ready to take requests.
-func opsHandler(stopping *atomic.Bool, db authn.Pinger) http.Handler {
+// opsHandler serves what orchestrators ask: alive, ready to take requests, and how it goes.
+func opsHandler(stopping *atomic.Bool, db authn.Pinger, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
 	answer := func(w http.ResponseWriter, status int, text string) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -155,7 +155,8 @@ func (f *forge) plant(t *testing.T, token string) {
 	if f.refresh {
 		first, second = other, first
 	}
-	if err := f.disk.IssueTokens(t.Context(), first, second, alice.PasswordHash, now); err != nil {
+	login := authn.Session{ID: session, UserID: alice.ID, CreatedAt: now, LastSeenAt: now}
+	if err := f.disk.BeginSession(t.Context(), login, first, second, alice.PasswordHash, authn.SessionPolicy{}); err != nil {
 		t.Fatalf("planting a token: %v", err)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/descoped/authly/authn"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -36,11 +38,19 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
-	door, err := m.newDoor(cfg, log)
+	gauges := newMetrics()
+	follower := m.newFollower(cfg, log, gauges.observeLag)
+	checker := authn.NewChecker(m.logins, follower)
+	gauges.watch(follower)
+	door, err := m.newDoor(cfg, log, checker)
 	if err != nil {
 		return err
 	}
-	listeners, err := newListeners(cfg, log, door, m.store)
+	// A replica that does not know yet what has been taken back has no business answering.
+	if err := follower.Load(ctx); err != nil {
+		return fmt.Errorf("reading the feed of changes: %w", err)
+	}
+	listeners, err := newListeners(cfg, log, door, m.store, gauges.handler())
 	if err != nil {
 		return err
 	}
@@ -54,7 +64,8 @@ func (c *cli) serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	door.Start(background)
-	work.Go(func() { m.housekeep(background, lockoutPolicy(cfg), log) })
+	work.Go(func() { m.housekeep(background, cfg, checker, log) })
+	work.Go(func() { follower.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

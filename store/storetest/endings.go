@@ -27,22 +27,22 @@ func logout(t *testing.T, db Database) {
 	alice, bob := add(t, s, person("alice")), add(t, s, person("bob"))
 	access, refresh := login(t, s, alice)
 	next, nextRefresh := pairOf(alice.ID, access.SessionID)
-	must(t, s.RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, next, nextRefresh, now))
+	must(t, rotate(t, s, refresh.JTI, refresh.Hash, next, nextRefresh, now))
 	expired, expiredRefresh := pair(alice)
 	expired.ExpiresAt = now.Add(-time.Second)
-	must(t, s.IssueTokens(t.Context(), expired, expiredRefresh, hash, now))
+	must(t, begin(t, s, expired, expiredRefresh, hash, now))
 	foreign, _ := login(t, s, bob)
-	n, err := s.InvalidateTokens(t.Context(), alice.ID, now.Add(time.Second))
+	n, err := s.EndSessions(t.Context(), alice.ID, uuid.Nil, now.Add(time.Second))
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 4) // access, next, nextRefresh, expiredRefresh
 	for _, token := range []authn.Token{access, refresh, next, nextRefresh, expired, expiredRefresh} {
 		want(t, "a token after the logout", liveness(t, s, token, now.Add(-time.Hour)), authn.ErrTokenSpent)
 	}
 	must(t, liveness(t, s, foreign, now))
-	n, err = s.InvalidateTokens(t.Context(), alice.ID, now)
+	n, err = s.EndSessions(t.Context(), alice.ID, uuid.Nil, now)
 	must(t, err)
 	equal(t, "the number of tokens ended by a second logout", n, 0)
-	n, err = s.InvalidateTokens(t.Context(), uuid.New(), now)
+	n, err = s.EndSessions(t.Context(), uuid.New(), uuid.Nil, now)
 	must(t, err)
 	equal(t, "the number of tokens of nobody", n, 0)
 	again, _ := login(t, s, alice)
@@ -89,7 +89,7 @@ func endDeleted(t *testing.T, db Database) {
 // endings are the ways in which all sessions of a user end.
 var endings = map[string]func(t *testing.T, s Store, id uuid.UUID) error{
 	"logout": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.InvalidateTokens(t.Context(), id, now)
+		_, err := s.EndSessions(t.Context(), id, uuid.Nil, now)
 		return err
 	},
 	"password change": func(t *testing.T, s Store, id uuid.UUID) error {
@@ -115,7 +115,7 @@ func endAgainstRefresh(t *testing.T, db Database) {
 				if i == 0 {
 					return end(t, stores[0], u.ID)
 				}
-				return stores[1].RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, next, nextRefresh, now)
+				return rotate(t, stores[1], refresh.JTI, refresh.Hash, next, nextRefresh, now)
 			})
 			want(t, what, errs[0], nil)
 			tally(t, errs[1:], authn.ErrTokenSpent, authn.ErrUserInactive, authn.ErrUserNotFound)
@@ -138,7 +138,7 @@ func endAgainstLogin(t *testing.T, db Database) {
 				if i == 0 {
 					return end(t, stores[0], u.ID)
 				}
-				return stores[1].IssueTokens(t.Context(), access, refresh, u.PasswordHash, now)
+				return begin(t, stores[1], access, refresh, u.PasswordHash, now)
 			})
 			want(t, what, errs[0], nil)
 			tally(t, errs[1:], authn.ErrStale, authn.ErrUserInactive, authn.ErrUserNotFound)
@@ -162,11 +162,11 @@ func everythingAtOnce(t *testing.T, db Database) {
 	for round := range 5 {
 		u := add(t, stores[0], administrator(fmt.Sprintf("alice%d", round)))
 		other := add(t, stores[0], administrator(fmt.Sprintf("bob%d", round)))
-		_, refresh := login(t, stores[0], u)
-		login(t, stores[0], other)
+		access, refresh := login(t, stores[0], u)
+		_, otherRefresh := login(t, stores[0], other)
 		acts := []func(s Store) error{
-			func(s Store) error { _, err := s.InvalidateTokens(t.Context(), u.ID, now); return err },
-			func(s Store) error { _, err := s.InvalidateTokens(t.Context(), other.ID, now); return err },
+			func(s Store) error { _, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now); return err },
+			func(s Store) error { _, err := s.EndSessions(t.Context(), other.ID, uuid.Nil, now); return err },
 			func(s Store) error { _, err := s.PurgeTokens(t.Context(), now.Add(48*time.Hour)); return err },
 			func(s Store) error { return s.DeleteUser(t.Context(), u.ID) },
 			func(s Store) error { return s.DeleteUser(t.Context(), other.ID) },
@@ -176,14 +176,26 @@ func everythingAtOnce(t *testing.T, db Database) {
 			},
 			func(s Store) error {
 				access, next := pairOf(u.ID, refresh.SessionID)
-				return s.RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, access, next, now)
+				return rotate(t, s, refresh.JTI, refresh.Hash, access, next, now)
 			},
 			func(s Store) error {
 				access, next := pair(other)
-				return s.IssueTokens(t.Context(), access, next, hash, now)
+				return begin(t, s, access, next, hash, now)
 			},
+			func(s Store) error {
+				at := now.Add(time.Second)
+				return s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{refresh.SessionID: at, otherRefresh.SessionID: at})
+			},
+			func(s Store) error {
+				_, err := s.EndExpiredSessions(t.Context(), authn.SessionPolicy{IdleTimeout: time.Hour}, now.Add(time.Hour))
+				return err
+			},
+			func(s Store) error { return s.EndToken(t.Context(), access.JTI, now) },
+			func(s Store) error { _, err := s.PurgeSessions(t.Context(), now.Add(48*time.Hour)); return err },
+			func(s Store) error { _, err := s.PurgeChanges(t.Context(), now.Add(48*time.Hour)); return err },
+			func(s Store) error { _, _, err := s.Changes(t.Context(), authn.Cursor{}); return err },
 		}
 		errs := atOnce(3*len(acts), func(i int) error { return acts[i%len(acts)](stores[i%2]) })
-		tally(t, errs, authn.ErrUserNotFound, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrLastAdministrator)
+		tally(t, errs, authn.ErrUserNotFound, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrTokenReused, authn.ErrLastAdministrator)
 	}
 }

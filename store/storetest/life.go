@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/descoped/authly/authn"
 )
 
@@ -23,7 +25,7 @@ func restart(t *testing.T, db Database) {
 	must(t, err)
 	u := add(t, before, person("alice"))
 	ended, endedRefresh := login(t, before, u)
-	n, err := before.InvalidateTokens(t.Context(), u.ID, now)
+	n, err := before.EndSessions(t.Context(), u.ID, uuid.Nil, now)
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 2)
 	access, refresh := login(t, before, u)
@@ -55,7 +57,7 @@ func seeEachOther(t *testing.T, db Database) {
 		here, there := stores[i%2], stores[1-i%2]
 		access, _ := login(t, here, u)
 		must(t, liveness(t, there, access, now))
-		_, err := there.InvalidateTokens(t.Context(), u.ID, now)
+		_, err := there.EndSessions(t.Context(), u.ID, uuid.Nil, now)
 		must(t, err)
 		want(t, "the token after a logout on the other replica", liveness(t, here, access, now), authn.ErrTokenSpent)
 	}
@@ -85,7 +87,7 @@ func closed(t *testing.T, db Database) {
 	want(t, "a ping of a closed store", s.Ping(t.Context()), authn.ErrUnavailable)
 	_, err = s.UserByID(t.Context(), u.ID)
 	want(t, "a lookup in a closed store", err, authn.ErrUnavailable)
-	_, err = s.InvalidateTokens(t.Context(), u.ID, now)
+	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
 	want(t, "a logout in a closed store", err, authn.ErrUnavailable)
 }
 

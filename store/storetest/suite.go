@@ -18,6 +18,7 @@ import (
 type Store interface {
 	authn.LoginStore
 	authn.KeyStore
+	authn.Feed
 	authn.Pinger
 	Close() error
 }
@@ -29,7 +30,8 @@ type Database func(ctx context.Context) (Store, error)
 // of its own; cases about simultaneous calls spread them over two replicas.
 func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
-		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), refreshCases(), endingCases(),
+		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
+		limitCases(), expiryCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
 		lockoutCases(), keyCases(), textCases(), lifeCases(),
 	} {
 		for _, c := range group {
@@ -110,16 +112,40 @@ func pairOf(user, session uuid.UUID) (access, refresh authn.Token) {
 		return authn.Token{
 			ID: id, JTI: id.String() + id.String(), Kind: kind, UserID: user, SessionID: session, Hash: append(id[:], id[:]...),
 			CreatedAt: now, ExpiresAt: now.Add(life), ClientAddress: "192.0.2.1", UserAgent: "curl/8.0",
+			KeyID: "0123456789abcdef", Claims: []byte(`{"sub":"` + user.String() + `"}`),
 		}
 	}
 	return token(authn.AccessToken, time.Hour), token(authn.RefreshToken, 24*time.Hour)
+}
+
+// sessionOf returns the session that begins with a refresh token.
+func sessionOf(refresh authn.Token, at time.Time) authn.Session {
+	return authn.Session{
+		ID: refresh.SessionID, UserID: refresh.UserID, CreatedAt: at, LastSeenAt: at,
+		ClientAddress: refresh.ClientAddress, UserAgent: refresh.UserAgent,
+	}
+}
+
+// begin keeps a session that no policy bounds.
+func begin(t *testing.T, s Store, access, refresh authn.Token, passwordHash string, at time.Time) error {
+	t.Helper()
+	return s.BeginSession(t.Context(), sessionOf(refresh, at), access, refresh, passwordHash, authn.SessionPolicy{})
+}
+
+// rotate uses a refresh token without grace and policy.
+func rotate(t *testing.T, s Store, jti string, hash []byte, access, refresh authn.Token, at time.Time) error {
+	t.Helper()
+	_, _, err := s.RotateRefresh(t.Context(), authn.Rotation{
+		JTI: jti, Hash: hash, UserAgent: refresh.UserAgent, Access: access, Refresh: refresh, At: at,
+	})
+	return err
 }
 
 // login keeps a new session of u.
 func login(t *testing.T, s Store, u authn.User) (access, refresh authn.Token) {
 	t.Helper()
 	access, refresh = pair(u)
-	must(t, s.IssueTokens(t.Context(), access, refresh, u.PasswordHash, now))
+	must(t, begin(t, s, access, refresh, u.PasswordHash, now))
 	return access, refresh
 }
 

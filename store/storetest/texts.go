@@ -32,8 +32,8 @@ func hostileTexts(t *testing.T, db Database) {
 		u.Email, u.PasswordHash, u.Roles = text, text, []string{text, text + "2"}
 		add(t, s, u)
 		access, refresh := pair(u)
-		refresh.JTI, refresh.ClientAddress, refresh.UserAgent = text, text, text
-		must(t, s.IssueTokens(t.Context(), access, refresh, text, now))
+		refresh.JTI, refresh.ClientAddress, refresh.UserAgent, refresh.KeyID, refresh.Claims = text, text, text, text, []byte(text)
+		must(t, begin(t, s, access, refresh, text, now))
 		_, token, err := s.TokenOwner(t.Context(), authn.RefreshToken, text, refresh.Hash, now)
 		must(t, err)
 		equal(t, "the token", token, refresh)
@@ -92,7 +92,7 @@ func badTexts(t *testing.T, db Database) {
 		_, _, err = s.TokenOwner(t.Context(), authn.AccessToken, bad, refresh.Hash, now)
 		want(t, "a lookup by jti", err, authn.ErrTokenNotFound)
 		next, nextRefresh := pairOf(u.ID, refresh.SessionID)
-		err = s.RotateRefresh(t.Context(), bad, refresh.Hash, next, nextRefresh, now)
+		err = rotate(t, s, bad, refresh.Hash, next, nextRefresh, now)
 		want(t, "a rotation by jti", err, authn.ErrTokenNotFound)
 	}
 	users, err := s.ListUsers(t.Context(), 0, 10)
@@ -115,9 +115,22 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 	}
 	issue := func(change func(*authn.Token)) error {
 		access, next := pairOf(u.ID, refresh.SessionID)
+		newAccess, newRefresh := pair(u)
 		change(&next)
-		return errors.Join(s.IssueTokens(t.Context(), access, next, hash, now),
-			s.RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, access, next, now))
+		change(&newRefresh)
+		good := sessionOf(newAccess, now) // so that it is the token that is refused
+		begun := s.BeginSession(t.Context(), good, newAccess, newRefresh, hash, authn.SessionPolicy{})
+		rotated := rotate(t, s, refresh.JTI, refresh.Hash, access, next, now)
+		if begun == nil || rotated == nil {
+			return nil
+		}
+		return errors.Join(begun, rotated)
+	}
+	ofSession := func(change func(*authn.Session)) error {
+		access, next := pair(u)
+		session := sessionOf(next, now)
+		change(&session)
+		return s.BeginSession(t.Context(), session, access, next, hash, authn.SessionPolicy{})
 	}
 	first := administrator("bob")
 	first.Username = bad
@@ -137,12 +150,15 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 		"an update of a role":             update(authn.UserChange{Roles: &[]string{bad}}),
 		"a jti":                           issue(func(t *authn.Token) { t.JTI = bad }),
 		"a client address":                issue(func(t *authn.Token) { t.ClientAddress = bad }),
+		"a key id":                        issue(func(t *authn.Token) { t.KeyID = bad }),
+		"the client address of a session": ofSession(func(s *authn.Session) { s.ClientAddress = bad }),
 		"a first user":                    firstErr,
 		"a count":                         countErr,
 		"a key":                           keyErr,
 	}
 	if len(bad) < 5000 { // a user agent may be long
 		writes["a user agent"] = issue(func(t *authn.Token) { t.UserAgent = bad })
+		writes["the user agent of a session"] = ofSession(func(s *authn.Session) { s.UserAgent = bad })
 	}
 	return writes
 }
@@ -158,7 +174,7 @@ func longTexts(t *testing.T, db Database) {
 	add(t, s, u)
 	access, refresh := pair(u)
 	access.UserAgent = strings.Repeat("u", 4096)
-	must(t, s.IssueTokens(t.Context(), access, refresh, hash, now))
+	must(t, begin(t, s, access, refresh, hash, now))
 	u.LastLogin = now
 	stored(t, s, u)
 	_, got, err := s.TokenOwner(t.Context(), access.Kind, access.JTI, access.Hash, now)

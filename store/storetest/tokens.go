@@ -29,7 +29,7 @@ func tokenKept(t *testing.T, db Database) {
 	access, refresh := pair(u)
 	refresh.ClientAddress, refresh.UserAgent = "", ""
 	at := now.Add(1500 * time.Nanosecond)
-	must(t, s.IssueTokens(t.Context(), access, refresh, hash, at))
+	must(t, begin(t, s, access, refresh, hash, at))
 	u.LastLogin = at.Truncate(time.Microsecond)
 	for _, token := range []authn.Token{access, refresh} {
 		owner, got, err := s.TokenOwner(t.Context(), token.Kind, token.JTI, token.Hash, now)
@@ -74,7 +74,7 @@ func tokenOwner(t *testing.T, db Database) {
 	_, err = s.UpdateUser(t.Context(), u.ID, authn.UserChange{Active: ptr(true), At: now})
 	must(t, err)
 	want(t, "the token of a user who is enabled again", ask(authn.AccessToken, access.JTI, access.Hash, now), nil)
-	_, err = s.InvalidateTokens(t.Context(), u.ID, now)
+	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
 	must(t, err)
 	want(t, "an invalidated token", ask(authn.AccessToken, access.JTI, access.Hash, now), authn.ErrTokenSpent)
 	want(t, "an invalidated token, asked with an earlier time",
@@ -113,7 +113,7 @@ func issueRefused(t *testing.T, db Database) {
 		{"a good login", u, hash, nil},
 	} {
 		access, refresh := pair(c.user)
-		want(t, c.name, s.IssueTokens(t.Context(), access, refresh, c.hash, now.Add(time.Hour)), c.answer)
+		want(t, c.name, begin(t, s, access, refresh, c.hash, now.Add(time.Hour)), c.answer)
 		for _, token := range []authn.Token{access, refresh} {
 			if c.answer == nil {
 				must(t, liveness(t, s, token, now))
@@ -133,11 +133,11 @@ func tokenIDsUnique(t *testing.T, db Database) {
 	access, refresh := login(t, s, u)
 	next, nextRefresh := pair(u)
 	nextRefresh.JTI = access.JTI
-	if err := s.IssueTokens(t.Context(), next, nextRefresh, hash, now); err == nil {
+	if err := begin(t, s, next, nextRefresh, hash, now); err == nil {
 		t.Error("a second token got the jti of the first")
 	}
 	want(t, "the access token of the refused pair", liveness(t, s, next, now), authn.ErrTokenNotFound)
-	if err := s.RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, next, nextRefresh, now); err == nil {
+	if err := rotate(t, s, refresh.JTI, refresh.Hash, next, nextRefresh, now); err == nil {
 		t.Error("a successor got the jti of another token")
 	}
 	want(t, "the refresh token of the refused rotation", liveness(t, s, refresh, now), nil)
@@ -149,9 +149,9 @@ func pairsBelong(t *testing.T, db Database) {
 	access, refresh := pair(alice)
 	foreign, foreignRefresh := pair(bob)
 	for name, err := range map[string]error{
-		"two users":    s.IssueTokens(t.Context(), access, foreignRefresh, hash, now),
-		"two accesses": s.IssueTokens(t.Context(), access, foreign, hash, now),
-		"swapped":      s.IssueTokens(t.Context(), refresh, access, hash, now),
+		"two users":    begin(t, s, access, foreignRefresh, hash, now),
+		"two accesses": begin(t, s, access, foreign, hash, now),
+		"swapped":      begin(t, s, refresh, access, hash, now),
 	} {
 		if err == nil {
 			t.Errorf("%s were taken for a pair", name)
@@ -160,7 +160,7 @@ func pairsBelong(t *testing.T, db Database) {
 	for _, token := range []authn.Token{access, refresh, foreign, foreignRefresh} {
 		want(t, "a token of no pair", liveness(t, s, token, now), authn.ErrTokenNotFound)
 	}
-	must(t, s.IssueTokens(t.Context(), access, refresh, hash, now))
+	must(t, begin(t, s, access, refresh, hash, now))
 }
 
 func purgeTokens(t *testing.T, db Database) {
@@ -187,10 +187,10 @@ func purgeMany(t *testing.T, db Database) {
 	const logins = 1050 // more than two thousand tokens
 	session := uuid.New()
 	access, refresh := pairOf(u.ID, session)
-	must(t, s.IssueTokens(t.Context(), access, refresh, hash, now))
+	must(t, begin(t, s, access, refresh, hash, now))
 	for range logins - 1 {
 		nextAccess, nextRefresh := pairOf(u.ID, session)
-		must(t, s.RotateRefresh(t.Context(), refresh.JTI, refresh.Hash, nextAccess, nextRefresh, now))
+		must(t, rotate(t, s, refresh.JTI, refresh.Hash, nextAccess, nextRefresh, now))
 		refresh = nextRefresh
 	}
 	n, err := s.PurgeTokens(t.Context(), now.Add(48*time.Hour))

@@ -26,6 +26,7 @@ type Config struct {
 	Server    Server    `yaml:"server"`    // listeners, and where Authly stands
 	Store     Store     `yaml:"store"`     // where users and tokens are kept
 	Tokens    Tokens    `yaml:"tokens"`    // what logins are answered with
+	Sessions  Sessions  `yaml:"sessions"`  // how long logins last
 	Passwords Passwords `yaml:"passwords"` // how passwords are hashed
 	Users     Users     `yaml:"users"`     // who may have an account
 	Limits    Limits    `yaml:"limits"`    // requests in a time
@@ -33,7 +34,13 @@ type Config struct {
 	Headers   Headers   `yaml:"headers"`   // security and identity headers
 	CORS      CORS      `yaml:"cors"`      // browsers' scripts of other origins
 	Log       Log       `yaml:"log"`       // what is written to standard error
-	Routes    []Route   `yaml:"routes,late"`
+
+	// How closely what others end and change is followed.
+	Revocation Revocation `yaml:"revocation"`
+	// The programs that may ask about tokens and revoke them.
+	Clients []Client `yaml:"clients"`
+
+	Routes []Route `yaml:"routes,late"`
 
 	strays []Warning // variables that look like Authly's and are not
 }
@@ -99,6 +106,35 @@ type Tokens struct {
 	RefreshTTL time.Duration `yaml:"refresh_ttl" min:"1s" max:"8784h"`
 	// The difference that clocks may have.
 	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
+	// The time after its use in which a refresh token gives the same successors again; 0: it works once and no more.
+	RefreshGrace time.Duration `yaml:"refresh_grace" min:"0s" max:"5m"`
+}
+
+// Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
+// that exist.
+type Sessions struct {
+	// The time after which a session that is not used ends; 0: never.
+	IdleTimeout time.Duration `yaml:"idle_timeout" min:"0s" max:"8784h"`
+	// The time after its login at which a session ends; 0: never.
+	MaxLifetime time.Duration `yaml:"max_lifetime" min:"0s" max:"87840h"`
+	// The most living sessions of one user; 0: any number.
+	MaxPerUser int `yaml:"max_per_user" min:"0" max:"10000"`
+	// What a login beyond that does: it ends the oldest session, or is refused.
+	OnLimit string `yaml:"on_limit" oneof:"evict_oldest|refuse"`
+}
+
+// Revocation says how closely this replica follows what others have ended or changed.
+type Revocation struct {
+	// The time after which, without word that nothing is missed, memory is no longer trusted and the store is asked.
+	MaxStaleness time.Duration `yaml:"max_staleness" min:"1s" max:"5m"`
+	// The time between two looks where nothing tells of changes.
+	PollInterval time.Duration `yaml:"poll_interval" min:"50ms" max:"1m"`
+}
+
+// Client is a program that may ask about tokens and revoke them.
+type Client struct {
+	ID         string `yaml:"id"`                       // unique; required
+	SecretHash Secret `yaml:"secret_hash" secret:"all"` // as authly hash prints it; required
 }
 
 // Passwords says how passwords are hashed. Both kinds of hash always verify.

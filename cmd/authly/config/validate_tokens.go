@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"github.com/descoped/authly/authn"
 )
 
 func (d *decoder) checkTokens() {
@@ -27,8 +29,33 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
+	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
+	}
+}
+
+// checkClients looks at the programs that may ask about tokens.
+func (d *decoder) checkClients() {
+	first := map[string]string{}
+	for i, c := range d.config.Clients {
+		path := at("clients", i)
+		switch {
+		case c.ID == "":
+			d.bad(join(path, "id"), "is missing, expected a name for the client")
+		case !routeName.MatchString(c.ID):
+			d.bad(join(path, "id"), "is no plain name, expected at most 63 letters, digits, dots, dashes and underscores")
+		case first[c.ID] != "":
+			d.bad(join(path, "id"), "is the id of %s too, expected another", first[c.ID])
+		default:
+			first[c.ID] = path
+		}
+		switch {
+		case c.SecretHash == "":
+			d.bad(join(path, "secret_hash"), "is missing, expected a hash as authly hash prints it")
+		case authn.CheckPasswordHash(string(c.SecretHash)) != nil:
+			d.bad(join(path, "secret_hash"), "is no hash, expected a bcrypt or argon2id hash as authly hash prints it")
+		}
 	}
 }
 

@@ -1,0 +1,141 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/maypok86/otter/v2"
+)
+
+// checkedTokens is how many verified tokens a Checker remembers; each takes about two kilobytes.
+const checkedTokens = 16 << 10
+
+// seeEvery is how often at most a session is noted as seen.
+const seeEvery = time.Minute
+
+// Checker is the Authenticator of the gate. It answers from memory: the signature of a token is verified once, and whether
+// the token still lives is asked of the Follower each time. Only while the Follower is not fresh does it ask the store, as
+// Logins always does; and then nobody passes if the store does not answer.
+type Checker struct {
+	logins   *Logins
+	follower *Follower
+	verified *otter.Cache[string, *checkedToken]
+
+	mu   sync.Mutex
+	seen map[uuid.UUID]time.Time // since they were last taken
+}
+
+// checkedToken is a token whose signature and claims are good.
+type checkedToken struct {
+	verified
+	identity Identity // as the token says
+	seen     atomic.Int64
+}
+
+// NewChecker returns a Checker.
+func NewChecker(logins *Logins, follower *Follower) *Checker {
+	return &Checker{
+		logins: logins, follower: follower, seen: map[uuid.UUID]time.Time{},
+		verified: otter.Must(&otter.Options[string, *checkedToken]{MaximumSize: checkedTokens}),
+	}
+}
+
+// Authenticate returns the identity behind an access token.
+func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity, error) {
+	if cred.Kind != BearerCredential {
+		return c.logins.Authenticate(ctx, cred) // a refusal, whatever it is
+	}
+	now := c.logins.cfg.Now()
+	token, err := c.token(cred.Token, now)
+	if err != nil {
+		return nil, err
+	}
+	if !c.follower.Fresh() {
+		identity, err := c.logins.Authenticate(ctx, cred)
+		if err == nil || !cred.AllowStale || Fault(err).Code != CodeUnavailable {
+			return identity, err
+		}
+		c.logins.cfg.Log.WarnContext(ctx, "STALE ALLOWED: the store does not answer, and this route lets a token pass that may have been taken back",
+			"session_id", token.session)
+	}
+	lives, userChanged := c.follower.check(&token.verified)
+	if !lives {
+		return nil, errBadToken
+	}
+	identity := &token.identity
+	if userChanged {
+		if identity, err = c.changedIdentity(ctx, token); err != nil {
+			return nil, err
+		}
+	}
+	c.see(token, now)
+	return identity, nil
+}
+
+// token verifies a token, or remembers that it did. What it remembers holds for the whole text, and not beyond its expiry.
+func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
+	if known, ok := c.verified.GetIfPresent(text); ok {
+		if !now.Before(known.expires.Add(c.logins.cfg.Leeway)) {
+			return nil, errBadToken
+		}
+		return known, nil
+	}
+	v, err := c.logins.verify(AccessToken, text)
+	if err != nil {
+		return nil, errBadToken
+	}
+	token := &checkedToken{verified: v, identity: Identity{
+		UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,
+	}}
+	c.verified.Set(text, token)
+	return token, nil
+}
+
+// changedIdentity is the identity of a user who is no longer as the token says.
+func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken) (*Identity, error) {
+	user, err := c.follower.user(ctx, token.userID)
+	switch {
+	case errors.Is(err, ErrUserNotFound) || err == nil && !user.Active:
+		return nil, errBadToken
+	case err != nil:
+		return nil, Fault(err)
+	}
+	return c.logins.identity(user, token.session), nil
+}
+
+// see notes that a session is in use, at most once in a while.
+func (c *Checker) see(token *checkedToken, now time.Time) {
+	last := token.seen.Load()
+	if now.UnixNano()-last < int64(seeEvery) || !token.seen.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[token.session] = now
+}
+
+// FlushSeen writes which sessions were seen since the last time. What could not be written is noted again.
+func (c *Checker) FlushSeen(ctx context.Context) error {
+	c.mu.Lock()
+	seen := c.seen
+	c.seen = map[uuid.UUID]time.Time{}
+	c.mu.Unlock()
+	if len(seen) == 0 {
+		return nil
+	}
+	err := c.logins.cfg.Store.SeeSessions(ctx, seen)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for id, at := range seen {
+			if c.seen[id].Before(at) {
+				c.seen[id] = at
+			}
+		}
+	}
+	return err
+}

@@ -1,0 +1,307 @@
+package authn_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/descoped/authly/authn"
+)
+
+// watched is a store whose reads are counted and can be made to fail, as a lost database does.
+type watched struct {
+	authn.LoginStore
+	authn.Feed
+	down   atomic.Bool
+	tokens atomic.Int32 // asked for by token
+	users  atomic.Int32 // asked for by id
+}
+
+func (w *watched) TokenOwner(ctx context.Context, kind authn.TokenKind, jti string, hash []byte, now time.Time) (authn.User, authn.Token, error) {
+	w.tokens.Add(1)
+	if w.down.Load() {
+		return authn.User{}, authn.Token{}, authn.ErrUnavailable
+	}
+	return w.LoginStore.TokenOwner(ctx, kind, jti, hash, now)
+}
+
+func (w *watched) UserByID(ctx context.Context, id uuid.UUID) (authn.User, error) {
+	w.users.Add(1)
+	if w.down.Load() {
+		return authn.User{}, authn.ErrUnavailable
+	}
+	return w.LoginStore.UserByID(ctx, id)
+}
+
+func (w *watched) Changes(ctx context.Context, after authn.Cursor) ([]authn.Change, authn.Cursor, error) {
+	if w.down.Load() {
+		return nil, after, authn.ErrUnavailable
+	}
+	return w.Feed.Changes(ctx, after)
+}
+
+// replica is another Authly on the same store: it knows of what ends only by the feed.
+type replica struct {
+	store    *watched
+	follower *authn.Follower
+	checker  *authn.Checker
+	lags     atomic.Int32
+}
+
+func (m *mind) replica(t *testing.T) *replica {
+	t.Helper()
+	r := &replica{store: &watched{LoginStore: m.store, Feed: m.store}}
+	logins := authn.NewLogins(authn.LoginsConfig{
+		Store: r.store, Keys: m.keys, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
+		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
+		Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+	})
+	r.follower = authn.NewFollower(authn.FollowerConfig{
+		Feed: r.store, Users: r.store, TokenLife: 30*time.Minute + 5*time.Second, PollEvery: time.Second,
+		MaxStaleness: 10 * time.Second, Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		ObserveLag: func(time.Duration) { r.lags.Add(1) },
+	})
+	r.checker = authn.NewChecker(logins, r.follower)
+	r.load(t)
+	return r
+}
+
+func (r *replica) load(t *testing.T) {
+	t.Helper()
+	if err := r.follower.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *replica) check(t *testing.T, access string) (*authn.Identity, authn.Code) {
+	t.Helper()
+	identity, err := r.checker.Authenticate(t.Context(), bearer(access))
+	return identity, code(t, err)
+}
+
+func TestCheckCostsNoRead(t *testing.T) {
+	m := newMind(t, options{})
+	m.user(t, "alice")
+	access := m.login(t, "alice").Access
+	r := m.replica(t)
+	for range 100 {
+		if identity, refusal := r.check(t, access); refusal != "" || identity.Username != "alice" {
+			t.Fatalf("%v, %s", identity, refusal)
+		}
+	}
+	if tokens, users := r.store.tokens.Load(), r.store.users.Load(); tokens+users != 0 {
+		t.Errorf("100 checks asked the store %d times for tokens, %d times for users", tokens, users)
+	}
+}
+
+// Whatever takes access away on one replica takes it away on the other, once that has read the feed.
+func TestEveryEndIsFollowed(t *testing.T) {
+	type world struct {
+		m      *mind
+		user   authn.User
+		caller *authn.Identity
+		tokens authn.Tokens
+	}
+	update := func(w world, u authn.AccountUpdate) error {
+		_, err := w.m.accounts.Update(t.Context(), authn.Operator(), w.user.ID, u, from)
+		return err
+	}
+	for name, end := range map[string]func(w world) error{
+		"logout": func(w world) error { _, err := w.m.logins.Logout(t.Context(), w.caller); return err },
+		"session ended": func(w world) error {
+			_, err := w.m.store.EndSession(t.Context(), w.user.ID, w.caller.SessionID, w.m.clock.Now())
+			return err
+		},
+		"disabled":         func(w world) error { return update(w, authn.AccountUpdate{Active: ptr(false)}) },
+		"password changed": func(w world) error { return update(w, authn.AccountUpdate{Password: ptr("another password")}) },
+		"deleted":          func(w world) error { return w.m.accounts.Delete(t.Context(), authn.Operator(), w.user.ID) },
+		"token revoked":    func(w world) error { return w.m.logins.Revoke(t.Context(), w.tokens.Access) },
+		"family revoked":   func(w world) error { return w.m.logins.Revoke(t.Context(), w.tokens.Refresh) },
+		"refresh token reused": func(w world) error {
+			if _, err := w.m.logins.Refresh(t.Context(), w.tokens.Refresh, from); err != nil {
+				return err
+			}
+			if _, err := w.m.logins.Refresh(t.Context(), w.tokens.Refresh, from); err == nil {
+				return errors.New("a spent token is good")
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMind(t, options{})
+			m.user(t, "root")
+			w := world{m: m, user: m.user(t, "alice"), tokens: m.login(t, "alice")}
+			m.user(t, "bob")
+			bystander := m.login(t, "bob").Access
+			r, late := m.replica(t), m.replica(t)
+			var err error
+			if w.caller, err = m.logins.Authenticate(t.Context(), bearer(w.tokens.Access)); err != nil {
+				t.Fatal(err)
+			}
+			if _, refusal := r.check(t, w.tokens.Access); refusal != "" {
+				t.Fatalf("before: %s", refusal)
+			}
+			if err := end(w); err != nil {
+				t.Fatal(err)
+			}
+			r.load(t)
+			if _, refusal := r.check(t, w.tokens.Access); refusal != authn.CodeInvalidCredentials {
+				t.Errorf("after: %q, want a refusal", refusal)
+			}
+			if _, refusal := r.check(t, bystander); refusal != "" {
+				t.Errorf("somebody else: %s", refusal)
+			}
+			if r.lags.Load() == 0 {
+				t.Error("no lag was observed")
+			}
+			// A replica that was away, and one that starts, know it too.
+			m.clock.advance(time.Minute)
+			for which, other := range map[string]*replica{"away": late, "started": m.replica(t)} {
+				other.load(t)
+				if _, refusal := other.check(t, w.tokens.Access); refusal != authn.CodeInvalidCredentials {
+					t.Errorf("the replica that was %s: %q, want a refusal", which, refusal)
+				}
+			}
+		})
+	}
+}
+
+// The headers carry what is true now, not what the token says, and the user is read once.
+func TestChangedUserIsReadOnce(t *testing.T) {
+	m := newMind(t, options{})
+	user := m.user(t, "alice")
+	access := m.login(t, "alice").Access
+	r := m.replica(t)
+	for i, roles := range [][]string{{"staff"}, {"staff", "admin"}, {}} {
+		if _, err := m.accounts.Update(t.Context(), authn.Operator(), user.ID, authn.AccountUpdate{Roles: &roles}, from); err != nil {
+			t.Fatal(err)
+		}
+		r.load(t)
+		for range 50 {
+			identity, refusal := r.check(t, access)
+			if refusal != "" || len(identity.Roles) != len(roles) {
+				t.Fatalf("change %d: %+v, %s", i, identity, refusal)
+			}
+		}
+		if users := r.store.users.Load(); users != int32(i+1) {
+			t.Errorf("change %d: the user was read %d times in all", i, users)
+		}
+	}
+}
+
+func TestStaleMemoryIsNotTrusted(t *testing.T) {
+	m := newMind(t, options{})
+	m.user(t, "alice")
+	access := m.login(t, "alice").Access
+	r := m.replica(t)
+	r.store.down.Store(true)
+	if err := r.follower.Load(t.Context()); !errors.Is(err, authn.ErrUnavailable) {
+		t.Fatalf("following a feed that is away: %v", err)
+	}
+	m.clock.advance(9 * time.Second)
+	if _, refusal := r.check(t, access); refusal != "" {
+		t.Errorf("within the bound: %s", refusal)
+	}
+	m.clock.advance(2 * time.Second)
+	if _, refusal := r.check(t, access); refusal != authn.CodeUnavailable {
+		t.Errorf("beyond the bound, store away: %q, want %s", refusal, authn.CodeUnavailable)
+	}
+	cred := bearer(access)
+	cred.AllowStale = true
+	if identity, err := r.checker.Authenticate(t.Context(), cred); err != nil || identity.Username != "alice" {
+		t.Errorf("a route that allows it: %v, %v", identity, err)
+	}
+	r.store.down.Store(false)
+	if _, refusal := r.check(t, access); refusal != "" || r.store.tokens.Load() == 0 {
+		t.Errorf("beyond the bound, store back: %q after %d questions", refusal, r.store.tokens.Load())
+	}
+	caller, err := m.logins.Authenticate(t.Context(), bearer(access))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.logins.Logout(t.Context(), caller); err != nil {
+		t.Fatal(err)
+	}
+	if _, refusal := r.check(t, access); refusal != authn.CodeInvalidCredentials {
+		t.Errorf("beyond the bound, after a logout that was not followed: %q", refusal)
+	}
+	if _, err := r.checker.Authenticate(t.Context(), cred); code(t, err) != authn.CodeInvalidCredentials {
+		t.Errorf("the same where stale is allowed, and the store answers: %v", err)
+	}
+}
+
+// What is remembered is verified no more, but still expires, to the second, and a clock that is set back revives nothing.
+func TestRememberedTokensExpire(t *testing.T) {
+	m := newMind(t, options{})
+	m.user(t, "alice")
+	tokens := m.login(t, "alice")
+	r := m.replica(t)
+	if _, refusal := r.check(t, tokens.Access); refusal != "" {
+		t.Fatal(refusal)
+	}
+	for name, bad := range mutations(tokens.Access) {
+		if _, refusal := r.check(t, bad); refusal != authn.CodeInvalidCredentials {
+			t.Errorf("%s: %q", name, refusal)
+		}
+	}
+	m.clock.advance(30*time.Minute + 6*time.Second)
+	r.load(t)
+	if _, refusal := r.check(t, tokens.Access); refusal != authn.CodeInvalidCredentials {
+		t.Errorf("expired: %q", refusal)
+	}
+}
+
+func TestMemoryForgetsWhatNoTokenNeeds(t *testing.T) {
+	m := newMind(t, options{limit: authn.Limit{}})
+	user := m.user(t, "alice")
+	r := m.replica(t)
+	for range 20 {
+		m.login(t, "alice")
+	}
+	if _, err := m.store.EndSessions(t.Context(), user.ID, uuid.Nil, m.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r.load(t)
+	if sessions, _, _, _ := r.follower.Sizes(); sessions != 20 {
+		t.Errorf("%d ended sessions are remembered, want 20", sessions)
+	}
+	m.clock.advance(32 * time.Minute)
+	r.load(t)
+	if sessions, tokens, keys, users := r.follower.Sizes(); sessions+tokens+keys+users != 0 {
+		t.Errorf("%d sessions, %d tokens, %d keys, %d users are remembered when nobody needs them", sessions, tokens, keys, users)
+	}
+}
+
+func TestSeenSessionsAreWrittenInBatches(t *testing.T) {
+	m := newMind(t, options{})
+	user := m.user(t, "alice")
+	access := m.login(t, "alice").Access
+	r := m.replica(t)
+	began := m.clock.Now()
+	lastSeen := func() time.Time {
+		sessions, err := m.store.ListSessions(t.Context(), user.ID, authn.SessionPolicy{}, m.clock.Now())
+		if err != nil || len(sessions) != 1 {
+			t.Fatalf("%d sessions, %v", len(sessions), err)
+		}
+		return sessions[0].LastSeenAt
+	}
+	m.clock.advance(2 * time.Minute)
+	r.load(t)
+	for range 10 {
+		r.check(t, access)
+	}
+	if seen := lastSeen(); !seen.Equal(began) {
+		t.Errorf("a check wrote: last seen %v after the login", seen.Sub(began))
+	}
+	if err := r.checker.FlushSeen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if seen := lastSeen(); !seen.Equal(m.clock.Now()) {
+		t.Errorf("last seen %v after the login, want 2m", seen.Sub(began))
+	}
+}

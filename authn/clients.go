@@ -1,0 +1,132 @@
+package authn
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// RegisteredClient is a program with a secret of its own.
+type RegisteredClient struct {
+	ID         string
+	SecretHash string // bcrypt or argon2id, see CheckPasswordHash
+}
+
+// Clients knows the registered clients.
+type Clients struct {
+	passwords *Passwords
+	clients   []RegisteredClient
+	key       []byte
+
+	mu   sync.Mutex
+	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
+}
+
+// NewClients returns the registered clients.
+func NewClients(passwords *Passwords, clients []RegisteredClient) *Clients {
+	return &Clients{passwords: passwords, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
+}
+
+// Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
+func (c *Clients) Authenticate(ctx context.Context, id, secret string) error {
+	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
+	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
+	if i < 0 {
+		if err := c.passwords.CompareUnknown(ctx, "client:"+id, secret); err != nil {
+			return Fault(err)
+		}
+		return refusal
+	}
+	digest := hmac.New(sha256.New, c.key)
+	digest.Write([]byte(secret))
+	sum := digest.Sum(nil)
+	c.mu.Lock()
+	known := hmac.Equal(c.good[id], sum)
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	right, err := c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
+	switch {
+	case err != nil:
+		return Fault(err)
+	case !right:
+		return refusal
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.good[id] = sum
+	return nil
+}
+
+// Introspection is what a client is told of a living token (RFC 7662 section 2.2). The zero value is an inactive one.
+type Introspection struct {
+	Active   bool
+	Kind     TokenKind
+	Subject  string
+	Username string
+	Email    string
+	Roles    []string
+	Session  string
+	JTI      string
+	Issuer   string
+	Audience string
+	IssuedAt time.Time
+	Expires  time.Time
+}
+
+// Introspect says whether a token of either kind lives, and whose it is. An error means that it could not be found out.
+func (l *Logins) Introspect(ctx context.Context, text string) (Introspection, error) {
+	v, err := l.verifyEither(text)
+	if err != nil {
+		return Introspection{}, nil
+	}
+	user, token, err := l.cfg.Store.TokenOwner(ctx, v.kind, v.jti, v.hash, l.cfg.Now())
+	switch {
+	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrUserInactive), errors.Is(err, ErrUserNotFound):
+		return Introspection{}, nil
+	case err != nil:
+		return Introspection{}, Fault(err)
+	case user.ID != v.userID || token.SessionID != v.session:
+		return Introspection{}, nil
+	}
+	return Introspection{
+		Active: true, Kind: v.kind, Subject: user.ID.String(), Username: user.Username, Email: l.provenEmail(user), Roles: user.Roles,
+		Session: v.session.String(), JTI: v.jti, Issuer: l.cfg.Issuer, Audience: l.cfg.Audience, IssuedAt: v.issued, Expires: v.expires,
+	}, nil
+}
+
+// Revoke ends a token for a client (RFC 7009): a refresh token with its session and all tokens of it, an access token alone.
+// A token that is none, or that has ended, is no error.
+func (l *Logins) Revoke(ctx context.Context, text string) error {
+	v, err := l.verifyEither(text)
+	if err != nil {
+		return nil
+	}
+	if v.kind == AccessToken {
+		err = l.cfg.Store.EndToken(ctx, v.jti, l.cfg.Now())
+	} else if _, err = l.cfg.Store.EndSession(ctx, v.userID, v.session, l.cfg.Now()); errors.Is(err, ErrSessionNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return Fault(err)
+	}
+	l.cfg.Log.InfoContext(ctx, "token revoked", "kind", v.kind, "user_id", v.userID, "session_id", v.session)
+	return nil
+}
+
+// verifyEither verifies a token of either kind. Which it is stands in its header, and verify holds it to that.
+func (l *Logins) verifyEither(text string) (verified, error) {
+	if len(text) > 16<<10 || strings.Count(text, ".") != 2 {
+		return verified{}, errTokenMalformed
+	}
+	if v, err := l.verify(AccessToken, text); err == nil {
+		return v, nil
+	}
+	return l.verify(RefreshToken, text)
+}

@@ -1,0 +1,276 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// keepSlack is added to the time for which a change is remembered: for a token that was being signed, with what was true
+// before, while the change was made, and for clocks that differ.
+const keepSlack = time.Minute
+
+// FollowerConfig is what a Follower needs; every field but ObserveLag is required.
+type FollowerConfig struct {
+	Feed         Feed
+	Users        UserStore
+	TokenLife    time.Duration // the longest that an access token can live, leeway included
+	PollEvery    time.Duration // between two looks at the feed if nothing wakes the follower
+	MaxStaleness time.Duration // after which what is in memory is no longer trusted
+	Now          func() time.Time
+	Log          *slog.Logger
+	ObserveLag   func(time.Duration) // from commit to effect, by the clocks of two replicas; nil: not told
+}
+
+// Follower keeps in memory what has ended or changed lately, by following the feed of changes, so that the check of a token
+// needs no read of the store: a token that was signed by Authly, has not expired and is not concerned by anything that the
+// Follower knows, is as good as on the day it was issued.
+//
+// That holds only while the Follower knows that it has read the feed to its end. Fresh says so. An entry leaves when the
+// last token that it could concern has expired; what is in memory is thus bounded by what ends in the life of a token.
+type Follower struct {
+	cfg       FollowerConfig
+	confirmed atomic.Pointer[time.Time] // the feed was read to its end at this time
+	wake      chan struct{}
+
+	mu       sync.RWMutex
+	sessions map[uuid.UUID]time.Time // ended, and when that can be forgotten
+	tokens   map[string]time.Time    // the same, by jti
+	keys     map[string]time.Time    // the same, by kid
+	users    map[uuid.UUID]*changedUser
+	cursor   Cursor
+
+	watches watches // of sessions, by those whose streams should end with them
+}
+
+// changedUser is a user who is no longer as tokens say. The user is read from the store when somebody asks, once.
+type changedUser struct {
+	forget  time.Time
+	at      time.Time // of the latest change, by the clock of who made it
+	changes int       // how many were seen: a user read before the last of them is not kept
+	loaded  bool      // user and gone hold
+	user    User
+	gone    bool
+}
+
+// NewFollower returns a Follower that knows nothing yet: call Load, then Run.
+func NewFollower(cfg FollowerConfig) *Follower {
+	return &Follower{
+		cfg: cfg, wake: make(chan struct{}, 1),
+		sessions: map[uuid.UUID]time.Time{}, tokens: map[string]time.Time{}, keys: map[string]time.Time{},
+		users: map[uuid.UUID]*changedUser{}, watches: newWatches(),
+	}
+}
+
+// Load reads the feed to its end. A replica is ready only after its first success.
+func (f *Follower) Load(ctx context.Context) error {
+	asOf := f.cfg.Now()
+	f.mu.RLock()
+	cursor := f.cursor
+	f.mu.RUnlock()
+	changes, next, err := f.cfg.Feed.Changes(ctx, cursor)
+	if errors.Is(err, ErrFeedReset) {
+		// Another database, or an older copy of this one. What is remembered stays: it is dead here too, or has never lived.
+		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew")
+		cursor = Cursor{}
+		changes, next, err = f.cfg.Feed.Changes(ctx, cursor)
+	}
+	if err != nil {
+		return err
+	}
+	f.apply(changes, next, asOf, cursor != Cursor{})
+	f.watches.tell(changes)
+	f.confirmed.Store(&asOf)
+	return nil
+}
+
+// Run follows the feed until ctx ends: whenever it is woken, and every PollEvery.
+func (f *Follower) Run(ctx context.Context) {
+	var work sync.WaitGroup
+	work.Go(func() { f.listen(ctx) })
+	work.Go(func() { f.judge(ctx) })
+	defer work.Wait()
+	ticker := time.NewTicker(f.cfg.PollEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-f.wake:
+		}
+		err := f.Load(ctx)
+		if (err != nil) != failing && ctx.Err() == nil {
+			failing = err != nil
+			f.cfg.Log.WarnContext(ctx, "following the feed of changes", "failing", failing, "error", err)
+		}
+	}
+}
+
+// listen is told by the store when there is something new. Without it, as behind a connection pooler, polling does.
+func (f *Follower) listen(ctx context.Context) {
+	told := false
+	for ctx.Err() == nil {
+		err := f.cfg.Feed.Wake(ctx, f.Wake)
+		if err != nil && ctx.Err() == nil && !told {
+			told = true
+			f.cfg.Log.WarnContext(ctx, "no notifications of changes, polling instead", "error", err, "every", f.cfg.PollEvery.String())
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(f.cfg.PollEvery):
+		}
+	}
+}
+
+// Wake makes the follower look at the feed now.
+func (f *Follower) Wake() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // it is about to look anyway
+	}
+}
+
+// apply takes changes into memory. live tells changes that were just made from those of the past.
+func (f *Follower) apply(changes []Change, next Cursor, now time.Time, live bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cursor = next
+	for _, c := range changes {
+		forget := c.At.Add(f.cfg.TokenLife + keepSlack)
+		if live {
+			// Counted from now, which has a monotonic reading: a clock that is set forward and back forgets nothing.
+			forget = now.Add(f.cfg.TokenLife + keepSlack)
+		}
+		if forget.Before(now) {
+			continue
+		}
+		if live && f.cfg.ObserveLag != nil && !f.knows(c) {
+			f.cfg.ObserveLag(max(0, f.cfg.Now().Sub(c.At)))
+		}
+		switch c.Kind {
+		case SessionEnded:
+			f.sessions[c.SessionID] = forget
+		case TokenEnded:
+			f.tokens[c.JTI] = forget
+		case KeyEnded:
+			f.keys[c.KeyID] = forget
+		case UserChanged:
+			f.changeUser(c, forget)
+		}
+	}
+	f.forget(now)
+}
+
+// knows reports whether a change was taken before, for the lag alone: the feed may return one twice.
+func (f *Follower) knows(c Change) (known bool) {
+	switch c.Kind {
+	case SessionEnded:
+		_, known = f.sessions[c.SessionID]
+	case TokenEnded:
+		_, known = f.tokens[c.JTI]
+	case KeyEnded:
+		_, known = f.keys[c.KeyID]
+	case UserChanged:
+		u := f.users[c.UserID]
+		known = u != nil && !u.at.Before(c.At)
+	}
+	return known
+}
+
+func (f *Follower) changeUser(c Change, forget time.Time) {
+	changed := &changedUser{forget: forget, at: c.At, changes: 1}
+	if before := f.users[c.UserID]; before != nil {
+		changed.changes = before.changes + 1
+		if before.forget.After(forget) {
+			changed.forget = before.forget
+		}
+		if before.at.After(c.At) {
+			changed.at = before.at
+		}
+	}
+	f.users[c.UserID] = changed
+}
+
+// forget drops what no living token can be concerned by.
+func (f *Follower) forget(now time.Time) {
+	over := func(at time.Time) bool { return at.Before(now) }
+	maps.DeleteFunc(f.sessions, func(_ uuid.UUID, at time.Time) bool { return over(at) })
+	maps.DeleteFunc(f.tokens, func(_ string, at time.Time) bool { return over(at) })
+	maps.DeleteFunc(f.keys, func(_ string, at time.Time) bool { return over(at) })
+	maps.DeleteFunc(f.users, func(_ uuid.UUID, u *changedUser) bool { return over(u.forget) })
+}
+
+// Fresh reports whether the feed was read to its end recently enough to be trusted.
+func (f *Follower) Fresh() bool { return f.Age() <= f.cfg.MaxStaleness }
+
+// Age is the time since the feed was last read to its end; very long before the first time.
+func (f *Follower) Age() time.Duration {
+	confirmed := f.confirmed.Load()
+	if confirmed == nil {
+		return 1<<63 - 1
+	}
+	return max(0, f.cfg.Now().Sub(*confirmed))
+}
+
+// Sizes is how many entries are in memory.
+func (f *Follower) Sizes() (sessions, tokens, keys, users int) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.sessions), len(f.tokens), len(f.keys), len(f.users)
+}
+
+// check holds a verified access token against what is remembered. It reports whether the token still lives, and whether the
+// user has changed since it may have been issued.
+func (f *Follower) check(v *verified) (lives, userChanged bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if _, ended := f.sessions[v.session]; ended {
+		return false, false
+	}
+	if _, ended := f.tokens[v.jti]; ended {
+		return false, false
+	}
+	if _, ended := f.keys[v.keyID]; ended {
+		return false, false
+	}
+	_, userChanged = f.users[v.userID]
+	return true, userChanged
+}
+
+// user returns a changed user as they now are, reading the store if nobody has since the change. ErrUserNotFound if they are
+// gone.
+func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
+	f.mu.RLock()
+	changed := f.users[id]
+	changes := 0
+	if changed != nil {
+		changes = changed.changes
+		if changed.loaded {
+			user, gone := changed.user, changed.gone
+			f.mu.RUnlock()
+			if gone {
+				return User{}, ErrUserNotFound
+			}
+			return user, nil
+		}
+	}
+	f.mu.RUnlock()
+	user, err := f.cfg.Users.UserByID(ctx, id)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return User{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.users[id]; now != nil && now.changes == changes {
+		now.loaded, now.user, now.gone = true, user, err != nil
+	}
+	return user, err
+}
