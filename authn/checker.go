@@ -56,6 +56,9 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	}
 	if !c.follower.Fresh() {
 		identity, err := c.logins.Authenticate(ctx, cred)
+		if err == nil {
+			c.see(token, now)
+		}
 		if err == nil || !cred.AllowStale || Fault(err).Code != CodeUnavailable {
 			return identity, err
 		}

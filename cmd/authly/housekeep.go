@@ -26,9 +26,9 @@ func (m *mind) housekeep(ctx context.Context, cfg *config.Config, checker *authn
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			m.sweep(last, checker, log)
+			complain(last, log, checker.FlushSeen(last))
 			return
 		case <-purge.C:
 			m.purge(ctx, cfg, time.Now(), log)

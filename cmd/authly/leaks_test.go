@@ -137,6 +137,7 @@ func (m *marked) story(t *testing.T) {
 			"X-Forwarded-For", "203.0.113.9", "Cookie", "session="+markedCookie)
 	}
 	m.strange(t)
+	alice = m.in(t, "alice", markedNew) // the spent refresh token has ended the session before
 	if got := m.do(t, "POST", "/auth/logout", alice.Access, ""); got.status != http.StatusOK {
 		t.Errorf("logout: %d %s", got.status, got.body)
 	}

@@ -80,9 +80,9 @@ func (c changes) apply(to map[string]any) map[string]any {
 // by what the header names, if that is an HMAC, else by HS256.
 func (f *forge) make(t *testing.T, header, claims changes) string {
 	t.Helper()
-	fresh := changes{"jti": freshJTI()}.apply(f.claims)
+	fresh := changes{"jti": freshJTI(), "sid": uuid.NewString()}.apply(f.claims)
 	token := f.sign(t, header.apply(f.header), claims.apply(fresh))
-	f.plant(t, token)
+	f.plant(t, token, uuid.MustParse(fresh["sid"].(string)))
 	return token
 }
 
@@ -126,17 +126,13 @@ func encodeSegment(t *testing.T, v any) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// plant writes a token of alice's into the database as if it had been issued. A jti that no token can have is not kept.
-func (f *forge) plant(t *testing.T, token string) {
+// plant writes a token of alice's into the database as if it had been issued in a session of its own. A jti that no token can have is not kept.
+func (f *forge) plant(t *testing.T, token string, session uuid.UUID) {
 	t.Helper()
 	claims := segmentOf(t, strings.Split(token, ".")[1])
 	jti, _ := claims["jti"].(string)
 	if jti == "" {
 		jti = freshJTI()
-	}
-	session, err := uuid.Parse(f.claims["sid"].(string))
-	if err != nil {
-		t.Fatal(err)
 	}
 	alice, err := f.disk.UserByUsername(t.Context(), "alice")
 	if err != nil {

@@ -279,13 +279,14 @@ func TestSecurityRestart(t *testing.T) {
 
 		second := guard(t, storeURL, "")
 		t.Run("CVE-2026-9802 spent refresh token", func(t *testing.T) {
+			later := second.refreshed(t, next.Refresh)
+			second.wantAlive(t, true, map[string]string{"alice": first.alice.Access, "alice, refreshed": next.Access})
 			second.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", "", refreshBody(t, first.alice.Refresh))
-			second.refreshed(t, next.Refresh)
+			second.wantAlive(t, false, map[string]string{"alice, by a session that was stolen": later.Access})
 		})
 		t.Run("CVE-2025-53826 logged out", func(t *testing.T) {
 			second.wantAlive(t, false, map[string]string{"boss": first.boss.Access})
 			second.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", "", refreshBody(t, first.boss.Refresh))
-			second.wantAlive(t, true, map[string]string{"alice": first.alice.Access, "alice, refreshed": next.Access})
 		})
 		t.Run("CVE-2024-21652 lock", func(t *testing.T) {
 			second.must(t, http.StatusTooManyRequests, "POST", "/auth/token", "", loginBody("bare", passwordOf("bare")))

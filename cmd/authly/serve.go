@@ -38,19 +38,12 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
-	gauges := newMetrics()
-	follower := m.newFollower(cfg, log, gauges.observeLag)
-	checker := authn.NewChecker(m.logins, follower)
-	gauges.watch(follower)
+	checker := authn.NewChecker(m.logins, m.newFollower(cfg, log))
 	door, err := m.newDoor(cfg, log, checker)
 	if err != nil {
 		return err
 	}
-	// A replica that does not know yet what has been taken back has no business answering.
-	if err := follower.Load(ctx); err != nil {
-		return fmt.Errorf("reading the feed of changes: %w", err)
-	}
-	listeners, err := newListeners(cfg, log, door, m.store, gauges.handler())
+	listeners, err := newListeners(cfg, log, door, m.store, metricsHandler())
 	if err != nil {
 		return err
 	}
@@ -65,7 +58,6 @@ func (c *cli) serve(ctx context.Context) error {
 	var work sync.WaitGroup
 	door.Start(background)
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
-	work.Go(func() { follower.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

@@ -35,8 +35,6 @@ type Config struct {
 	CORS      CORS      `yaml:"cors"`      // browsers' scripts of other origins
 	Log       Log       `yaml:"log"`       // what is written to standard error
 
-	// How closely what others end and change is followed.
-	Revocation Revocation `yaml:"revocation"`
 	// The programs that may ask about tokens and revoke them.
 	Clients []Client `yaml:"clients"`
 
@@ -121,14 +119,6 @@ type Sessions struct {
 	MaxPerUser int `yaml:"max_per_user" min:"0" max:"10000"`
 	// What a login beyond that does: it ends the oldest session, or is refused.
 	OnLimit string `yaml:"on_limit" oneof:"evict_oldest|refuse"`
-}
-
-// Revocation says how closely this replica follows what others have ended or changed.
-type Revocation struct {
-	// The time after which, without word that nothing is missed, memory is no longer trusted and the store is asked.
-	MaxStaleness time.Duration `yaml:"max_staleness" min:"1s" max:"5m"`
-	// The time between two looks where nothing tells of changes.
-	PollInterval time.Duration `yaml:"poll_interval" min:"50ms" max:"1m"`
 }
 
 // Client is a program that may ask about tokens and revoke them.

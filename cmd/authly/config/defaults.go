@@ -32,11 +32,10 @@ func Defaults() *Config {
 			MinLength:  8,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Users:      Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
-		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
-		Revocation: Revocation{MaxStaleness: 10 * time.Second, PollInterval: time.Second},
-		Limits:     Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
-		Lockout:    Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Users:    Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Sessions: Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
+		Limits:   Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
+		Lockout:  Lockout{Failures: 5, Duration: 5 * time.Minute},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",

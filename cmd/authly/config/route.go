@@ -29,8 +29,6 @@ type Route struct {
 	Credentials []string `yaml:"credentials"`
 	// Let CORS preflights pass without an identity.
 	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
-	// What happens while it cannot be found out whether a token was taken back: it is refused, or allowed.
-	Stale string `yaml:"stale,omitempty" oneof:"|refuse|allow"`
 	// Requests per client network.
 	Limit Limit `yaml:"limit"`
 
@@ -108,7 +106,6 @@ func (r *Route) Rule() authn.Route {
 		Roles:          r.Allow.Roles,
 		IgnoreBearer:   true,
 		AllowPreflight: r.AllowPreflight,
-		AllowStale:     r.Stale == "allow",
 		Limit:          r.Limit.Rate(),
 	}
 	for _, host := range r.Hosts {
