@@ -92,7 +92,8 @@ func (g *guarded) fiftyRefreshes(t *testing.T) {
 		t.Errorf("%d of 50 were good, want 1", good)
 	}
 	g.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", "", refreshBody(t, pair.Refresh))
-	g.wantAlive(t, true, map[string]string{"the access token from before": pair.Access})
+	g.wantAlive(t, false, map[string]string{"a session whose refresh token was used twice": pair.Access})
+	g.wantAlive(t, true, map[string]string{"another session": g.alice.Access})
 }
 
 // refreshAgainstLogout lets the two race: whoever wins, nothing that a refresh has got lives after the logout has answered.
