@@ -23,7 +23,7 @@ import (
 // with -rapid.checks, longer ones with -rapid.steps:
 //
 //	go test ./authn -run TestModel -rapid.checks=2000 -rapid.steps=60 -timeout=0
-const modelChecks = "12"
+const modelChecks = "20"
 
 // Whatever is done, in whatever order, on whichever replica: what the model says is dead is refused by every replica that has
 // read the feed, and what it says is alive passes.
@@ -72,9 +72,14 @@ func (c *cluster) actions() map[string]func(*rapid.T) {
 		"logout": c.logout, "logout of the session": c.logoutSession, "end a session": c.endSession, "end the others": c.endOthers,
 		"disable": c.disable, "enable": c.enable, "delete": c.delete, "register": c.register,
 		"roles": c.roles, "rename": c.rename, "new password by an administrator": c.givePassword, "own new password": c.changePassword,
-		"revoke an access token": c.revokeAccess, "revoke a refresh token": c.revokeRefresh,
+		"revoke an access token": c.revokeAccess, "revoke another access token": c.revokeAccess, "revoke a refresh token": c.revokeRefresh,
 		"restart": c.restart, "a moment passes": c.moment, "time passes": c.time, "the clock is set back": c.setBack,
-		"sweep": c.sweep, "purge": c.purgeAll, "look": c.look, "look again": c.look, "look once more": c.look,
+		"sweep": c.sweep, "purge": c.purgeAll, "look": c.look, "look again": c.look,
+		"": func(t *rapid.T) { // after each; but a replica may also hear of many things at once
+			if rapid.Bool().Draw(t, "glance") {
+				c.glance(t)
+			}
+		},
 	}
 }
 
