@@ -68,7 +68,7 @@ func useModelChecks(t *testing.T) {
 func (c *cluster) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"login": c.login, "login again": c.login, "login with a former password": c.loginBadly,
-		"refresh": c.someRefresh, "refresh, then once more": c.refreshTwice, "refresh again": c.someRefresh,
+		"refresh": c.someRefresh, "refresh, then once more": c.refreshTwice, "refresh in two tabs": c.refreshTwice,
 		"logout": c.logout, "logout of the session": c.logoutSession, "end a session": c.endSession, "end the others": c.endOthers,
 		"disable": c.disable, "enable": c.enable, "delete": c.delete, "register": c.register,
 		"roles": c.roles, "rename": c.rename, "new password by an administrator": c.givePassword, "own new password": c.changePassword,
