@@ -8,8 +8,8 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// routeName is what a route may be called: something that stands well in a log and a metric.
-var routeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+// plainName is what a route or a client may be called: something that stands well in a log and a metric.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 func (d *decoder) checkRoutes() {
 	if !d.wasGiven("routes") {
@@ -19,22 +19,28 @@ func (d *decoder) checkRoutes() {
 	for i := range d.config.Routes {
 		r := &d.config.Routes[i]
 		path := at("routes", i)
-		switch {
-		case r.Name == "":
-			d.bad(join(path, "name"), "is missing, expected a name for the route")
-		case !routeName.MatchString(r.Name):
-			d.bad(join(path, "name"), "is no plain name, expected at most 63 letters, digits, dots, dashes and underscores")
-		case first[r.Name] != "":
-			d.bad(join(path, "name"), "is the name of %s too, expected another", first[r.Name])
-		default:
-			first[r.Name] = path
-		}
+		d.checkName(path, "name", "route", r.Name, first)
 		d.checkMatch(path, r)
 		d.checkAllow(join(path, "allow"), r.Allow)
 		d.checkUpstream(path, r)
 		if r.Headers != nil && d.wasGiven(join(path, "headers")) {
 			d.checkOverride(join(path, "headers"), *r.Headers)
 		}
+	}
+}
+
+// checkName looks at what the thing at path is called by its key. first holds where each name was seen first.
+func (d *decoder) checkName(path, key, thing, name string, first map[string]string) {
+	at := join(path, key)
+	switch {
+	case name == "":
+		d.bad(at, "is missing, expected a name for the %s", thing)
+	case !plainName.MatchString(name):
+		d.bad(at, "is no plain name, expected at most 63 letters, digits, dots, dashes and underscores")
+	case first[name] != "":
+		d.bad(at, "is the %s of %s too, expected another", key, first[name])
+	default:
+		first[name] = path
 	}
 }
 

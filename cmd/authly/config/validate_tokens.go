@@ -40,16 +40,7 @@ func (d *decoder) checkClients() {
 	first := map[string]string{}
 	for i, c := range d.config.Clients {
 		path := at("clients", i)
-		switch {
-		case c.ID == "":
-			d.bad(join(path, "id"), "is missing, expected a name for the client")
-		case !routeName.MatchString(c.ID):
-			d.bad(join(path, "id"), "is no plain name, expected at most 63 letters, digits, dots, dashes and underscores")
-		case first[c.ID] != "":
-			d.bad(join(path, "id"), "is the id of %s too, expected another", first[c.ID])
-		default:
-			first[c.ID] = path
-		}
+		d.checkName(path, "id", "client", c.ID, first)
 		switch {
 		case c.SecretHash == "":
 			d.bad(join(path, "secret_hash"), "is missing, expected a hash as authly hash prints it")
