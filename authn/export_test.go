@@ -14,7 +14,7 @@ func (l *Logins) Verify(kind TokenKind, text string) error {
 
 // SigningKey lets tests sign what Authly itself never would.
 func (k *KeyRing) SigningKey(purpose KeyPurpose) (id string, private, public any) {
-	key := k.signing[purpose]
+	key := k.signer(purpose)
 	return key.id, key.private, key.public
 }
 

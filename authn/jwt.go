@@ -107,7 +107,7 @@ func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, n
 	if err != nil {
 		return mint{}, err
 	}
-	key := l.cfg.Keys.signing[purposeOf(kind)]
+	key := l.cfg.Keys.signer(purposeOf(kind))
 	text, err := key.sign(kind, payload)
 	if err != nil {
 		return mint{}, err
@@ -124,7 +124,7 @@ func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, n
 
 // again mints a token anew from what was kept of it.
 func (l *Logins) again(kept Token) (string, error) {
-	key := l.cfg.Keys.verifying[purposeOf(kept.Kind)][kept.KeyID]
+	key := l.cfg.Keys.verifier(purposeOf(kept.Kind), kept.KeyID)
 	if key == nil || len(kept.Claims) == 0 {
 		return "", errTokenMalformed
 	}
@@ -210,7 +210,7 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	keyID := ""
 	_, err := l.parser(purpose).ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
 		id, _ := token.Header["kid"].(string)
-		key := l.cfg.Keys.verifying[purpose][id]
+		key := l.cfg.Keys.verifier(purpose, id)
 		if key == nil || token.Method.Alg() != key.method.Alg() || token.Header["typ"] != typ || len(token.Header) != 3 {
 			return nil, errTokenMalformed
 		}
@@ -239,7 +239,7 @@ func notTokenText(c rune) bool {
 
 func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{l.cfg.Keys.signing[purpose].method.Alg()}),
+		jwt.WithValidMethods([]string{l.cfg.Keys.signer(purpose).method.Alg()}),
 		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),

@@ -40,7 +40,7 @@ type KeyRingConfig struct {
 }
 
 // KeyRing holds the keys that tokens are signed and verified with: for each purpose one that signs, and all that verify.
-// A key verifies tokens of its own purpose and algorithm only. It does not change once made.
+// A key verifies tokens of its own purpose and algorithm only.
 type KeyRing struct {
 	signing   map[KeyPurpose]*signingKey
 	verifying map[KeyPurpose]map[string]*signingKey
@@ -194,7 +194,13 @@ func secretKeyID(purpose KeyPurpose, secret []byte) string {
 }
 
 // Algorithm returns the algorithm that access tokens are signed with.
-func (k *KeyRing) Algorithm() string { return k.signing[SignAccess].method.Alg() }
+func (k *KeyRing) Algorithm() string { return k.signer(SignAccess).method.Alg() }
+
+// signer returns the key that signs for the purpose.
+func (k *KeyRing) signer(purpose KeyPurpose) *signingKey { return k.signing[purpose] }
+
+// verifier returns the key of the purpose that has the id; nil if there is none that verifies.
+func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey { return k.verifying[purpose][id] }
 
 // JWK is a public key in a JWK set (RFC 7517 section 4): kty, use, alg, kid and the parameters of its type.
 type JWK map[string]string
