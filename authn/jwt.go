@@ -239,7 +239,7 @@ func notTokenText(c rune) bool {
 
 func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{l.cfg.Keys.signer(purpose).method.Alg()}),
+		jwt.WithValidMethods(l.cfg.Keys.methods(purpose)),
 		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),
