@@ -60,6 +60,7 @@ type Store struct {
 	engine  engine
 	timeout time.Duration
 	now     func() time.Time
+	file    string
 	bell    bell
 }
 
@@ -113,8 +114,11 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, file: location.path}, nil
 }
+
+// File is the path of the SQLite database; empty for PostgreSQL.
+func (s *Store) File() string { return s.file }
 
 // Close closes the connections. An act under way is waited for or fails; none begins after. A Wake is ended by its context,
 // before.

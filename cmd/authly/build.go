@@ -44,8 +44,12 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	if m.keys, err = authn.NewKeyRing(ctx, keysConfig(cfg, m.store, log)); err != nil {
+	keys, err := keysConfig(cfg, m.store, log)
+	if err != nil {
 		return err
+	}
+	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
+		return lostKeys(err)
 	}
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,

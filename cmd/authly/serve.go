@@ -38,6 +38,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
+	if err := m.keys.Reseal(ctx); err != nil {
+		return err
+	}
 	checker := authn.NewChecker(m.logins, m.newFollower(cfg, log))
 	door, err := m.newDoor(cfg, log, checker)
 	if err != nil {
