@@ -18,7 +18,7 @@ func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the key file %s is missing: %w; bring it back from where you keep backups", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("the key file %s is missing (%w): bring it back from where you keep backups", path, fs.ErrNotExist)
 	case err != nil:
 		return nil, fmt.Errorf("the key file: %w", err)
 	case !info.Mode().IsRegular() || info.Size() != fileBytes:
