@@ -82,6 +82,9 @@ func (k *KeyRing) forgetEnded(stored []Key) {
 	})
 }
 
+// canLearn reports whether new keys can appear at all.
+func (k *KeyRing) canLearn() bool { return slices.ContainsFunc(k.uses, keyUse.isManaged) }
+
 // learn looks at the store for somebody who has met an unknown key. It returns when a look is over that was begun after the
 // call: a key that another replica signs with is in the store before. All who ask meanwhile share one look, and there is at
 // most one in learnEvery, for which they wait.
