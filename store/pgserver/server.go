@@ -56,7 +56,7 @@ func (s *Server) url(role string) *url.URL {
 func (s *Server) Close() error {
 	err := s.lifeline.Close()
 	<-s.exited
-	return err
+	return errors.Join(err, os.RemoveAll(s.folder)) // whom it ran as may not be allowed to
 }
 
 // Start starts a server. Between the choice of a port and its use another process may take it: then it tries again.
