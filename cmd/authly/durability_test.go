@@ -61,15 +61,15 @@ func TestDeadTokensStayDead(t *testing.T) {
 			t.Fatal(err)
 		}
 		clients := "\nclients: [{id: billing, secret_hash: \"" + string(hash) + "\"}]\n"
-		brief := start(t, storeURL, protectedEcho+clients, "AUTHLY_TOKENS_ACCESS_TTL=1s", "AUTHLY_TOKENS_REFRESH_TTL=1s",
-			"AUTHLY_TOKENS_LEEWAY=0s")
+		const noLeeway = "AUTHLY_TOKENS_LEEWAY=0s"
+		brief := start(t, storeURL, protectedEcho+clients, "AUTHLY_TOKENS_ACCESS_TTL=1s", "AUTHLY_TOKENS_REFRESH_TTL=1s", noLeeway)
 		expired := brief.login(t, "admin", adminPassword)
 		eventually(t, "the access token expires",
 			func() bool { return brief.do(t, "GET", "/x", expired.Access, "").status == http.StatusUnauthorized })
 		brief.must(t, http.StatusUnauthorized, "POST", "/auth/refresh", "", refreshBody(t, expired.Refresh))
 		brief.kill(t)
 
-		first := start(t, storeURL, protectedEcho+clients)
+		first := start(t, storeURL, protectedEcho+clients, noLeeway)
 		admin := first.login(t, "admin", adminPassword)
 		dead := map[string]tokens{"expired": expired}
 		end := func(name, what string, act func(id string, pair tokens)) {
@@ -102,7 +102,7 @@ func TestDeadTokensStayDead(t *testing.T) {
 		})
 		first.kill(t)
 
-		second := start(t, storeURL, protectedEcho+clients)
+		second := start(t, storeURL, protectedEcho+clients, noLeeway)
 		for what, pair := range dead {
 			second.isIn(t, what, pair, false)
 		}
