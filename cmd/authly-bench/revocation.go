@@ -136,6 +136,7 @@ func (m *revocation) build(ctx context.Context, s *stage) error {
 // configuration: everything at its default but what would slow the preparation down, and who may ask.
 func (m *revocation) configuration() string {
 	return `
+revocation: {poll_interval: ` + m.pollInterval.String() + `}
 server: {trusted_proxies: [127.0.0.1]}
 passwords: {bcrypt_cost: 4}
 limits: {login: {requests: 0, per: 1m}, registration: {requests: 0, per: 1m}}
