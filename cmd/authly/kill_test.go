@@ -131,11 +131,11 @@ func (p *holder) act(t *testing.T, a *authly, seen *tally) bool {
 	return p.logOut(t, a, seen, p.living, "")
 }
 
-// answered sends a request, and reports false if there was no answer. Every answer must be a 200.
-func (p *holder) answered(t *testing.T, a *authly, seen, counted *atomic.Int64, path, token, body string) (reply, bool) {
+// answered sends a request, and reports false if there was no answer. Every answer must be a 200. Either is counted.
+func (p *holder) answered(t *testing.T, a *authly, cut, counted *atomic.Int64, path, token, body string) (reply, bool) {
 	answer, err := a.send(t.Context(), "POST", path, token, body)
 	if err != nil {
-		seen.Add(1)
+		cut.Add(1)
 		return reply{}, false
 	}
 	if answer.status != http.StatusOK {
