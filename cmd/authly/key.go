@@ -116,7 +116,7 @@ func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) erro
 	return c.print(shown, func(w io.Writer) {
 		fmt.Fprintf(w, "revoked %s: the %s tokens that it has signed are dead\n", revoked.ID, revoked.Purpose)
 		if successor != nil {
-			fmt.Fprintf(w, "key %s signs in its place\n", successor.ID)
+			fmt.Fprintf(w, "key %s takes its place\n", successor.ID)
 		}
 	})
 }
