@@ -295,6 +295,8 @@ func (l *Logins) verifyRefresh(token string) (verified, error) {
 	switch {
 	case err == nil:
 		return v, nil
+	case errors.Is(err, ErrUnavailable):
+		return v, Fault(err)
 	case errors.Is(err, errTokenExpired):
 		return v, refreshRefusal(ErrTokenSpent)
 	case errors.Is(err, errTokenKind):
@@ -332,7 +334,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	}
 	v, err := l.verify(AccessToken, c.Token)
 	if err != nil {
-		return nil, errBadToken
+		return nil, badToken(err)
 	}
 	user, token, err := l.cfg.Store.TokenOwner(ctx, AccessToken, v.jti, v.hash, l.cfg.Now())
 	switch {
@@ -344,6 +346,14 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 		return nil, errBadToken
 	}
 	return l.identity(user, token.SessionID), nil
+}
+
+// badToken is the refusal of a token that did not verify.
+func badToken(err error) *Error {
+	if errors.Is(err, ErrUnavailable) {
+		return Fault(err)
+	}
+	return errBadToken
 }
 
 // identity is the user as applications get to know them.
