@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -48,9 +49,9 @@ type KeyRing struct {
 
 type signingKey struct {
 	id      string
-	method  jwt.SigningMethod
-	private any // what method signs with: []byte or a crypto.Signer
-	public  any // what method verifies with
+	method  jwt.SigningMethod // nil: it seals and does not sign
+	private any               // what method signs with, []byte or a crypto.Signer; or what seals, []byte
+	public  any               // what method verifies with
 }
 
 // NewKeyRing loads the keys, making those that are missing.
@@ -74,7 +75,13 @@ func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
 	if err := ring.load(ctx, cfg, SignAccess, algorithm, cfg.Secret); err != nil {
 		return nil, err
 	}
-	return ring, ring.load(ctx, cfg, SignRefresh, refreshAlgorithm, cfg.RefreshSecret)
+	if err := ring.load(ctx, cfg, SignRefresh, refreshAlgorithm, cfg.RefreshSecret); err != nil {
+		return nil, err
+	}
+	if err := ring.load(ctx, cfg, SignAssertion, assertionAlgorithm(algorithm), nil); err != nil {
+		return nil, err
+	}
+	return ring, ring.load(ctx, cfg, SealClaims, sealAlgorithm, nil)
 }
 
 // load fills the ring for one purpose, from the configured secret or else from the store.
@@ -131,7 +138,7 @@ func ensureManagedKey(ctx context.Context, cfg KeyRingConfig, purpose KeyPurpose
 	})
 }
 
-// generateMaterial makes a key: PKCS #8 for asymmetric algorithms, 64 random bytes for HMAC.
+// generateMaterial makes a key: PKCS #8 for asymmetric algorithms, 64 random bytes for HMAC, 32 for A256GCM.
 func generateMaterial(algorithm string) ([]byte, error) {
 	var private any
 	var err error
@@ -142,6 +149,8 @@ func generateMaterial(algorithm string) ([]byte, error) {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "EdDSA":
 		_, private, err = ed25519.GenerateKey(rand.Reader)
+	case sealAlgorithm:
+		return randomBytes(sealKeyBytes), nil
 	default:
 		return randomBytes(64), nil
 	}
@@ -159,6 +168,13 @@ func parseKey(s Key) (*signingKey, error) {
 			return nil, errors.New("the secret is too short")
 		}
 		key.private, key.public = s.Material, s.Material
+		return key, nil
+	}
+	if s.Algorithm == sealAlgorithm {
+		if len(s.Material) != sealKeyBytes {
+			return nil, errors.New("the secret is of another length")
+		}
+		key.private = s.Material
 		return key, nil
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Material)
@@ -200,15 +216,17 @@ func (k *KeyRing) Algorithm() string { return k.signer(SignAccess).method.Alg() 
 func (k *KeyRing) signer(purpose KeyPurpose) *signingKey { return k.signing[purpose] }
 
 // verifier returns the key of the purpose that has the id; nil if there is none that verifies.
-func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey { return k.verifying[purpose][id] }
+func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
+	return k.verifying[purpose][id]
+}
 
 // JWK is a public key in a JWK set (RFC 7517 section 4): kty, use, alg, kid and the parameters of its type.
 type JWK map[string]string
 
-// PublicKeys returns the public access-token keys; empty when tokens are signed with a shared secret.
+// PublicKeys returns the public keys of access tokens, unless these are signed with a shared secret, and of assertions.
 func (k *KeyRing) PublicKeys() []JWK {
 	set := []JWK{}
-	for _, key := range k.verifying[SignAccess] {
+	for _, key := range slices.Concat(slices.Collect(maps.Values(k.verifying[SignAccess])), slices.Collect(maps.Values(k.verifying[SignAssertion]))) {
 		jwk := JWK{"use": "sig", "alg": key.method.Alg(), "kid": key.id}
 		encode := base64.RawURLEncoding.EncodeToString
 		switch public := key.public.(type) {

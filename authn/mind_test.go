@@ -49,6 +49,7 @@ type options struct {
 	unverified bool // logins do not need a verified address
 	passwords  authn.PasswordsConfig
 	grace      time.Duration
+	encrypted  []string
 	policy     authn.SessionPolicy
 }
 
@@ -57,7 +58,7 @@ const (
 	anotherSecret = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 )
 
-func newMind(t *testing.T, o options) *mind {
+func newMind(t testing.TB, o options) *mind {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -67,7 +68,7 @@ func newMind(t *testing.T, o options) *mind {
 	return newMindOn(t, db, o)
 }
 
-func newMindOn(t *testing.T, db *store.Store, o options) *mind {
+func newMindOn(t testing.TB, db *store.Store, o options) *mind {
 	t.Helper()
 	m := &mind{store: db, clock: &clock{now: time.Now().Truncate(time.Microsecond)}}
 	if o.passwords.Algorithm == "" {
@@ -92,6 +93,7 @@ func newMindOn(t *testing.T, db *store.Store, o options) *mind {
 		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
 		RequireVerification: !o.unverified,
 		RefreshGrace:        o.grace,
+		EncryptedClaims:     o.encrypted,
 		Sessions:            o.policy,
 		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
 		Limit:               o.limit, Now: m.clock.Now, Log: log,

@@ -55,7 +55,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
-		RefreshGrace: cfg.Tokens.RefreshGrace, Sessions: sessionPolicy(cfg),
+		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),

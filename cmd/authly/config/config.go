@@ -106,6 +106,8 @@ type Tokens struct {
 	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
 	// The time after its use in which a refresh token gives the same successors again; 0: it works once and no more.
 	RefreshGrace time.Duration `yaml:"refresh_grace" min:"0s" max:"5m"`
+	// The claims of access tokens that Authly alone can read: any of username, email and roles.
+	EncryptedClaims []string `yaml:"encrypted_claims"`
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions

@@ -29,6 +29,14 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
+	for i, name := range t.EncryptedClaims {
+		switch path := at("tokens.encrypted_claims", i); {
+		case !slices.Contains(authn.EncryptableClaims(), name):
+			d.bad(path, "is no claim that can be encrypted, expected %s", either(authn.EncryptableClaims(), "or"))
+		case slices.Contains(t.EncryptedClaims[:i], name):
+			d.bad(path, "is given twice, expected each claim once")
+		}
+	}
 	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
