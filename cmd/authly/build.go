@@ -143,6 +143,9 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Chec
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
 		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Assert: authn.NewAsserter(authn.AsserterConfig{
+			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
+		}).Assert,
 		Upstreams: upstreams(cfg),
 		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
 	})
