@@ -218,13 +218,51 @@ func TestAssertionsFollowTheIdentity(t *testing.T) {
 	}
 }
 
-// An assertion of a key that signs no more is not handed out.
+// An assertion of a key that signs no more is not handed out, and without a key there is none at all.
 func TestAssertionsFollowTheKey(t *testing.T) {
 	m := newMind(t, options{})
-	id := caller()
-	if _, err := authn.NewAsserter(authn.AsserterConfig{Keys: &authn.KeyRing{}, Now: m.clock.Now}).Assert("wiki", id, "GET", "x"); code(t, err) != authn.CodeUnavailable {
+	a, id := m.asserter(), caller()
+	before := assert(t, a, "wiki", id, "GET", "x")
+	old, next := m.replaceKey(t, authn.SignAssertion, authn.PublishAhead)
+	m.publishedKey(t, next) // ahead of its use
+	if again := assert(t, a, "wiki", id, "GET", "x"); again != before {
+		t.Error("a key that is published and does not sign yet has an effect")
+	}
+	m.clock.advance(authn.PublishAhead)
+	m.publishedKey(t, old) // what it signed last is still good
+	if kid := headerOf(t, assert(t, a, "wiki", id, "GET", "x"))["kid"]; kid != next {
+		t.Errorf("signed by %v, want %s", kid, next)
+	}
+	last := assert(t, a, "wiki", id, "GET", "x")
+	m.clock.advance(time.Second)
+	_, newest := m.replaceKey(t, authn.SignAssertion, 0)
+	if text := assert(t, a, "wiki", id, "GET", "x"); text == last || headerOf(t, text)["kid"] != newest {
+		t.Error("an assertion of the key before is handed out")
+	}
+	none := authn.NewAsserter(authn.AsserterConfig{Keys: authn.KeylessRing(m.clock.Now), Now: m.clock.Now})
+	if _, err := none.Assert("wiki", id, "GET", "x"); code(t, err) != authn.CodeUnavailable {
 		t.Errorf("without a key: %v, want %s", err, authn.CodeUnavailable)
 	}
+}
+
+func headerOf(t *testing.T, token string) map[string]any {
+	t.Helper()
+	parsed, _, err := jwt.NewParser().ParseUnverified(token, jwt.MapClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed.Header
+}
+
+// replaceKey adds a key that signs after a while, and returns the kids of that which signed before and of the new one.
+func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, after time.Duration) (before, next string) {
+	t.Helper()
+	before, _, _ = m.keys.SigningKey(purpose)
+	next, err := m.keys.Replace(t.Context(), purpose, before, m.clock.Now(), after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return before, next
 }
 
 // Clients choose method and host, so they must not choose how much is remembered.

@@ -93,6 +93,8 @@ var (
 	ErrTokenReused       = errors.New("token was used before: its session has ended")
 	ErrSessionNotFound   = errors.New("session not found")
 	ErrTooManySessions   = errors.New("too many sessions")
+	ErrKeyNotFound       = errors.New("key not found")
+	ErrKeyRevoked        = errors.New("the key that signed is revoked")
 	ErrFeedReset         = errors.New("the cursor means nothing to this database")
 	ErrStale             = errors.New("the row has changed meanwhile")
 	ErrUnavailable       = errors.New("the store is unavailable")

@@ -16,7 +16,7 @@ import (
 // before, while the change was made, and for clocks that differ.
 const keepSlack = time.Minute
 
-// FollowerConfig is what a Follower needs; every field but ObserveLag is required.
+// FollowerConfig is what a Follower needs; every field but the last two is required.
 type FollowerConfig struct {
 	Feed         Feed
 	Users        UserStore
@@ -26,6 +26,7 @@ type FollowerConfig struct {
 	Now          func() time.Time
 	Log          *slog.Logger
 	ObserveLag   func(time.Duration) // from commit to effect, by the clocks of two replicas; nil: not told
+	KeyChanged   func(Change)        // is told of changes of keys when they are in memory, such as KeyRing.Heed; nil: not told
 }
 
 // Follower keeps in memory what has ended or changed lately, by following the feed of changes, so that the check of a token
@@ -86,8 +87,17 @@ func (f *Follower) Load(ctx context.Context) error {
 	}
 	f.apply(changes, next, asOf, cursor != Cursor{})
 	f.watches.tell(changes)
+	f.tellOfKeys(changes)
 	f.confirmed.Store(&asOf)
 	return nil
+}
+
+func (f *Follower) tellOfKeys(changes []Change) {
+	for _, c := range changes {
+		if f.cfg.KeyChanged != nil && (c.Kind == KeyEnded || c.Kind == KeyAdded) {
+			f.cfg.KeyChanged(c)
+		}
+	}
 }
 
 // Run follows the feed until ctx ends: whenever it is woken, and every PollEvery.
@@ -238,8 +248,10 @@ func (f *Follower) check(v *verified) (lives, userChanged bool) {
 	if _, ended := f.tokens[v.jti]; ended {
 		return false, false
 	}
-	if _, ended := f.keys[v.keyID]; ended {
-		return false, false
+	for _, key := range []string{v.keyID, v.sealedBy} {
+		if _, ended := f.keys[key]; ended {
+			return false, false
+		}
 	}
 	_, userChanged = f.users[v.userID]
 	return true, userChanged

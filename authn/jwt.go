@@ -189,14 +189,15 @@ var (
 
 // verified is what a token says, once it is known that Authly said it.
 type verified struct {
-	kind    TokenKind
-	userID  uuid.UUID
-	session uuid.UUID
-	jti     string
-	keyID   string
-	hash    []byte
-	issued  time.Time
-	expires time.Time
+	kind     TokenKind
+	userID   uuid.UUID
+	session  uuid.UUID
+	jti      string
+	keyID    string
+	sealedBy string // the id of the key of its encrypted claims; empty: it has none
+	hash     []byte
+	issued   time.Time
+	expires  time.Time
 
 	username, email string // of an access token: as they were when it was issued
 	roles           []string
@@ -223,11 +224,12 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	})
 	switch {
 	case err == nil:
-		if l.cfg.Keys.open(&c) != nil { // only now: what Authly has not signed is not decrypted
+		sealedBy, err := l.cfg.Keys.open(&c) // only now: what Authly has not signed is not decrypted
+		if err != nil {
 			return verified{}, errTokenMalformed
 		}
 		v, err := c.check(kind, text)
-		v.keyID = keyID
+		v.keyID, v.sealedBy = keyID, sealedBy
 		return v, err
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return verified{}, errTokenMalformed
@@ -246,7 +248,7 @@ func notTokenText(c rune) bool {
 
 func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{l.cfg.Keys.signer(purpose).method.Alg()}),
+		jwt.WithValidMethods(l.cfg.Keys.methods(purpose)),
 		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),

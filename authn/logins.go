@@ -199,11 +199,14 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
-	access, refresh, err := l.mintPair(user, session, from, now)
-	if err != nil {
-		return Tokens{}, Fault(err)
-	}
-	switch err := l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions); {
+	var access, refresh mint
+	err := l.withLivingKey(ctx, func() (err error) {
+		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
+			return err
+		}
+		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions)
+	})
+	switch {
 	case errors.Is(err, ErrUserInactive):
 		return Tokens{}, errAccountInactive
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
@@ -234,13 +237,17 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		return Tokens{}, refreshRefusal(err)
 	}
 	now := l.cfg.Now()
-	access, refresh, err := l.mintPair(user, session, from, now)
-	if err != nil {
-		return Tokens{}, Fault(err)
-	}
-	keptAccess, keptRefresh, err := l.cfg.Store.RotateRefresh(ctx, Rotation{
-		JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
-		Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+	var access, refresh mint
+	var keptAccess, keptRefresh Token
+	err = l.withLivingKey(ctx, func() (err error) {
+		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
+			return err
+		}
+		keptAccess, keptRefresh, err = l.cfg.Store.RotateRefresh(ctx, Rotation{
+			JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
+			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+		})
+		return err
 	})
 	switch {
 	case errors.Is(err, ErrTokenReused):
@@ -253,6 +260,19 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(keptAccess)}, nil
 	}
 	return l.mintAgain(keptAccess, keptRefresh, now)
+}
+
+// withLivingKey does what signs tokens and keeps them, and does it again if a key that signed was revoked and this replica had
+// not yet heard.
+func (l *Logins) withLivingKey(ctx context.Context, act func() error) error {
+	err := act()
+	if !errors.Is(err, ErrKeyRevoked) {
+		return err
+	}
+	if err := l.cfg.Keys.Load(ctx); err != nil {
+		return err
+	}
+	return act()
 }
 
 // life is how long a token was given when it was made, in whole seconds.

@@ -21,6 +21,8 @@ const (
 	sealHeader    = `{"alg":"dir","enc":"A256GCM","kid":"`
 	sealHeaderEnd = `"}`
 
+	longestSealHeader = 128 // bytes, encoded
+
 	// mostSealed is more bytes than a name, an address and 1024 bytes of roles can take, however JSON writes them.
 	mostSealed = 16 << 10
 )
@@ -72,21 +74,22 @@ func (k *KeyRing) seal(c *claims, names []string) error {
 
 var errNotSealed = errors.New("the encrypted claims are none of Authly's")
 
-// open puts the claims that were sealed back where they were. It must not be called before the token's signature is known to
-// be good. Tokens open whatever is configured: those that were issued before a change of the configuration live on.
-func (k *KeyRing) open(c *claims) error {
+// open puts the claims that were sealed back where they were, and returns the id of the key; empty if none were. It must not be
+// called before the token's signature is known to be good. Tokens open whatever is configured: those that were issued before a
+// change of the configuration live on.
+func (k *KeyRing) open(c *claims) (keyID string, err error) {
 	if c.Sealed == "" {
-		return nil
+		return "", nil
 	}
-	text, err := k.unseal(c.Sealed)
+	text, keyID, err := k.unseal(c.Sealed)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var hidden sealedClaims
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if decoder.Decode(&hidden) != nil || decoder.More() {
-		return errNotSealed
+		return "", errNotSealed
 	}
 	if hidden.Username != nil {
 		c.Username = *hidden.Username
@@ -97,32 +100,41 @@ func (k *KeyRing) open(c *claims) error {
 	if hidden.Roles != nil {
 		c.Roles = *hidden.Roles
 	}
-	return nil
+	return keyID, nil
 }
 
 // unseal decrypts a JWE that Authly has made and refuses any other for the price of comparing its header.
-func (k *KeyRing) unseal(text string) ([]byte, error) {
-	encoded, rest, _ := strings.Cut(text, ".")
-	if len(text) > mostSealed || len(encoded) > 256 || !strings.HasPrefix(rest, ".") { // the second part, an encrypted key, is empty
-		return nil, errNotSealed
+func (k *KeyRing) unseal(text string) (opened []byte, keyID string, err error) {
+	keyID, ours := sealedBy(text)
+	if !ours {
+		return nil, "", errNotSealed
 	}
-	header, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil {
-		return nil, errNotSealed
-	}
-	kid, begins := strings.CutPrefix(string(header), sealHeader)
-	kid, ends := strings.CutSuffix(kid, sealHeaderEnd)
-	key := k.verifier(SealClaims, kid)
-	if !begins || !ends || key == nil {
-		return nil, errNotSealed
+	key := k.verifier(SealClaims, keyID)
+	if key == nil {
+		return nil, "", errNotSealed
 	}
 	sealed, err := jose.ParseEncryptedCompact(text, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{jose.A256GCM})
 	if err != nil {
-		return nil, errNotSealed
+		return nil, "", errNotSealed
 	}
-	opened, err := sealed.Decrypt(key.private)
+	if opened, err = sealed.Decrypt(key.private); err != nil {
+		return nil, "", errNotSealed
+	}
+	return opened, keyID, nil
+}
+
+// sealedBy returns the kid in a JWE whose header is, to the letter, one that Authly writes, and whose second part, an encrypted
+// key, is empty.
+func sealedBy(text string) (keyID string, ours bool) {
+	encoded, rest, _ := strings.Cut(text, ".")
+	if len(text) > mostSealed || len(encoded) > longestSealHeader || !strings.HasPrefix(rest, ".") {
+		return "", false
+	}
+	header, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return nil, errNotSealed
+		return "", false
 	}
-	return opened, nil
+	keyID, begins := strings.CutPrefix(string(header), sealHeader)
+	keyID, ends := strings.CutSuffix(keyID, sealHeaderEnd)
+	return keyID, begins && ends && isKeyID(keyID)
 }

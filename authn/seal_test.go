@@ -295,3 +295,45 @@ func TestSealKeysSignNothing(t *testing.T) {
 		}
 	}
 }
+
+// Claims that were sealed with a key before the present one are opened as long as a token can carry them, and no longer once
+// that key is revoked, also by a checker that has opened them before.
+func TestSealKeysAreReplaced(t *testing.T) {
+	m := newMind(t, options{encrypted: []string{"email"}})
+	m.user(t, "alice")
+	before := m.login(t, "alice").Access
+	old, next := m.replaceKey(t, authn.SealClaims, authn.PublishAhead)
+	ahead := m.login(t, "alice").Access
+	m.clock.advance(authn.PublishAhead)
+	after := m.login(t, "alice").Access
+	for _, one := range []struct{ name, access, kid string }{{"before", before, old}, {"ahead", ahead, old}, {"after", after, next}} {
+		sealed, _ := payloadOf(t, one.access)["enc"].(string)
+		if header, _ := base64.RawURLEncoding.DecodeString(strings.Split(sealed, ".")[0]); !strings.Contains(string(header), `"`+one.kid+`"`) {
+			t.Errorf("%s: sealed as %s says, want by %s", one.name, header, one.kid)
+		}
+	}
+	r := m.replica(t)
+	for name, access := range map[string]string{"before": before, "ahead": ahead, "after": after} {
+		if identity, refusal := r.check(t, access); refusal != "" || identity.Email != "alice@example.com" {
+			t.Errorf("%s: %+v, %s", name, identity, refusal)
+		}
+	}
+	if _, err := m.store.RevokeKey(t.Context(), old, authn.Key{ID: next, Purpose: authn.SealClaims, Algorithm: "A256GCM"}, m.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.keys.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.load(t)
+	for name, which := range map[string]*replica{"which has opened them": r, "which has not": m.replica(t)} {
+		if _, refusal := which.check(t, before); refusal != authn.CodeInvalidCredentials {
+			t.Errorf("sealed with a revoked key, at a replica %s: %q", name, refusal)
+		}
+		if _, refusal := which.check(t, after); refusal != "" {
+			t.Errorf("sealed with the key after, at a replica %s: %s", name, refusal)
+		}
+	}
+	if _, err := m.logins.Authenticate(t.Context(), bearer(before)); code(t, err) != authn.CodeInvalidCredentials {
+		t.Errorf("sealed with a revoked key, checked with the store: %v", err)
+	}
+}

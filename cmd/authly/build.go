@@ -44,11 +44,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	m.keys, err = authn.NewKeyRing(ctx, authn.KeyRingConfig{
-		Store: m.store, Algorithm: cfg.Algorithm(), Now: time.Now,
-		Secret: []byte(cfg.Tokens.SecretKey), RefreshSecret: []byte(cfg.Tokens.RefreshSecretKey),
-	})
-	if err != nil {
+	if m.keys, err = authn.NewKeyRing(ctx, keysConfig(cfg, m.store, log)); err != nil {
 		return err
 	}
 	m.logins = authn.NewLogins(authn.LoginsConfig{
@@ -117,7 +113,7 @@ func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
 func (m *mind) newFollower(cfg *config.Config, log *slog.Logger) *authn.Follower {
 	return authn.NewFollower(authn.FollowerConfig{
 		Feed: m.store, Users: m.store, TokenLife: cfg.Tokens.AccessTTL + cfg.Tokens.Leeway,
-		PollEvery: time.Second, MaxStaleness: 10 * time.Second, Now: time.Now, Log: log,
+		PollEvery: time.Second, MaxStaleness: 10 * time.Second, Now: time.Now, Log: log, KeyChanged: m.keys.Heed,
 	})
 }
 

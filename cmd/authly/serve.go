@@ -58,6 +58,7 @@ func (c *cli) serve(ctx context.Context) error {
 	var work sync.WaitGroup
 	door.Start(background)
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
+	work.Go(func() { m.keys.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

@@ -1,0 +1,88 @@
+package authn
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+const (
+	reloadEvery  = 10 * time.Second       // between two looks at the store if nothing is told
+	learnEvery   = 500 * time.Millisecond // between two looks for unknown keys: whoever makes kids up costs no more
+	learnTimeout = 2 * time.Second        // of one such look
+)
+
+// Run keeps up with the store until ctx ends, and adds keys when it is time.
+func (k *KeyRing) Run(ctx context.Context) {
+	ticker := time.NewTicker(reloadEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		err := k.Load(ctx)
+		if err == nil {
+			err = k.managed.rotateDue(ctx)
+		}
+		if (err != nil) != failing && ctx.Err() == nil {
+			failing = err != nil
+			k.managed.cfg.Log.WarnContext(ctx, "following the signing keys", "failing", failing, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-k.wake:
+		}
+	}
+}
+
+// Heed takes a change of the feed: what was signed by a key that has ended is refused from now on, and Run looks at the store.
+func (k *KeyRing) Heed(c Change) {
+	switch c.Kind {
+	case KeyEnded:
+		k.ended.Store(c.KeyID, true)
+	case KeyAdded:
+	default:
+		return
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default: // it is about to look anyway
+	}
+}
+
+func (k *KeyRing) isEnded(id string) bool {
+	_, ended := k.ended.Load(id)
+	return ended
+}
+
+// forgetEnded drops what the ring does not hold any more, because the store says the same or has removed the key.
+func (k *KeyRing) forgetEnded(stored []Key) {
+	k.ended.Range(func(id, _ any) bool {
+		if !slices.ContainsFunc(stored, func(s Key) bool { return s.ID == id && s.RevokedAt.IsZero() }) {
+			k.ended.Delete(id)
+		}
+		return true
+	})
+}
+
+// learn looks at the store for somebody who has met an unknown key. It returns when a look is over that was begun after the
+// call: a key that another replica signs with is in the store before. All who ask meanwhile share one look, and there is at
+// most one in learnEvery, for which they wait.
+func (k *KeyRing) learn() {
+	before := k.looks.Load()
+	k.learnMu.Lock()
+	defer k.learnMu.Unlock()
+	if k.looks.Load() > before {
+		return
+	}
+	if wait := learnEvery - time.Since(k.looked); wait > 0 {
+		time.Sleep(wait)
+	}
+	k.looks.Add(1)
+	ctx, cancel := context.WithTimeout(context.Background(), learnTimeout)
+	defer cancel()
+	if err := k.Load(ctx); err != nil {
+		k.managed.cfg.Log.Warn("a token names an unknown signing key, and the store does not tell", "error", err)
+	}
+	k.looked = time.Now()
+}
