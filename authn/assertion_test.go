@@ -223,7 +223,7 @@ func TestAssertionsFollowTheKey(t *testing.T) {
 	m := newMind(t, options{})
 	a, id := m.asserter(), caller()
 	before := assert(t, a, "wiki", id, "GET", "x")
-	old, next := m.replaceKey(t, authn.SignAssertion, authn.PublishAhead)
+	old, next := m.replaceKey(t, authn.SignAssertion, false)
 	m.publishedKey(t, next) // ahead of its use
 	if again := assert(t, a, "wiki", id, "GET", "x"); again != before {
 		t.Error("a key that is published and does not sign yet has an effect")
@@ -235,9 +235,23 @@ func TestAssertionsFollowTheKey(t *testing.T) {
 	}
 	last := assert(t, a, "wiki", id, "GET", "x")
 	m.clock.advance(time.Second)
-	_, newest := m.replaceKey(t, authn.SignAssertion, 0)
+	_, newest := m.replaceKey(t, authn.SignAssertion, true)
 	if text := assert(t, a, "wiki", id, "GET", "x"); text == last || headerOf(t, text)["kid"] != newest {
 		t.Error("an assertion of the key before is handed out")
+	}
+	if _, _, err := m.managed(t).Revoke(t.Context(), newest); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.keys.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := assert(t, a, "wiki", id, "GET", "x"); headerOf(t, text)["kid"] == newest {
+		t.Error("an assertion of a revoked key is handed out")
+	}
+	for _, key := range m.keys.PublicKeys() {
+		if key["kid"] == newest {
+			t.Error("a revoked key is published")
+		}
 	}
 	none := authn.NewAsserter(authn.AsserterConfig{Keys: authn.KeylessRing(m.clock.Now), Now: m.clock.Now})
 	if _, err := none.Assert("wiki", id, "GET", "x"); code(t, err) != authn.CodeUnavailable {
@@ -254,15 +268,28 @@ func headerOf(t *testing.T, token string) map[string]any {
 	return parsed.Header
 }
 
-// replaceKey adds a key that signs after a while, and returns the kids of that which signed before and of the new one.
-func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, after time.Duration) (before, next string) {
+// managed looks after the keys in the store, beside the ring.
+func (m *mind) managed(t *testing.T) *authn.ManagedKeys {
 	t.Helper()
-	before, _, _ = m.keys.SigningKey(purpose)
-	next, err := m.keys.Replace(t.Context(), purpose, before, m.clock.Now(), after)
+	keys, err := authn.NewManagedKeys(authn.KeyRingConfig{Store: m.store, Now: m.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return before, next
+	return keys
+}
+
+// replaceKey adds a key, and returns the kids of that which signed before and of the new one.
+func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, atOnce bool) (before, next string) {
+	t.Helper()
+	before, _, _ = m.keys.SigningKey(purpose)
+	key, err := m.managed(t).Rotate(t.Context(), purpose, atOnce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.keys.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return before, key.ID
 }
 
 // Clients choose method and host, so they must not choose how much is remembered.

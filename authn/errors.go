@@ -95,6 +95,7 @@ var (
 	ErrTooManySessions   = errors.New("too many sessions")
 	ErrKeyNotFound       = errors.New("key not found")
 	ErrKeyRevoked        = errors.New("the key that signed is revoked")
+	ErrKeySealed         = errors.New("a signing key cannot be opened")
 	ErrFeedReset         = errors.New("the cursor means nothing to this database")
 	ErrStale             = errors.New("the row has changed meanwhile")
 	ErrUnavailable       = errors.New("the store is unavailable")

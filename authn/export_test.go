@@ -12,15 +12,6 @@ func (l *Logins) Verify(kind TokenKind, text string) error {
 	return err
 }
 
-// Replace adds the next key of a purpose, which follows the one with the id and signs after a while.
-func (k *KeyRing) Replace(ctx context.Context, purpose KeyPurpose, last string, now time.Time, after time.Duration) (id string, err error) {
-	key, err := k.managed.add(ctx, k.use(purpose), now, now.Add(after), last)
-	if err != nil {
-		return "", err
-	}
-	return key.ID, k.Load(ctx)
-}
-
 // KeylessRing has no key that could sign.
 func KeylessRing(now func() time.Time) *KeyRing {
 	ring := &KeyRing{now: now}

@@ -43,10 +43,10 @@ type KeyStore interface {
 	// the key that is the last: of replicas that add a key at once, one succeeds and all get the same answer.
 	AddKey(ctx context.Context, candidate Key, after string) (Key, error)
 
-	// RevokeKey revokes a key and erases its material, with a KeyEnded change. If it is the one that signs at the given time
-	// it keeps successor too, with a KeyAdded change, and reports that it did. ErrKeyNotFound if there is no such key,
-	// ErrStale if it is revoked already.
-	RevokeKey(ctx context.Context, id string, successor Key, at time.Time) (replaced bool, err error)
+	// RevokeKey revokes a key and erases its material, with a KeyEnded change. If of the keys like successor it is the one
+	// that signs at the given time, it keeps successor too, with a KeyAdded change, and reports that it did; nil is no
+	// successor. ErrKeyNotFound if there is no such key, ErrStale if it is revoked already.
+	RevokeKey(ctx context.Context, id string, successor *Key, at time.Time) (replaced bool, err error)
 
 	// SealKey replaces the material of a key that is still sealed with before. No error if it is not.
 	SealKey(ctx context.Context, key Key, before string) error

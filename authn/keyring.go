@@ -32,7 +32,7 @@ type KeyRing struct {
 	looked  time.Time    // when that was last over
 }
 
-// NewKeyRing loads the keys, making those that are missing, and seals those that are not sealed as they would be now.
+// NewKeyRing loads the keys, making those that are missing.
 func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
 	managed, err := NewManagedKeys(cfg)
 	if err != nil {
@@ -42,7 +42,7 @@ func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
 	if err := ring.load(ctx, true); err != nil {
 		return nil, err
 	}
-	return ring, managed.reseal(ctx)
+	return ring, nil
 }
 
 // heldKeys are the keys of a ring at one time. They are not changed: what is new is put in their place as a whole.

@@ -39,6 +39,9 @@ func (k *KeyRing) Run(ctx context.Context) {
 func (k *KeyRing) Heed(c Change) {
 	switch c.Kind {
 	case KeyEnded:
+		if k.holds(c.KeyID) {
+			k.managed.cfg.Log.Warn("a signing key was revoked: what it has signed is refused", "event", "key_revoked", "key_id", c.KeyID)
+		}
 		k.ended.Store(c.KeyID, true)
 	case KeyAdded:
 	default:
@@ -48,6 +51,16 @@ func (k *KeyRing) Heed(c Change) {
 	case k.wake <- struct{}{}:
 	default: // it is about to look anyway
 	}
+}
+
+// holds reports whether a key verifies for some purpose.
+func (k *KeyRing) holds(id string) bool {
+	for _, used := range k.held.Load().byPurpose {
+		if used.verifying[id] != nil && !k.isEnded(id) {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *KeyRing) isEnded(id string) bool {
@@ -86,3 +99,10 @@ func (k *KeyRing) learn() {
 	}
 	k.looked = time.Now()
 }
+
+// Reseal seals anew the keys that are not sealed as they would be now, such as those of before there was a master key. It is for
+// who serves, not for every command that looks at the database: it may make the file that the server must be able to read.
+func (k *KeyRing) Reseal(ctx context.Context) error { return k.managed.reseal(ctx) }
+
+// Purge removes the keys of which nothing that they have signed is left, and reports how many.
+func (k *KeyRing) Purge(ctx context.Context) (int, error) { return k.managed.Purge(ctx) }

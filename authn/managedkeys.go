@@ -55,7 +55,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 			return nil, err
 		}
 		now := m.cfg.Now()
-		first, err := m.add(ctx, use, now, now, "")
+		first, _, err := m.add(ctx, use, now, now, "")
 		if err != nil {
 			return nil, fmt.Errorf("signing key for %s tokens: %w", use.purpose, err)
 		}
@@ -66,17 +66,22 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 }
 
 // add makes a key and keeps it, unless the last key like it is not the one that is given: then that is returned.
-func (m *ManagedKeys) add(ctx context.Context, use keyUse, now, activeFrom time.Time, after string) (Key, error) {
+func (m *ManagedKeys) add(ctx context.Context, use keyUse, now, activeFrom time.Time, after string) (key Key, added bool, err error) {
 	candidate, err := m.newKey(use, now, activeFrom)
 	if err != nil {
-		return Key{}, err
+		return Key{}, false, err
 	}
 	kept, err := m.cfg.Store.AddKey(ctx, candidate, after)
-	if err == nil && kept.ID == candidate.ID {
-		m.cfg.Log.InfoContext(ctx, "a signing key was made", "event", "key_added", "key_id", kept.ID, "purpose", kept.Purpose,
-			"algorithm", kept.Algorithm, "active_from", kept.ActiveFrom)
+	added = err == nil && kept.ID == candidate.ID
+	if added {
+		m.logAdded(ctx, kept)
 	}
-	return kept, err
+	return kept, added, err
+}
+
+func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
+	m.cfg.Log.InfoContext(ctx, "a signing key was made", "event", "key_added", "key_id", key.ID, "purpose", key.Purpose,
+		"algorithm", key.Algorithm, "active_from", key.ActiveFrom)
 }
 
 // newKey makes a key that is sealed.
@@ -104,7 +109,7 @@ func (m *ManagedKeys) unseal(s Key) (Key, error) {
 func (m *ManagedKeys) open(s Key) (*signingKey, error) {
 	plain, err := m.unseal(s)
 	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
+		return nil, fmt.Errorf("%w: %s (%s): %w", ErrKeySealed, s.ID, s.Purpose, err)
 	}
 	key, err := parseKey(plain)
 	if err != nil {
@@ -170,34 +175,9 @@ func (m *ManagedKeys) rotateDue(ctx context.Context) error {
 		if !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
 			continue
 		}
-		if _, err := m.add(ctx, use, now, now.Add(PublishAhead), last.ID); err != nil {
+		if _, _, err := m.add(ctx, use, now, now.Add(PublishAhead), last.ID); err != nil {
 			return fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err)
 		}
 	}
 	return nil
-}
-
-// lastOf returns the last of the keys that can sign for a use; nil if there is none.
-func lastOf(keys []Key, use keyUse) (last *Key) {
-	for i, key := range keys {
-		if key.signsFor(use) {
-			last = &keys[i]
-		}
-	}
-	return last
-}
-
-// signingAt returns the key that signs for a use, as KeyRing finds it; nil if there is none.
-func signingAt(keys []Key, use keyUse, now time.Time) (signs *Key) {
-	for i, key := range keys {
-		if key.signsFor(use) && (signs == nil || !key.ActiveFrom.After(now)) {
-			signs = &keys[i]
-		}
-	}
-	return signs
-}
-
-// signsFor reports whether a key can ever sign for a use.
-func (k Key) signsFor(use keyUse) bool {
-	return k.Purpose == use.purpose && k.Algorithm == use.algorithm && k.RevokedAt.IsZero()
 }

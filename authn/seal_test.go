@@ -302,7 +302,7 @@ func TestSealKeysAreReplaced(t *testing.T) {
 	m := newMind(t, options{encrypted: []string{"email"}})
 	m.user(t, "alice")
 	before := m.login(t, "alice").Access
-	old, next := m.replaceKey(t, authn.SealClaims, authn.PublishAhead)
+	old, next := m.replaceKey(t, authn.SealClaims, false)
 	ahead := m.login(t, "alice").Access
 	m.clock.advance(authn.PublishAhead)
 	after := m.login(t, "alice").Access
@@ -318,7 +318,7 @@ func TestSealKeysAreReplaced(t *testing.T) {
 			t.Errorf("%s: %+v, %s", name, identity, refusal)
 		}
 	}
-	if _, err := m.store.RevokeKey(t.Context(), old, authn.Key{ID: next, Purpose: authn.SealClaims, Algorithm: "A256GCM"}, m.clock.Now()); err != nil {
+	if _, _, err := m.managed(t).Revoke(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {

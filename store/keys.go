@@ -51,41 +51,54 @@ func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string) (
 }
 
 // RevokeKey revokes a key, and keeps its successor if it is the one that signs.
-func (s *Store) RevokeKey(ctx context.Context, id string, successor authn.Key, at time.Time) (replaced bool, err error) {
-	if err := checkKey(successor); err != nil {
-		return false, err
-	}
+func (s *Store) RevokeKey(ctx context.Context, id string, successor *authn.Key, at time.Time) (replaced bool, err error) {
 	if !storable(id) {
 		return false, authn.ErrKeyNotFound
 	}
+	if successor != nil {
+		if err := checkKey(*successor); err != nil {
+			return false, err
+		}
+	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
 		replaced = false
-		living, err := s.lockKeysLike(ctx, q, successor)
+		signing, err := s.lockSigning(ctx, q, successor, at)
 		if err != nil {
 			return err
 		}
-		found, err := queryKeys(ctx, q, `WHERE id = $1`, id)
-		switch {
-		case err != nil:
-			return err
-		case len(found) == 0:
-			return authn.ErrKeyNotFound
-		case !found[0].RevokedAt.IsZero():
-			return authn.ErrStale
-		}
-		if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '' WHERE id = $1`,
-			id, micros(at), []byte{}); err != nil {
+		if err := s.markRevoked(ctx, q, id, at); err != nil || successor == nil || signing != id {
 			return err
 		}
-		if err := s.announce(ctx, q, authn.Change{Kind: authn.KeyEnded, KeyID: id, At: at}); err != nil {
-			return err
-		}
-		if replaced = signs(living, at) == id; !replaced {
-			return nil
-		}
-		return s.insertKey(ctx, q, successor)
+		replaced = true
+		return s.insertKey(ctx, q, *successor)
 	})
 	return replaced && err == nil, err
+}
+
+// lockSigning holds the guard and returns the id of the key like successor that signs at the given time.
+func (s *Store) lockSigning(ctx context.Context, q querier, successor *authn.Key, at time.Time) (string, error) {
+	if successor == nil {
+		return "", s.lockGuard(ctx, q, keysGuard)
+	}
+	living, err := s.lockKeysLike(ctx, q, *successor)
+	return signs(living, at), err
+}
+
+func (s *Store) markRevoked(ctx context.Context, q querier, id string, at time.Time) error {
+	found, err := queryKeys(ctx, q, `WHERE id = $1`, id)
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return authn.ErrKeyNotFound
+	case !found[0].RevokedAt.IsZero():
+		return authn.ErrStale
+	}
+	if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '' WHERE id = $1`,
+		id, micros(at), []byte{}); err != nil {
+		return err
+	}
+	return s.announce(ctx, q, authn.Change{Kind: authn.KeyEnded, KeyID: id, At: at})
 }
 
 // signs returns the id of the last of the keys that is active, else of the first that will be; "" if there is none.

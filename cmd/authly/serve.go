@@ -38,12 +38,21 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
-	checker := authn.NewChecker(m.logins, m.newFollower(cfg, log))
+	if err := m.keys.Reseal(ctx); err != nil {
+		return err
+	}
+	metrics := newMetrics()
+	follower, err := m.follow(ctx, cfg, log, metrics.observeLag)
+	if err != nil {
+		return err
+	}
+	metrics.show(follower)
+	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, checker)
 	if err != nil {
 		return err
 	}
-	listeners, err := newListeners(cfg, log, door, m.store, metricsHandler())
+	listeners, err := newListeners(cfg, log, door, m.store, metrics.handler())
 	if err != nil {
 		return err
 	}
@@ -57,6 +66,7 @@ func (c *cli) serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	door.Start(background)
+	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()

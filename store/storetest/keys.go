@@ -128,7 +128,7 @@ func keyAnnounced(t *testing.T, db Database) {
 		{Kind: authn.KeyAdded, KeyID: first.ID, At: first.CreatedAt}, {Kind: authn.KeyAdded, KeyID: second.ID, At: second.CreatedAt},
 	})
 	third, at := newKey(3, authn.SignAccess, "EdDSA"), now.Add(3*time.Second)
-	replaced, err := s.RevokeKey(t.Context(), second.ID, third, at)
+	replaced, err := s.RevokeKey(t.Context(), second.ID, &third, at)
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	changes, _, err = s.Changes(t.Context(), cursor)
@@ -148,15 +148,15 @@ func keyRevoked(t *testing.T, db Database) {
 	addKey(t, s, other, "")
 	at := now.Add(10 * time.Second)
 	successor := newKey(10, authn.SignAccess, "EdDSA")
-	replaced, err := s.RevokeKey(t.Context(), signing.ID, successor, at)
+	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, at)
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	signing.Material, signing.Sealing, signing.RevokedAt = nil, "", at
 	hasKeys(t, s, retired, signing, other, successor, next)
 
-	_, err = s.RevokeKey(t.Context(), signing.ID, newKey(11, authn.SignAccess, "EdDSA"), at)
+	_, err = s.RevokeKey(t.Context(), signing.ID, ptr(newKey(11, authn.SignAccess, "EdDSA")), at)
 	want(t, "revoking it again", err, authn.ErrStale)
-	_, err = s.RevokeKey(t.Context(), "0000000000000000", newKey(11, authn.SignAccess, "EdDSA"), at)
+	_, err = s.RevokeKey(t.Context(), "0000000000000000", ptr(newKey(11, authn.SignAccess, "EdDSA")), at)
 	want(t, "revoking a key that does not exist", err, authn.ErrKeyNotFound)
 	hasKeys(t, s, retired, signing, other, successor, next)
 
@@ -175,7 +175,7 @@ func keyRevokedIdle(t *testing.T, db Database) {
 	addKey(t, s, other, "")
 	at := now.Add(10 * time.Second)
 	for _, key := range []*authn.Key{&retired, &next, &other} {
-		replaced, err := s.RevokeKey(t.Context(), key.ID, newKey(10, authn.SignAccess, "EdDSA"), at)
+		replaced, err := s.RevokeKey(t.Context(), key.ID, ptr(newKey(10, authn.SignAccess, "EdDSA")), at)
 		must(t, err)
 		equal(t, "that it was replaced", replaced, false)
 		key.Material, key.Sealing, key.RevokedAt = nil, "", at
@@ -184,7 +184,7 @@ func keyRevokedIdle(t *testing.T, db Database) {
 
 	// A clock that is behind those of others has not seen the key begin: the first one signs nevertheless.
 	successor := newKey(10, authn.SignAccess, "EdDSA")
-	replaced, err := s.RevokeKey(t.Context(), signing.ID, successor, now)
+	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, now)
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	signing.Material, signing.Sealing, signing.RevokedAt = nil, "", now
@@ -196,7 +196,7 @@ func keyRevokedRace(t *testing.T, db Database) {
 	key := newKey(1, authn.SignAccess, "EdDSA")
 	addKey(t, stores[0], key, "")
 	errs := atOnce(10, func(i int) error {
-		_, err := stores[i%2].RevokeKey(t.Context(), key.ID, newKey(10+i, authn.SignAccess, "EdDSA"), now.Add(time.Minute))
+		_, err := stores[i%2].RevokeKey(t.Context(), key.ID, ptr(newKey(10+i, authn.SignAccess, "EdDSA")), now.Add(time.Minute))
 		return err
 	})
 	equal(t, "the number of those who revoked it", tally(t, errs, authn.ErrStale), 1)
@@ -221,8 +221,10 @@ func keyTokensDie(t *testing.T, db Database) {
 	for _, token := range tokens {
 		must(t, liveness(t, s, token, now))
 	}
-	_, err := s.RevokeKey(t.Context(), stolen.ID, newKey(3, authn.SignAccess, "EdDSA"), now)
+	_, err := s.RevokeKey(t.Context(), stolen.ID, ptr(newKey(3, authn.SignAccess, "EdDSA")), now)
 	must(t, err)
+	_, err = s.RevokeKey(t.Context(), "0000000000000000", nil, now)
+	want(t, "revoking a key that does not exist", err, authn.ErrKeyNotFound)
 	for i, answer := range []error{authn.ErrTokenSpent, authn.ErrTokenSpent, nil, nil} {
 		want(t, fmt.Sprintf("token %d", i), liveness(t, s, tokens[i], now), answer)
 	}
@@ -260,7 +262,7 @@ func keySealed(t *testing.T, db Database) {
 	late.Material, late.Sealing = []byte{8}, "master:89ab"
 	must(t, s.SealKey(t.Context(), late, "")) // somebody was first
 	hasKeys(t, s, sealed, other)
-	_, err := s.RevokeKey(t.Context(), other.ID, newKey(3, authn.SignAccess, "EdDSA"), now)
+	_, err := s.RevokeKey(t.Context(), other.ID, nil, now)
 	must(t, err)
 	must(t, s.SealKey(t.Context(), other, ""))
 	other.Material, other.Sealing, other.RevokedAt = nil, "", now

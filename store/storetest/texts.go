@@ -58,7 +58,7 @@ func hostileTexts(t *testing.T, db Database) {
 			CreatedAt: now, ActiveFrom: now}
 		addKey(t, s, key, "")
 		hasKeys(t, s, key)
-		_, err = s.RevokeKey(t.Context(), text, newKey(1, authn.SignAccess, "EdDSA"), now)
+		_, err = s.RevokeKey(t.Context(), text, ptr(newKey(1, authn.SignAccess, "EdDSA")), now)
 		must(t, err)
 		n, err := s.PurgeKeys(t.Context(), []string{text}, now)
 		must(t, err)

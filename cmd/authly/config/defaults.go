@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 
 	"github.com/descoped/authly/authn"
@@ -32,10 +33,12 @@ func Defaults() *Config {
 			MinLength:  8,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Users:    Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
-		Sessions: Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
-		Limits:   Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
-		Lockout:  Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Keys:       Keys{RotateEvery: 30 * 24 * time.Hour},
+		Users:      Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
+		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
+		Limits:     Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
+		Lockout:    Lockout{Failures: 5, Duration: 5 * time.Minute},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",
@@ -87,6 +90,7 @@ func (r *Route) defaults(*Config) {
 		Limit:       Limit{Per: time.Minute},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,
+		Stale:       "refuse",
 	}
 }
 
@@ -102,6 +106,16 @@ func (c *Config) Issuer() string {
 		return c.Tokens.Issuer
 	}
 	return c.Server.PublicURL
+}
+
+// IsPostgres reports whether the store is a PostgreSQL database.
+func (c *Config) IsPostgres() bool {
+	return strings.HasPrefix(strings.ToLower(c.Store.URL), "postgres")
+}
+
+// HasManagedKeys reports whether Authly signs something with keys of its own.
+func (c *Config) HasManagedKeys() bool {
+	return hmacBytes(c.Algorithm()) == 0 || c.Tokens.SecretKey == "" || c.Tokens.RefreshSecretKey == ""
 }
 
 // Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.

@@ -20,9 +20,9 @@ var (
 	address   = setting("ADDRESS", "127.0.0.1:3000")
 	issuer    = setting("ISSUER", "http://localhost:8080") // tokens.issuer of Authly, by default its server.public_url
 	keys      = setting("KEYS", issuer+"/.well-known/jwks.json")
-	algorithm = setting("ALGORITHM", "EdDSA") // tokens.algorithm of Authly, EdDSA if that is empty or HS…
-	audience  = setting("AUDIENCE", "wiki")   // the audience of the route, by default its name
-	host      = setting("APP_HOST", "localhost")  // by which this application is asked for
+	algorithm = setting("ALGORITHM", "EdDSA")    // tokens.algorithm of Authly, EdDSA if that is empty or HS…
+	audience  = setting("AUDIENCE", "wiki")      // the audience of the route, by default its name
+	host      = setting("APP_HOST", "localhost") // by which this application is asked for
 )
 
 func setting(name, usual string) string {
