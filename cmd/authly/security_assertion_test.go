@@ -147,6 +147,9 @@ func TestSecurityAssertionsAreNoTokens(t *testing.T) {
 			if answer := g.must(t, http.StatusOK, "POST", "/auth/introspect", "", asked[0], asked[1:]...); !strings.Contains(answer.body, `"active":true`) {
 				t.Errorf("introspection of the access token says %s", answer.body)
 			}
+			if log := g.stderr.String(); strings.Contains(log, told) || strings.Contains(log, strings.Split(told, ".")[1]) {
+				t.Error("an assertion is in the log")
+			}
 			kid := segmentOf(t, strings.Split(told, ".")[0])["kid"]
 			for _, token := range []string{g.alice.Access, g.alice.Refresh} {
 				if header := segmentOf(t, strings.Split(token, ".")[0]); header["kid"] == kid || header["typ"] == "authly-assertion+jwt" {
