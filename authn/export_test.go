@@ -31,6 +31,9 @@ func (k *KeyRing) SigningKey(purpose KeyPurpose) (id string, private, public any
 	return key.id, key.private, key.public
 }
 
+// Follow is one round of Run.
+func (k *KeyRing) Follow(ctx context.Context) error { return k.follow(ctx) }
+
 // DummyHash is what the password of an unknown user is compared with.
 func DummyHash(scheme string) string { return dummyHash(scheme) }
 

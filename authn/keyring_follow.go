@@ -18,10 +18,7 @@ func (k *KeyRing) Run(ctx context.Context) {
 	defer ticker.Stop()
 	failing := false
 	for {
-		err := k.Load(ctx)
-		if err == nil {
-			err = k.managed.rotateDue(ctx)
-		}
+		err := k.follow(ctx)
 		if (err != nil) != failing && ctx.Err() == nil {
 			failing = err != nil
 			k.managed.cfg.Log.WarnContext(ctx, "following the signing keys", "failing", failing, "error", err)
@@ -33,6 +30,13 @@ func (k *KeyRing) Run(ctx context.Context) {
 		case <-k.wake:
 		}
 	}
+}
+
+func (k *KeyRing) follow(ctx context.Context) error {
+	if err := k.Load(ctx); err != nil {
+		return err
+	}
+	return k.managed.rotateDue(ctx)
 }
 
 // Heed takes a change of the feed: what was signed by a key that has ended is refused from now on, and Run looks at the store.
