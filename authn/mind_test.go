@@ -24,8 +24,9 @@ type mind struct {
 }
 
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	passed time.Duration // since the beginning; setting the clock back does not undo it
 }
 
 func (c *clock) Now() time.Time {
@@ -38,6 +39,14 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	c.passed += max(d, 0)
+}
+
+// Elapsed is what a clock says that is never set.
+func (c *clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passed
 }
 
 // options are what tests change of the ordinary configuration.
@@ -87,7 +96,7 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 	}
 }
 
-func newMindAt(t *testing.T, db *store.Store, clock *clock, o options) *mind {
+func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
 	t.Helper()
 	m := &mind{store: db, clock: clock}
 	if o.passwords.Algorithm == "" {
@@ -120,7 +129,7 @@ func newMindAt(t *testing.T, db *store.Store, clock *clock, o options) *mind {
 }
 
 // withKeys gives m other keys.
-func (m *mind) withKeys(t *testing.T, cfg authn.KeyRingConfig) {
+func (m *mind) withKeys(t testing.TB, cfg authn.KeyRingConfig) {
 	t.Helper()
 	var err error
 	if m.keys, err = authn.NewKeyRing(t.Context(), cfg); err != nil {

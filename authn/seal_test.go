@@ -318,7 +318,7 @@ func TestSealKeysAreReplaced(t *testing.T) {
 			t.Errorf("%s: %+v, %s", name, identity, refusal)
 		}
 	}
-	if _, _, err := m.managed(t).Revoke(t.Context(), old); err != nil {
+	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {

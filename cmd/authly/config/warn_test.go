@@ -59,6 +59,7 @@ func TestWarnings(t *testing.T) {
 		{"tokens passed on", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, pass_authorization: true}]\n", nil, []string{"routes[0].pass_authorization: The application"}},
 		{"an audience of nothing", quiet + "routes: [{name: a, paths: [/a], allow: public, audience: wiki}]\n", nil, []string{"routes[0].audience: Is of no use"}},
 		{"an audience of assertions", quiet + "routes: [{name: a, paths: [/a], allow: public, audience: wiki, assertion: true}]\n", nil, nil},
+		{"stale tokens", quiet + "routes: [{name: a, paths: [/a], allow: {roles: [x]}, stale: allow}]\n", nil, []string{"routes[0].stale: While the store is away"}},
 		{"never reached", quiet + "routes: [{name: a, paths: [/*], allow: public}, {name: b, paths: [/b], allow: nobody}]\n", nil, []string{"routes[1]: Route b is never reached: what it matches, earlier routes match first (a)."}},
 		{"reached", quiet + "routes: [{name: b, paths: [/b], allow: nobody}, {name: a, paths: [/*], allow: public}]\n", nil, nil},
 		{"hidden", quiet + "routes: [{name: a, paths: [/auth/token, /users/*, /health, /docs, /authz/*, /app], allow: public, upstream: \"echo:\"}]\n", nil,
