@@ -261,8 +261,12 @@ func TestRememberedTokensExpire(t *testing.T) {
 			t.Errorf("%s: %q", name, refusal)
 		}
 	}
-	m.clock.advance(30*time.Minute + 6*time.Second)
+	m.clock.advance(30*time.Minute - time.Second)
 	r.load(t)
+	if _, refusal := r.check(t, tokens.Access); refusal != "" {
+		t.Errorf("a second before its expiry: %q", refusal)
+	}
+	m.clock.advance(time.Second)
 	if _, refusal := r.check(t, tokens.Access); refusal != authn.CodeInvalidCredentials {
 		t.Errorf("expired: %q", refusal)
 	}

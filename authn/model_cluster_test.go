@@ -263,14 +263,14 @@ func (c *cluster) look(t *rapid.T) {
 }
 
 // check asks a replica's memory about an access token. What is dead is refused and what lives passes. In between are tokens
-// that have expired a moment ago, or would have if the clock had not been set back, those of a session that nobody has yet found out
-// to be over, and those that come from the future: for them either is right.
+// that would have expired if the clock had not been set back, those of a session that nobody has yet found out to be over, and
+// those that come from the future: for them either is right.
 func (c *cluster) check(t *rapid.T, n *node, p *modelPair) {
 	now, s, k := c.clock.Now(), p.session, &p.access
-	defer func() { n.over[k.text] = n.over[k.text] || !now.Before(k.expires.Add(modelLeeway)) }()
+	defer func() { n.over[k.text] = n.over[k.text] || !now.Before(k.expires) }()
 	identity, err := n.checker.Authenticate(t.Context(), bearer(k.text))
 	switch refused := refusal(t, err); {
-	case refused == "" && (s.dead(k) || n.over[k.text] || !now.Before(k.expires.Add(modelLeeway))):
+	case refused == "" && (s.dead(k) || n.over[k.text] || !now.Before(k.expires)):
 		t.Fatalf("replica %d lets a dead token of session %d pass", n.label, s.label)
 	case refused != "" && !s.dead(k) && k.readable(now) && c.high.Before(k.expires) && c.within(s, now):
 		t.Fatalf("replica %d refuses a living token of session %d: %s", n.label, s.label, refused)
