@@ -57,7 +57,7 @@ func (m *mind) publishedKey(t *testing.T, kid string) any {
 func TestAssertionsOfEveryAlgorithm(t *testing.T) {
 	for _, algorithm := range everyAlgorithm {
 		t.Run(algorithm, func(t *testing.T) {
-			o := options{algorithm: algorithm}
+			o := options{algorithm: algorithm, assertions: true}
 			if strings.HasPrefix(algorithm, "HS") {
 				o.secret, o.refresh = goodSecret, anotherSecret
 			}
@@ -94,7 +94,7 @@ func TestAssertionsOfEveryAlgorithm(t *testing.T) {
 
 // Who has no address and no roles is said to have none: an application need not tell "none" from "not told".
 func TestAssertionOfSomebodyBare(t *testing.T) {
-	m := newMind(t, options{})
+	m := newMind(t, options{assertions: true})
 	claims := payloadOf(t, assert(t, m.asserter(), "wiki", &authn.Identity{UserID: uuid.New(), Username: "bare"}, "GET", "x"))
 	if roles, ok := claims["roles"].([]any); !ok || len(roles) != 0 || claims["email"] != "" {
 		t.Errorf("claims %v", claims)
@@ -108,6 +108,7 @@ func TestAssertionsAreNoTokens(t *testing.T) {
 		"RSA": {algorithm: "RS256"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			o.assertions = true
 			m := newMind(t, o)
 			m.user(t, "alice")
 			tokens := m.login(t, "alice")
@@ -152,7 +153,7 @@ func TestAssertionsAreNoTokens(t *testing.T) {
 }
 
 func TestAssertionsServeManyRequests(t *testing.T) {
-	m := newMind(t, options{algorithm: "ES256"}) // two of whose signatures are never the same
+	m := newMind(t, options{algorithm: "ES256", assertions: true}) // two of whose signatures are never the same
 	a, id := m.asserter(), caller()
 	first := assert(t, a, "wiki", id, "GET", "app.example.com")
 	same := func(what string, want bool, text string) {
@@ -188,7 +189,7 @@ func TestAssertionsServeManyRequests(t *testing.T) {
 
 // Nothing about the person is said that is no longer so.
 func TestAssertionsFollowTheIdentity(t *testing.T) {
-	m := newMind(t, options{})
+	m := newMind(t, options{assertions: true})
 	a, id := m.asserter(), caller()
 	for what, change := range map[string]func(id *authn.Identity){
 		"username":   func(id *authn.Identity) { id.Username = "alicia" },
@@ -220,7 +221,7 @@ func TestAssertionsFollowTheIdentity(t *testing.T) {
 
 // An assertion of a key that signs no more is not handed out, and without a key there is none at all.
 func TestAssertionsFollowTheKey(t *testing.T) {
-	m := newMind(t, options{})
+	m := newMind(t, options{assertions: true})
 	a, id := m.asserter(), caller()
 	before := assert(t, a, "wiki", id, "GET", "x")
 	old, next := m.replaceKey(t, authn.SignAssertion, false)
@@ -239,7 +240,7 @@ func TestAssertionsFollowTheKey(t *testing.T) {
 	if text := assert(t, a, "wiki", id, "GET", "x"); text == last || headerOf(t, text)["kid"] != newest {
 		t.Error("an assertion of the key before is handed out")
 	}
-	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), newest); err != nil {
+	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), newest); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {
@@ -266,11 +267,19 @@ func headerOf(t *testing.T, token string) map[string]any {
 	return parsed.Header
 }
 
+// everyPurpose is a configuration that has a use for every key.
+func everyPurpose() options { return options{assertions: true, encrypted: []string{"email"}} }
+
+// publishes reports whether the key of that id is among the public ones.
+func (m *mind) publishes(id string) bool {
+	return slices.ContainsFunc(m.keys.PublicKeys(), func(key authn.JWK) bool { return key["kid"] == id })
+}
+
 // replaceKey adds a key, and returns the kids of that which signed before and of the new one.
 func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, atOnce bool) (before, next string) {
 	t.Helper()
 	before, _, _ = m.keys.SigningKey(purpose)
-	key, err := m.managed(t, options{}).Rotate(t.Context(), purpose, atOnce)
+	key, err := m.managed(t, everyPurpose()).Rotate(t.Context(), purpose, atOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +291,7 @@ func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, atOnce bool) (
 
 // Clients choose method and host, so they must not choose how much is remembered.
 func TestAssertionsAreForgotten(t *testing.T) {
-	m := newMind(t, options{})
+	m := newMind(t, options{assertions: true})
 	a, id := m.asserter(), caller()
 	_, most := a.Kept()
 	for i := range most + most/2 {
@@ -294,7 +303,7 @@ func TestAssertionsAreForgotten(t *testing.T) {
 }
 
 func BenchmarkAssert(b *testing.B) {
-	m := newMind(b, options{})
+	m := newMind(b, options{assertions: true})
 	a, id := m.asserter(), caller()
 	b.Run("again", func(b *testing.B) {
 		b.ReportAllocs()

@@ -129,14 +129,6 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	return nil
 }
 
-func (f *Follower) tellOfKeys(changes []Change) {
-	for _, c := range changes {
-		if f.cfg.KeyChanged != nil && (c.Kind == KeyEnded || c.Kind == KeyAdded) {
-			f.cfg.KeyChanged(c)
-		}
-	}
-}
-
 // setBack finds out whether the clock was set back, further than the memory reaches. Tokens that had expired may then live
 // again, and what ended them be forgotten: until the last of them has expired once more, the store is asked.
 func (f *Follower) setBack(now time.Duration) {
@@ -370,4 +362,13 @@ func (f *Follower) loaded(changed *changedUser) (user User, known bool, err erro
 		err = ErrUserNotFound
 	}
 	return changed.user, changed.loaded, err
+}
+
+// tellOfKeys passes on what concerns keys.
+func (f *Follower) tellOfKeys(changes []Change) {
+	for _, c := range changes {
+		if f.cfg.KeyChanged != nil && (c.Kind == KeyEnded || c.Kind == KeyAdded) {
+			f.cfg.KeyChanged(c)
+		}
+	}
 }

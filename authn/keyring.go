@@ -89,7 +89,7 @@ func (k *KeyRing) signer(purpose KeyPurpose) *signingKey {
 // verifier returns the key of the purpose that has the id; nil if there is none that verifies.
 func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
 	key, known := k.find(purpose, id)
-	if !known && isKeyID(id) {
+	if !known && isKeyID(id) && k.canLearn(purpose) {
 		k.learn()
 		key, _ = k.find(purpose, id)
 	}
@@ -135,7 +135,7 @@ func (k *KeyRing) load(ctx context.Context, whole bool) error {
 		return err
 	}
 	for _, used := range next.byPurpose {
-		if used.signer(k.now()) == nil {
+		if used.signer(k.now()) == nil && !used.use.idle {
 			return fmt.Errorf("there is no key to sign %s tokens with", used.use.purpose)
 		}
 	}

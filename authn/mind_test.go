@@ -60,6 +60,7 @@ type options struct {
 	passwords  authn.PasswordsConfig
 	grace      time.Duration
 	encrypted  []string
+	assertions bool
 	policy     authn.SessionPolicy
 
 	previous, previousRefresh string
@@ -92,7 +93,7 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
 		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
 		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
-		Now: clock.Now,
+		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, Now: clock.Now,
 	}
 }
 

@@ -60,6 +60,9 @@ func (k *KeyRing) seal(c *claims, names []string) error {
 		return err
 	}
 	key := k.signer(SealClaims)
+	if key == nil {
+		return errors.New("there is no key to encrypt claims with")
+	}
 	encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: key.private, KeyID: key.id}, nil)
 	if err != nil {
 		return err

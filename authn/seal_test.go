@@ -209,7 +209,7 @@ func hostileJWEs(t *testing.T, kid string, key []byte) map[string]string {
 }
 
 func TestHostileJWEsAreRefused(t *testing.T) {
-	m := newMind(t, options{secret: goodSecret, refresh: anotherSecret})
+	m := newMind(t, options{secret: goodSecret, refresh: anotherSecret, encrypted: authn.EncryptableClaims()})
 	kid, key, _ := m.keys.SigningKey(authn.SealClaims)
 	signer, _, _ := m.keys.SigningKey(authn.SignAccess)
 	now := m.clock.Now()
@@ -256,7 +256,7 @@ func TestHostileJWEsAreRefused(t *testing.T) {
 
 // The cost of a hostile JWE is that of looking at its header: nothing of it is kept, decompressed or derived.
 func TestHostileJWEsCostLittle(t *testing.T) {
-	m := newMind(t, options{})
+	m := newMind(t, options{encrypted: authn.EncryptableClaims()})
 	kid, key, _ := m.keys.SigningKey(authn.SealClaims)
 	for name, text := range hostileJWEs(t, kid, key.([]byte)) {
 		if !strings.HasPrefix(name, "CVE-2024-28180") {
@@ -277,7 +277,7 @@ func TestHostileJWEsCostLittle(t *testing.T) {
 
 // A key that seals is none that signs, and the reverse.
 func TestSealKeysSignNothing(t *testing.T) {
-	m := newMind(t, options{secret: goodSecret, refresh: anotherSecret})
+	m := newMind(t, options{secret: goodSecret, refresh: anotherSecret, encrypted: authn.EncryptableClaims()})
 	m.user(t, "alice")
 	access := m.login(t, "alice").Access
 	kid, key, _ := m.keys.SigningKey(authn.SealClaims)
@@ -318,7 +318,7 @@ func TestSealKeysAreReplaced(t *testing.T) {
 			t.Errorf("%s: %+v, %s", name, identity, refusal)
 		}
 	}
-	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), old); err != nil {
+	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {
@@ -335,5 +335,48 @@ func TestSealKeysAreReplaced(t *testing.T) {
 	}
 	if _, err := m.logins.Authenticate(t.Context(), bearer(before)); code(t, err) != authn.CodeInvalidCredentials {
 		t.Errorf("sealed with a revoked key, checked with the store: %v", err)
+	}
+}
+
+// A replica whose configuration has no use for keys of assertions and encrypted claims makes none. It reads with those that
+// others make, also while it is away from their news, publishes them, and takes none away.
+func TestReplicaWithoutUseForKeys(t *testing.T) {
+	idle := newMind(t, options{secret: goodSecret, refresh: anotherSecret})
+	stored := func() int {
+		keys, err := idle.store.ListKeys(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(keys)
+	}
+	if n := stored(); n != 0 {
+		t.Fatalf("%d keys are made for nothing", n)
+	}
+	busy := newMindAt(t, idle.store, idle.clock, options{
+		secret: goodSecret, refresh: anotherSecret, assertions: true, encrypted: authn.EncryptableClaims(),
+	})
+	busy.user(t, "alice")
+	access := busy.login(t, "alice").Access
+	if identity, refusal := idle.replica(t).check(t, access); refusal != "" || identity.Email != "alice@example.com" {
+		t.Errorf("%+v, %s", identity, refusal)
+	}
+	signer, _, _ := busy.keys.SigningKey(authn.SignAssertion)
+	if !idle.publishes(signer) {
+		t.Error("the key of the other's assertions is not published")
+	}
+	idle.clock.advance(365 * 24 * time.Hour)
+	if _, err := idle.keys.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := idle.keys.Follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(); n != 2 {
+		t.Errorf("%d keys are left, want 2", n)
+	}
+	for _, purpose := range []authn.KeyPurpose{authn.SignAssertion, authn.SealClaims} {
+		if _, err := idle.managed(t, options{}).Rotate(t.Context(), purpose, true); code(t, err) != authn.CodeConflict {
+			t.Errorf("a key for %s is made that has no use: %v", purpose, err)
+		}
 	}
 }

@@ -99,6 +99,10 @@ func (s *Sealer) boxOf(sealing string) (*box, error) {
 		return nil, errors.New("it is sealed with a key file, which only a SQLite database has")
 	}
 	by, err := s.fileBox(readFile)
+	if err == nil && by.name != sealing { // another file may have been put in its place
+		s.forgetFile()
+		by, err = s.fileBox(readFile)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it is sealed with a key file: %w", err)
@@ -136,6 +140,12 @@ func (s *Sealer) fileBox(read func(path string) ([]byte, error)) (*box, error) {
 	}
 	s.file, err = newBox(filePrefix, key)
 	return s.file, err
+}
+
+func (s *Sealer) forgetFile() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.file = nil
 }
 
 // box is a key that seals, and its name.
