@@ -57,6 +57,14 @@ type usedKeys struct {
 	secret    *signingKey            // of the configuration, signs if there is one
 	managed   []*signingKey          // that are not revoked, in the order in which they sign
 	verifying map[string]*signingKey // by the kid
+	methods   []string               // the algorithms of those that verify
+}
+
+func (u *usedKeys) verify(key *signingKey) {
+	u.verifying[key.id] = key
+	if method := key.method; method != nil && !slices.Contains(u.methods, method.Alg()) {
+		u.methods = append(u.methods, method.Alg())
+	}
 }
 
 // signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
@@ -109,13 +117,7 @@ func (k *KeyRing) find(purpose KeyPurpose, id string) (key *signingKey, known bo
 
 // methods are the algorithms of the keys that verify for the purpose.
 func (k *KeyRing) methods(purpose KeyPurpose) []string {
-	var names []string
-	for _, key := range k.held.Load().byPurpose[purpose].verifying {
-		if name := key.method.Alg(); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
+	return k.held.Load().byPurpose[purpose].methods
 }
 
 // Load looks at the store.
@@ -151,7 +153,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 		used := &usedKeys{use: use, verifying: map[string]*signingKey{}}
 		for _, key := range []*signingKey{use.previousKey(), use.secretKey()} {
 			if used.secret = key; key != nil {
-				used.verifying[key.id] = key
+				used.verify(key)
 			}
 		}
 		next.byPurpose[use.purpose] = used
@@ -170,7 +172,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 			continue
 		}
 		used.managed = append(used.managed, key)
-		used.verifying[key.id] = key
+		used.verify(key)
 	}
 	return next, nil
 }
