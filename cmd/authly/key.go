@@ -76,7 +76,8 @@ func (c *cli) keyRotateCommand() *cobra.Command {
 					return err
 				}
 				return c.print(showKey(next), func(w io.Writer) {
-					fmt.Fprintf(w, "key %s is used for %s from %s\n", next.ID, purposeText(next.Purpose), next.ActiveFrom.UTC().Format(time.RFC3339))
+					does, _ := usesOf(next.Purpose)
+					fmt.Fprintf(w, "key %s %s from %s\n", next.ID, does, next.ActiveFrom.UTC().Format(time.RFC3339))
 				})
 			})
 		},
@@ -114,22 +115,23 @@ func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) erro
 		shown.Successor = &row
 	}
 	return c.print(shown, func(w io.Writer) {
-		fmt.Fprintf(w, "revoked %s: the %s that were made with it are dead\n", revoked.ID, purposeText(revoked.Purpose))
+		_, dead := usesOf(revoked.Purpose)
+		fmt.Fprintf(w, "revoked %s: the %s are dead\n", revoked.ID, dead)
 		if successor != nil {
 			fmt.Fprintf(w, "key %s takes its place\n", successor.ID)
 		}
 	})
 }
 
-// purposeText names what keys of a purpose make.
-func purposeText(purpose authn.KeyPurpose) string {
+// usesOf says what keys of a purpose do, and what is dead when one is revoked.
+func usesOf(purpose authn.KeyPurpose) (does, dead string) {
 	switch purpose {
 	case authn.SignAssertion:
-		return "assertions"
+		return "signs assertions", "assertions that it has signed"
 	case authn.SealClaims:
-		return "encrypted claims"
+		return "encrypts claims", "tokens whose claims it has encrypted"
 	}
-	return string(purpose) + " tokens"
+	return "signs " + string(purpose) + " tokens", string(purpose) + " tokens that it has signed"
 }
 
 // keyRow is a key as it is printed. It has nothing of what the key is made of.
