@@ -213,10 +213,13 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	}
 	var c claims
 	keyID := ""
-	_, err := l.parser(purpose).ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
+	_, err := l.parser().ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
 		id, _ := token.Header["kid"].(string)
+		if token.Header["typ"] != typ || len(token.Header) != 3 {
+			return nil, errTokenMalformed
+		}
 		key := l.cfg.Keys.verifier(purpose, id)
-		if key == nil || token.Method.Alg() != key.method.Alg() || token.Header["typ"] != typ || len(token.Header) != 3 {
+		if key == nil || token.Method.Alg() != key.method.Alg() {
 			return nil, errTokenMalformed
 		}
 		keyID = key.id
@@ -246,9 +249,9 @@ func notTokenText(c rune) bool {
 	return !isAlnum && c != '-' && c != '_' && c != '.'
 }
 
-func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
+func (l *Logins) parser() *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods(l.cfg.Keys.methods(purpose)),
+		jwt.WithValidMethods(allAlgorithms), // the key pins one; another replica may have begun with a new one just now
 		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),

@@ -57,14 +57,6 @@ type usedKeys struct {
 	secret    *signingKey            // of the configuration, signs if there is one
 	managed   []*signingKey          // that are not revoked, in the order in which they sign
 	verifying map[string]*signingKey // by the kid
-	methods   []string               // the algorithms of those that verify
-}
-
-func (u *usedKeys) verify(key *signingKey) {
-	u.verifying[key.id] = key
-	if method := key.method; method != nil && !slices.Contains(u.methods, method.Alg()) {
-		u.methods = append(u.methods, method.Alg())
-	}
 }
 
 // signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
@@ -115,11 +107,6 @@ func (k *KeyRing) find(purpose KeyPurpose, id string) (key *signingKey, known bo
 	return held.byPurpose[purpose].verifying[id], known || held.known[id]
 }
 
-// methods are the algorithms of the keys that verify for the purpose.
-func (k *KeyRing) methods(purpose KeyPurpose) []string {
-	return k.held.Load().byPurpose[purpose].methods
-}
-
 // Load looks at the store.
 func (k *KeyRing) Load(ctx context.Context) error { return k.load(ctx, false) }
 
@@ -153,7 +140,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 		used := &usedKeys{use: use, verifying: map[string]*signingKey{}}
 		for _, key := range []*signingKey{use.previousKey(), use.secretKey()} {
 			if used.secret = key; key != nil {
-				used.verify(key)
+				used.verifying[key.id] = key
 			}
 		}
 		next.byPurpose[use.purpose] = used
@@ -171,8 +158,11 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 			k.managed.cfg.Log.ErrorContext(ctx, "a signing key cannot be used", "key_id", s.ID, "purpose", s.Purpose, "error", err)
 			continue
 		}
+		if held := k.held.Load(); held != nil && !held.known[s.ID] {
+			k.managed.logAdded(ctx, s)
+		}
 		used.managed = append(used.managed, key)
-		used.verify(key)
+		used.verifying[key.id] = key
 	}
 	return next, nil
 }

@@ -107,7 +107,7 @@ func TestRotationRefusesNobody(t *testing.T) {
 		for range rapid.IntRange(3, 15).Draw(rt, "steps") {
 			i := rapid.IntRange(0, 2).Draw(rt, "replica")
 			m := r.replicas[i]
-			switch rapid.SampledFrom([]string{"wait", "wait", "login", "login", "operator", "purge"}).Draw(rt, "step") {
+			switch rapid.SampledFrom([]string{"wait", "wait", "login", "login", "operator", "purge", "restart"}).Draw(rt, "step") {
 			case "wait":
 				r.wait(rt, rapid.IntRange(1, 90).Draw(rt, "minutes"))
 			case "login":
@@ -121,6 +121,9 @@ func TestRotationRefusesNobody(t *testing.T) {
 				if _, err := m.managed(t, options{rotateEvery: rotateEvery}).Rotate(t.Context(), purpose, now); err != nil {
 					rt.Fatal(err)
 				}
+			case "restart": // as all replicas are in turn when the configuration has changed
+				algorithm := rapid.SampledFrom([]string{"EdDSA", "ES256", "HS256"}).Draw(rt, "algorithm")
+				m.withKeys(t, keysOf(db, m.clock, options{rotateEvery: rotateEvery, algorithm: algorithm}))
 			case "purge":
 				if _, err := m.keys.Purge(t.Context()); err != nil {
 					rt.Fatal(err)

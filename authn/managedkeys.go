@@ -59,6 +59,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 		if err != nil {
 			return nil, fmt.Errorf("signing key for %s tokens: %w", use.purpose, err)
 		}
+		m.logAdded(ctx, first)
 		keys = append(keys, first)
 	}
 	slices.SortStableFunc(keys, func(a, b Key) int { return a.ActiveFrom.Compare(b.ActiveFrom) })
@@ -72,15 +73,12 @@ func (m *ManagedKeys) add(ctx context.Context, use keyUse, now, activeFrom time.
 		return Key{}, false, err
 	}
 	kept, err := m.cfg.Store.AddKey(ctx, candidate, after)
-	added = err == nil && kept.ID == candidate.ID
-	if added {
-		m.logAdded(ctx, kept)
-	}
-	return kept, added, err
+	return kept, err == nil && kept.ID == candidate.ID, err
 }
 
+// logAdded tells of a key that is new to this process, whoever has made it.
 func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
-	m.cfg.Log.InfoContext(ctx, "a signing key was made", "event", "key_added", "key_id", key.ID, "purpose", key.Purpose,
+	m.cfg.Log.InfoContext(ctx, "there is a new signing key", "event", "key_added", "key_id", key.ID, "purpose", key.Purpose,
 		"algorithm", key.Algorithm, "active_from", key.ActiveFrom)
 }
 

@@ -106,7 +106,6 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 		"purpose", keys[i].Purpose, "algorithm", keys[i].Algorithm)
 	keys[i].RevokedAt = now
 	if replaced {
-		m.logAdded(ctx, *candidate)
 		keys = append(keys, *candidate)
 		view := m.view(keys, *candidate, now)
 		successor = &view

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/secret"
@@ -90,6 +92,40 @@ func TestKeysRotateWhileServing(t *testing.T) {
 		for i, a := range replicas {
 			if published := strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`); published < 5 {
 				t.Errorf("replica %d publishes %d keys, want 5 of access tokens", i, published)
+			}
+		}
+	})
+}
+
+// When a key has signed for long enough the next one is made: by one of the replicas, and all publish it.
+func TestKeysRotateOnSchedule(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		first := start(t, storeURL, protectedEcho)
+		pair := first.login(t, "admin", adminPassword)
+		db, _ := sqlOf(t, storeURL)
+		month := (30 * 24 * time.Hour).Microseconds()
+		execute(t, db, fmt.Sprintf(`UPDATE keys SET created_at = created_at - %d, active_from = active_from - %d`, month, month))
+		replicas := startReplicas(t, storeURL)
+		for i, a := range replicas {
+			eventually(t, "the next key is published", func() bool {
+				return strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`) > 1
+			})
+			a.isIn(t, "signed by the present key", pair, true)
+			if id := kidOf(t, a.login(t, "admin", adminPassword).Access); id != kidOf(t, pair.Access) {
+				t.Errorf("replica %d signs with %s already", i, id)
+			}
+		}
+		var rows []struct{ Purpose, State string }
+		if err := json.Unmarshal([]byte(first.run(t, 0, "key", "list", "--output", "json")), &rows); err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, row := range rows {
+			count[row.Purpose+" "+row.State]++
+		}
+		for _, purpose := range []string{"access", "refresh"} {
+			if count[purpose+" active"] != 1 || count[purpose+" next"] != 1 || count[purpose+" retired"] != 0 {
+				t.Errorf("keys: %v", count)
 			}
 		}
 	})
