@@ -12,6 +12,19 @@ func (l *Logins) Verify(kind TokenKind, text string) error {
 	return err
 }
 
+// KeylessRing has no key that could sign.
+func KeylessRing(now func() time.Time) *KeyRing {
+	ring := &KeyRing{now: now}
+	ring.held.Store(&heldKeys{byPurpose: map[KeyPurpose]*usedKeys{SignAssertion: {}}})
+	return ring
+}
+
+// Unseal lets tests show encrypted claims that no signature vouches for.
+func (k *KeyRing) Unseal(text string) error {
+	_, _, err := k.unseal(text)
+	return err
+}
+
 // SigningKey lets tests sign what Authly itself never would.
 func (k *KeyRing) SigningKey(purpose KeyPurpose) (id string, private, public any) {
 	key := k.signer(purpose)
@@ -58,4 +71,10 @@ func (f *Follower) Watched() (sessions, users, doubted int) {
 	f.watches.mu.Lock()
 	defer f.watches.mu.Unlock()
 	return len(f.watches.bySession), len(f.watches.byUser), len(f.watches.doubted)
+}
+
+// Kept is how many assertions are remembered, once what there is no room for has gone, and how many there may be.
+func (a *Asserter) Kept() (n, most int) {
+	a.kept.CleanUp()
+	return a.kept.EstimatedSize(), keptAssertions
 }

@@ -315,8 +315,10 @@ func (f *Follower) check(v *verified) (lives, userChanged bool) {
 	if _, ended := f.tokens[v.jti]; ended {
 		return false, false
 	}
-	if _, ended := f.keys[v.keyID]; ended {
-		return false, false
+	for _, key := range []string{v.keyID, v.sealedBy} {
+		if _, ended := f.keys[key]; ended {
+			return false, false
+		}
 	}
 	_, userChanged = f.users[v.userID]
 	return true, userChanged

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// KeyPurpose says what a key signs.
+// KeyPurpose says what a key is for.
 type KeyPurpose string
 
-// The purposes of keys. A token signed by a key of one purpose is never accepted for the other.
+// The purposes of keys. What was made with a key of one purpose is never accepted for another.
 const (
-	SignAccess  KeyPurpose = "access"
-	SignRefresh KeyPurpose = "refresh"
+	SignAccess    KeyPurpose = "access"
+	SignRefresh   KeyPurpose = "refresh"
+	SignAssertion KeyPurpose = "assertion" // what applications are told of the caller
+	SealClaims    KeyPurpose = "claims"    // encrypts claims within access tokens
 )
 
 // Key is a managed signing key as the store keeps it. What it may be used for follows from its times alone, so that no
@@ -20,8 +22,8 @@ const (
 type Key struct {
 	ID         string // the kid: 16 lower-case hex digits, unique
 	Purpose    KeyPurpose
-	Algorithm  string // a JWS algorithm name, such as EdDSA (RFC 7518 section 3.1, RFC 8037)
-	Material   []byte // PKCS #8 DER for asymmetric algorithms, the raw secret for HMAC, sealed as Sealing says; none once revoked
+	Algorithm  string // such as EdDSA (RFC 7518 section 3.1, RFC 8037); of SealClaims A256GCM (RFC 7518 section 5.1)
+	Material   []byte // PKCS #8 DER for asymmetric algorithms, else the raw secret, sealed as Sealing says; none once revoked
 	Sealing    string // what Material is sealed with, as the Sealer calls it; empty: it is not sealed
 	CreatedAt  time.Time
 	ActiveFrom time.Time

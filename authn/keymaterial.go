@@ -32,10 +32,11 @@ var allAlgorithms = slices.Sorted(maps.Keys(algorithms))
 // signingKey is a key that is ready for use.
 type signingKey struct {
 	id         string
-	method     jwt.SigningMethod
-	private    any       // what method signs with: []byte or a crypto.Signer
-	public     any       // what method verifies with
-	activeFrom time.Time // of a managed key
+	algorithm  string
+	method     jwt.SigningMethod // nil: it seals and does not sign
+	private    any               // what method signs with, []byte or a crypto.Signer; or what seals, []byte
+	public     any               // what method verifies with
+	activeFrom time.Time         // of a managed key
 }
 
 // newKeyID makes the kid of a managed key.
@@ -51,7 +52,9 @@ func secretKey(purpose KeyPurpose, algorithm string, secret []byte) *signingKey 
 	if len(secret) == 0 {
 		return nil
 	}
-	return &signingKey{id: secretKeyID(purpose, secret), method: algorithms[algorithm], private: secret, public: secret}
+	return &signingKey{
+		id: secretKeyID(purpose, secret), algorithm: algorithm, method: algorithms[algorithm], private: secret, public: secret,
+	}
 }
 
 // secretKeyID derives the kid of a configured secret, so that a changed secret has another one. The purpose is part of it:
@@ -64,7 +67,7 @@ func secretKeyID(purpose KeyPurpose, secret []byte) string {
 
 func isHMAC(algorithm string) bool { return strings.HasPrefix(algorithm, "HS") }
 
-// generateMaterial makes a key: PKCS #8 for asymmetric algorithms, 64 random bytes for HMAC.
+// generateMaterial makes a key: PKCS #8 for asymmetric algorithms, 64 random bytes for HMAC, 32 for A256GCM.
 func generateMaterial(algorithm string) ([]byte, error) {
 	var private any
 	var err error
@@ -75,6 +78,8 @@ func generateMaterial(algorithm string) ([]byte, error) {
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "EdDSA":
 		_, private, err = ed25519.GenerateKey(rand.Reader)
+	case sealAlgorithm:
+		return randomBytes(sealKeyBytes), nil
 	default:
 		return randomBytes(64), nil
 	}
@@ -86,12 +91,19 @@ func generateMaterial(algorithm string) ([]byte, error) {
 
 // parseKey reads a stored key, whose material is not sealed, and checks that it is one for its algorithm.
 func parseKey(s Key) (*signingKey, error) {
-	key := &signingKey{id: s.ID, method: algorithms[s.Algorithm], activeFrom: s.ActiveFrom}
+	key := &signingKey{id: s.ID, algorithm: s.Algorithm, method: algorithms[s.Algorithm], activeFrom: s.ActiveFrom}
 	if isHMAC(s.Algorithm) {
 		if len(s.Material) < 32 {
 			return nil, errors.New("the secret is too short")
 		}
 		key.private, key.public = s.Material, s.Material
+		return key, nil
+	}
+	if s.Algorithm == sealAlgorithm {
+		if len(s.Material) != sealKeyBytes {
+			return nil, errors.New("the secret is of another length")
+		}
+		key.private = s.Material
 		return key, nil
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Material)

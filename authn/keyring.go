@@ -68,7 +68,7 @@ func (u *usedKeys) signer(now time.Time) (signs *signingKey) {
 		return u.secret
 	}
 	for _, key := range u.managed {
-		if key.method.Alg() == u.use.algorithm && (signs == nil || !key.activeFrom.After(now)) {
+		if key.algorithm == u.use.algorithm && (signs == nil || !key.activeFrom.After(now)) {
 			signs = key
 		}
 	}
@@ -97,7 +97,7 @@ func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
 // lookUp is verifier that tells nobody from nobody knows: ErrUnavailable if the store does not answer and may have the key.
 func (k *KeyRing) lookUp(purpose KeyPurpose, id string) (*signingKey, error) {
 	key, known := k.find(purpose, id)
-	if known || !isKeyID(id) || !k.canLearn() {
+	if known || !isKeyID(id) || !k.canLearn(purpose) {
 		return key, nil
 	}
 	err := k.learn()
@@ -135,7 +135,7 @@ func (k *KeyRing) load(ctx context.Context, whole bool) error {
 		return err
 	}
 	for _, used := range next.byPurpose {
-		if used.signer(k.now()) == nil {
+		if used.signer(k.now()) == nil && !used.use.idle {
 			return fmt.Errorf("there is no key to sign %s tokens with", used.use.purpose)
 		}
 	}

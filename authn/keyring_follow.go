@@ -82,8 +82,11 @@ func (k *KeyRing) forgetEnded(stored []Key) {
 	})
 }
 
-// canLearn reports whether new keys can appear at all.
-func (k *KeyRing) canLearn() bool { return slices.ContainsFunc(k.uses, keyUse.isManaged) }
+// canLearn reports whether new keys can appear at all among those that tokens name. For encrypted claims they can also where
+// this configuration asks for none; and only tokens of Authly's own name those.
+func (k *KeyRing) canLearn(purpose KeyPurpose) bool {
+	return purpose == SealClaims || k.use(SignAccess).isManaged() || k.use(SignRefresh).isManaged()
+}
 
 // learn looks at the store for somebody who has met an unknown key. It returns when a look is over that was begun after the
 // call: a key that another replica signs with is in the store before. All who ask meanwhile share one look, and there is at

@@ -15,6 +15,9 @@ type KeyRingConfig struct {
 	Secret        []byte   // signs access tokens of HMAC algorithms; empty: a managed key does
 	RefreshSecret []byte   // signs refresh tokens; empty: a managed key does
 
+	Assertions      bool // there are assertions to sign
+	EncryptedClaims bool // there are claims to encrypt
+
 	// Secrets of before, which verify and do not sign; empty: none. They are of HS256 unless the tokens are of another HMAC.
 	PreviousSecret, PreviousRefreshSecret []byte
 
@@ -29,9 +32,10 @@ type KeyRingConfig struct {
 type keyUse struct {
 	purpose   KeyPurpose
 	algorithm string        // of what is signed from now on
-	life      time.Duration // the longest that something signed is good for
+	life      time.Duration // the longest that something signed, or sealed, is good for
 	secret    []byte        // signs; empty: a managed key does
 	previous  []byte        // verifies; empty: there is none
+	idle      bool          // nothing is signed: no key is made, and those that are there verify
 }
 
 func (u keyUse) secretKey() *signingKey { return secretKey(u.purpose, u.algorithm, u.secret) }
@@ -64,8 +68,10 @@ func (cfg KeyRingConfig) uses() ([]keyUse, error) {
 		cfg.Secret = nil // a shared secret has no part in an asymmetric algorithm
 	}
 	return []keyUse{
-		{SignAccess, algorithm, cfg.AccessLife, cfg.Secret, cfg.PreviousSecret},
-		{SignRefresh, refreshAlgorithm, cfg.RefreshLife, cfg.RefreshSecret, cfg.PreviousRefreshSecret},
+		{SignAccess, algorithm, cfg.AccessLife, cfg.Secret, cfg.PreviousSecret, false},
+		{SignRefresh, refreshAlgorithm, cfg.RefreshLife, cfg.RefreshSecret, cfg.PreviousRefreshSecret, false},
+		{SignAssertion, assertionAlgorithm(algorithm), AssertionTTL, nil, nil, !cfg.Assertions},
+		{SealClaims, sealAlgorithm, cfg.AccessLife, nil, nil, !cfg.EncryptedClaims},
 	}, nil
 }
 

@@ -67,7 +67,7 @@ func nextAfter(keys []Key, k Key, state KeyState) time.Time {
 // another one when it was signed; therefore the store looks at the tokens too.
 func (m *ManagedKeys) isOver(v KeyView, now time.Time) bool {
 	if v.State == KeyActive || v.State == KeyNext {
-		return false
+		return false // also of a purpose that this configuration has no use for: another replica's may
 	}
 	end := v.VerifiesUntil
 	if v.State == KeyRevoked || end.IsZero() {

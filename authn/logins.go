@@ -29,6 +29,7 @@ type LoginsConfig struct {
 	AccessTTL           time.Duration
 	RefreshTTL          time.Duration
 	RefreshGrace        time.Duration // in which a refresh token that was just spent gives the same successors again; 0: none
+	EncryptedClaims     []string      // of access tokens, for Authly's eyes alone: of those in EncryptableClaims; none: all are readable
 	Leeway              time.Duration // by which clocks may differ
 	Sessions            SessionPolicy
 	RequireVerification bool

@@ -48,7 +48,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
 	for _, use := range m.uses {
-		if !use.isManaged() || signingAt(keys, use, m.cfg.Now()) != nil {
+		if use.idle || !use.isManaged() || signingAt(keys, use, m.cfg.Now()) != nil {
 			continue
 		}
 		if _, err := m.openAll(keys); err != nil {
@@ -170,7 +170,7 @@ func (m *ManagedKeys) rotateDue(ctx context.Context) error {
 	now := m.cfg.Now()
 	for _, use := range m.uses {
 		last := lastOf(keys, use)
-		if !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
+		if use.idle || !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
 			continue
 		}
 		if _, _, err := m.add(ctx, use, now, now.Add(PublishAhead), last.ID); err != nil {

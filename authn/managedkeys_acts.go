@@ -37,6 +37,8 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 	switch {
 	case use.purpose == "":
 		return KeyView{}, RefuseField("purpose", "There is no such purpose")
+	case use.idle:
+		return KeyView{}, Refuse(CodeConflict, "The configuration has no use for such a key")
 	case !use.isManaged():
 		return KeyView{}, Refuse(CodeConflict, "A secret of the configuration signs, and is replaced there")
 	}
@@ -84,7 +86,7 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 	}
 	now := m.cfg.Now()
 	var candidate *Key
-	if use := m.use(keys[i].Purpose); use.isManaged() && keys[i].signsFor(use) {
+	if use := m.use(keys[i].Purpose); !use.idle && use.isManaged() && keys[i].signsFor(use) {
 		made, err := m.newKey(use, now, now)
 		if err != nil {
 			return KeyView{}, nil, Fault(err)

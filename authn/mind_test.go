@@ -59,6 +59,8 @@ type options struct {
 	unverified bool // logins do not need a verified address
 	passwords  authn.PasswordsConfig
 	grace      time.Duration
+	encrypted  []string
+	assertions bool
 	policy     authn.SessionPolicy
 
 	previous, previousRefresh string
@@ -70,7 +72,7 @@ const (
 	anotherSecret = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 )
 
-func newMind(t *testing.T, o options) *mind {
+func newMind(t testing.TB, o options) *mind {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -80,7 +82,7 @@ func newMind(t *testing.T, o options) *mind {
 	return newMindOn(t, db, o)
 }
 
-func newMindOn(t *testing.T, db *store.Store, o options) *mind {
+func newMindOn(t testing.TB, db *store.Store, o options) *mind {
 	t.Helper()
 	return newMindAt(t, db, &clock{now: time.Now().Truncate(time.Microsecond)}, o)
 }
@@ -91,11 +93,11 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
 		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
 		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
-		Now: clock.Now,
+		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, Now: clock.Now,
 	}
 }
 
-func newMindAt(t *testing.T, db *store.Store, clock *clock, o options) *mind {
+func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
 	t.Helper()
 	m := &mind{store: db, clock: clock}
 	if o.passwords.Algorithm == "" {
@@ -114,6 +116,7 @@ func newMindAt(t *testing.T, db *store.Store, clock *clock, o options) *mind {
 		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
 		RequireVerification: !o.unverified,
 		RefreshGrace:        o.grace,
+		EncryptedClaims:     o.encrypted,
 		Sessions:            o.policy,
 		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
 		Limit:               o.limit, Now: m.clock.Now, Log: log,
@@ -127,7 +130,7 @@ func newMindAt(t *testing.T, db *store.Store, clock *clock, o options) *mind {
 }
 
 // withKeys gives m other keys.
-func (m *mind) withKeys(t *testing.T, cfg authn.KeyRingConfig) {
+func (m *mind) withKeys(t testing.TB, cfg authn.KeyRingConfig) {
 	t.Helper()
 	var err error
 	if m.keys, err = authn.NewKeyRing(t.Context(), cfg); err != nil {

@@ -43,7 +43,7 @@ func (a *API) health(c *call) error {
 	return c.answer(http.StatusOK, healthAnswer{"healthy", "connected"})
 }
 
-// jwks publishes the keys by which others can check access tokens (RFC 7517 section 5).
+// jwks publishes the keys by which others can check access tokens and assertions (RFC 7517 section 5).
 func (a *API) jwks(c *call) error {
 	body, err := marshal(keySet{a.cfg.Keys.PublicKeys()})
 	if err != nil {

@@ -55,7 +55,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
-		RefreshGrace: cfg.Tokens.RefreshGrace, Sessions: sessionPolicy(cfg),
+		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
@@ -151,6 +151,9 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Chec
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
 		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Assert: authn.NewAsserter(authn.AsserterConfig{
+			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
+		}).Assert,
 		Upstreams: upstreams(cfg),
 		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
 	})

@@ -76,12 +76,13 @@ func (c *cli) keyRotateCommand() *cobra.Command {
 					return err
 				}
 				return c.print(showKey(next), func(w io.Writer) {
-					fmt.Fprintf(w, "key %s signs %s tokens from %s\n", next.ID, next.Purpose, next.ActiveFrom.UTC().Format(time.RFC3339))
+					does, _ := usesOf(next.Purpose)
+					fmt.Fprintf(w, "key %s %s from %s\n", next.ID, does, next.ActiveFrom.UTC().Format(time.RFC3339))
 				})
 			})
 		},
 	}
-	cmd.Flags().StringVar(&purpose, "purpose", string(authn.SignAccess), "access or refresh")
+	cmd.Flags().StringVar(&purpose, "purpose", string(authn.SignAccess), "access, refresh, assertion or claims")
 	cmd.Flags().BoolVar(&now, "now", false, "sign with it at once; who checks tokens by the public keys may not know it for five minutes")
 	return cmd
 }
@@ -114,11 +115,23 @@ func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) erro
 		shown.Successor = &row
 	}
 	return c.print(shown, func(w io.Writer) {
-		fmt.Fprintf(w, "revoked %s: the %s tokens that it has signed are dead\n", revoked.ID, revoked.Purpose)
+		_, dead := usesOf(revoked.Purpose)
+		fmt.Fprintf(w, "revoked %s: the %s are dead\n", revoked.ID, dead)
 		if successor != nil {
 			fmt.Fprintf(w, "key %s takes its place\n", successor.ID)
 		}
 	})
+}
+
+// usesOf says what keys of a purpose do, and what is dead when one is revoked.
+func usesOf(purpose authn.KeyPurpose) (does, dead string) {
+	switch purpose {
+	case authn.SignAssertion:
+		return "signs assertions", "assertions that it has signed"
+	case authn.SealClaims:
+		return "encrypts claims", "tokens whose claims it has encrypted"
+	}
+	return "signs " + string(purpose) + " tokens", string(purpose) + " tokens that it has signed"
 }
 
 // keyRow is a key as it is printed. It has nothing of what the key is made of.

@@ -111,6 +111,8 @@ type Tokens struct {
 	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
 	// The time after its use in which a refresh token gives the same successors again; 0: it works once and no more.
 	RefreshGrace time.Duration `yaml:"refresh_grace" min:"0s" max:"5m"`
+	// The claims of access tokens that Authly alone can read: any of username, email and roles.
+	EncryptedClaims []string `yaml:"encrypted_claims"`
 }
 
 // Keys says how the keys that Authly makes itself are kept and when they are replaced.

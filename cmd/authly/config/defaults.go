@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +116,13 @@ func (c *Config) IsPostgres() bool {
 
 // HasManagedKeys reports whether Authly signs something with keys of its own.
 func (c *Config) HasManagedKeys() bool {
-	return hmacBytes(c.Algorithm()) == 0 || c.Tokens.SecretKey == "" || c.Tokens.RefreshSecretKey == ""
+	return hmacBytes(c.Algorithm()) == 0 || c.Tokens.SecretKey == "" || c.Tokens.RefreshSecretKey == "" ||
+		c.HasAssertions() || len(c.Tokens.EncryptedClaims) > 0
+}
+
+// HasAssertions reports whether some route's application is told by assertion.
+func (c *Config) HasAssertions() bool {
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Assertion })
 }
 
 // Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.

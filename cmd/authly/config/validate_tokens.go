@@ -34,6 +34,7 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
+	d.checkEncryptedClaims()
 	d.checkKeys()
 	if r := d.config.Revocation; r.MaxStaleness > 0 && r.MaxStaleness < 2*r.PollInterval {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
@@ -59,6 +60,18 @@ func (d *decoder) checkKeys() {
 	case k.RotateEvery < d.config.Tokens.AccessTTL:
 		d.bad(d.eitherGiven("keys.rotate_every", "tokens.access_ttl"),
 			"keys would be replaced before the tokens that they sign expire, expected keys.rotate_every to be at least tokens.access_ttl")
+	}
+}
+
+func (d *decoder) checkEncryptedClaims() {
+	names := d.config.Tokens.EncryptedClaims
+	for i, name := range names {
+		switch path := at("tokens.encrypted_claims", i); {
+		case !slices.Contains(authn.EncryptableClaims(), name):
+			d.bad(path, "is no claim that can be encrypted, expected %s", either(authn.EncryptableClaims(), "or"))
+		case slices.Contains(names[:i], name):
+			d.bad(path, "is given twice, expected each claim once")
+		}
 	}
 }
 
