@@ -54,5 +54,5 @@ func TakeTurn(ctx context.Context, key string) (done func(), try func(key string
 func (f *Follower) Watched() (sessions, users, doubted int) {
 	f.watches.mu.Lock()
 	defer f.watches.mu.Unlock()
-	return len(f.watches.bySession), len(f.watches.byUser), len(f.watches.doubted)
+	return len(f.watches.bySession.first), len(f.watches.byUser.first), len(f.watches.doubted)
 }
