@@ -45,7 +45,7 @@ func (u *upstream) serve(w http.ResponseWriter, r *http.Request, p *passage) {
 		w = switcher{w, p.stream}
 	}
 	r = r.WithContext(context.WithValue(ctx, passageKey{}, p))
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+	if hasBody(r) {
 		p.body = watchBody(r)
 		if r.ProtoMajor == 1 {
 			defer u.duplex(w, p.body)()

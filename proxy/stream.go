@@ -30,6 +30,7 @@ type stream struct {
 	x       *headers.Exchange
 	session uuid.UUID // uuid.Nil: of nobody
 	http10  bool
+	body    bool // the request has one
 
 	cancel  context.CancelCauseFunc // ends the exchange with the upstream
 	unwatch func()                  // nil: nobody watches
@@ -56,7 +57,10 @@ const (
 // own.
 func (u *upstream) openStream(w http.ResponseWriter, r *http.Request, identity *authn.Identity) (*stream, context.Context) {
 	cfg := &u.door.cfg
-	s := &stream{door: u.door, route: u.name, x: exchangeOf(r), w: w, http10: !r.ProtoAtLeast(1, 1), cancel: func(error) {}}
+	s := &stream{
+		door: u.door, route: u.name, x: exchangeOf(r), w: w, http10: !r.ProtoAtLeast(1, 1), body: hasBody(r),
+		cancel: func(error) {},
+	}
 	watched := cfg.Watch != nil && identity != nil && identity.SessionID != uuid.Nil
 	if !watched && cfg.MaxStreamAge == 0 && r.Header["Upgrade"] == nil {
 		return s, r.Context()
@@ -82,11 +86,7 @@ func (s *stream) end(e *ending) {
 	}
 	s.ended = e
 	socket := s.socket
-	if s.phase == phaseAnswer {
-		// A client that does not read must not hold up the end. The lock is held because after the stream the connection belongs
-		// to the next request.
-		_ = http.NewResponseController(s.w).SetWriteDeadline(time.Unix(1, 0))
-	}
+	s.hurry()
 	s.mu.Unlock()
 	s.log(e)
 	if socket != nil {
@@ -94,6 +94,18 @@ func (s *stream) end(e *ending) {
 		return
 	}
 	s.cancel(e)
+}
+
+// hurry sees to it that a client that neither sends nor reads does not hold up the end: the transport waits for the former
+// before it gives up a request. The lock is held, because after the stream the connection belongs to the next request.
+func (s *stream) hurry() {
+	control, past := http.NewResponseController(s.w), time.Unix(1, 0)
+	if s.body {
+		_ = control.SetReadDeadline(past)
+	}
+	if s.phase == phaseAnswer {
+		_ = control.SetWriteDeadline(past)
+	}
 }
 
 func (s *stream) log(e *ending) {
