@@ -16,13 +16,19 @@ import (
 // before, while the change was made, and for clocks that differ.
 const keepSlack = time.Minute
 
+// forgetEvery is how often the memory is gone through for what can be forgotten. Checks wait meanwhile.
+const forgetEvery = 30 * time.Second
+
+// heedWithin bounds how long an act waits for its own change to be in memory.
+const heedWithin = 2 * time.Second
+
 // FollowerConfig is what a Follower needs; every field but ObserveLag is required.
 type FollowerConfig struct {
 	Feed         Feed
 	Users        UserStore
 	TokenLife    time.Duration // the longest that an access token can live, leeway included
 	PollEvery    time.Duration // between two looks at the feed if nothing wakes the follower
-	MaxStaleness time.Duration // after which what is in memory is no longer trusted
+	MaxStaleness time.Duration // after which what is in memory is no longer trusted; 0: it never is
 	Now          func() time.Time
 	Log          *slog.Logger
 	ObserveLag   func(time.Duration) // from commit to effect, by the clocks of two replicas; nil: not told
@@ -34,10 +40,18 @@ type FollowerConfig struct {
 //
 // That holds only while the Follower knows that it has read the feed to its end. Fresh says so. An entry leaves when the
 // last token that it could concern has expired; what is in memory is thus bounded by what ends in the life of a token.
+//
+// Looks at the feed take turns and are numbered. One that began after a change was committed has it in memory when it is
+// done; Heed sees to it that a replica knows of its own changes before it answers for them.
 type Follower struct {
-	cfg       FollowerConfig
-	confirmed atomic.Pointer[time.Time] // the feed was read to its end at this time
-	wake      chan struct{}
+	cfg  FollowerConfig
+	wake chan struct{}
+
+	turn      chan struct{}             // held by the look that is under way
+	begun     atomic.Uint64             // the number of the latest look
+	done      atomic.Uint64             // the number of the latest look that succeeded
+	doubted   atomic.Uint64             // a look must have a higher number than this for the memory to be trusted
+	confirmed atomic.Pointer[time.Time] // when that which succeeded began
 
 	mu       sync.RWMutex
 	sessions map[uuid.UUID]time.Time // ended, and when that can be forgotten
@@ -45,16 +59,18 @@ type Follower struct {
 	keys     map[string]time.Time    // the same, by kid
 	users    map[uuid.UUID]*changedUser
 	cursor   Cursor
+	swept    time.Time // when what nobody needs was forgotten
 
 	watches watches // of sessions, by those whose streams should end with them
 }
 
-// changedUser is a user who is no longer as tokens say. The user is read from the store when somebody asks, once.
+// changedUser is a user who is no longer as tokens say, made anew by each change. The user is read from the store when
+// somebody asks, once; the others wait for that.
 type changedUser struct {
 	forget  time.Time
-	at      time.Time // of the latest change, by the clock of who made it
-	changes int       // how many were seen: a user read before the last of them is not kept
-	loaded  bool      // user and gone hold
+	at      time.Time     // of the latest change, by the clock of who made it
+	reading chan struct{} // held by who reads
+	loaded  bool          // user and gone hold
 	user    User
 	gone    bool
 }
@@ -62,14 +78,29 @@ type changedUser struct {
 // NewFollower returns a Follower that knows nothing yet: call Load, then Run.
 func NewFollower(cfg FollowerConfig) *Follower {
 	return &Follower{
-		cfg: cfg, wake: make(chan struct{}, 1),
+		cfg: cfg, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 		sessions: map[uuid.UUID]time.Time{}, tokens: map[string]time.Time{}, keys: map[string]time.Time{},
 		users: map[uuid.UUID]*changedUser{}, watches: newWatches(),
 	}
 }
 
-// Load reads the feed to its end. A replica is ready only after its first success.
+// Load reads the feed to its end: when it returns nil, all that was committed before it was called is in memory. Callers who
+// wait for each other share one look. A replica is ready only after its first success.
 func (f *Follower) Load(ctx context.Context) error {
+	before := f.begun.Load()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if f.done.Load() > before {
+		return nil
+	}
+	return f.look(ctx, f.begun.Add(1))
+}
+
+func (f *Follower) look(ctx context.Context, number uint64) error {
 	asOf := f.cfg.Now()
 	f.mu.RLock()
 	cursor := f.cursor
@@ -87,7 +118,28 @@ func (f *Follower) Load(ctx context.Context) error {
 	f.apply(changes, next, asOf, cursor != Cursor{})
 	f.watches.tell(changes)
 	f.confirmed.Store(&asOf)
+	f.done.Store(number)
 	return nil
+}
+
+// Heed is called when an act of this replica has been committed, before it is answered, and returns when what the act changed
+// is in effect here. If the feed does not answer, then nothing that is in memory is trusted until it does: a logout that was
+// answered is a logout, at least on the replica that has answered it.
+func (f *Follower) Heed(ctx context.Context) {
+	before := f.begun.Load()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), heedWithin)
+	defer cancel()
+	err := f.Load(ctx)
+	if err == nil {
+		return
+	}
+	for {
+		doubted := f.doubted.Load()
+		if doubted >= before || f.doubted.CompareAndSwap(doubted, before) {
+			break
+		}
+	}
+	f.cfg.Log.WarnContext(ctx, "a change is made but could not be read back: the store is asked until it can", "error", err)
 }
 
 // Run follows the feed until ctx ends: whenever it is woken, and every PollEvery.
@@ -139,19 +191,15 @@ func (f *Follower) Wake() {
 }
 
 // apply takes changes into memory. live tells changes that were just made from those of the past.
+//
+// How long one is remembered is counted from now, which has a monotonic reading, and not from when it was made: a clock that
+// is set forward and back forgets nothing, also when it was ahead at the start.
 func (f *Follower) apply(changes []Change, next Cursor, now time.Time, live bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cursor = next
+	forget := now.Add(f.cfg.TokenLife + keepSlack)
 	for _, c := range changes {
-		forget := c.At.Add(f.cfg.TokenLife + keepSlack)
-		if live {
-			// Counted from now, which has a monotonic reading: a clock that is set forward and back forgets nothing.
-			forget = now.Add(f.cfg.TokenLife + keepSlack)
-		}
-		if forget.Before(now) {
-			continue
-		}
 		if live && f.cfg.ObserveLag != nil && !f.knows(c) {
 			f.cfg.ObserveLag(max(0, f.cfg.Now().Sub(c.At)))
 		}
@@ -166,7 +214,10 @@ func (f *Follower) apply(changes []Change, next Cursor, now time.Time, live bool
 			f.changeUser(c, forget)
 		}
 	}
-	f.forget(now)
+	if since := now.Sub(f.swept); since >= forgetEvery || since < 0 {
+		f.swept = now
+		f.forget(now)
+	}
 }
 
 // knows reports whether a change was taken before, for the lag alone: the feed may return one twice.
@@ -186,15 +237,9 @@ func (f *Follower) knows(c Change) (known bool) {
 }
 
 func (f *Follower) changeUser(c Change, forget time.Time) {
-	changed := &changedUser{forget: forget, at: c.At, changes: 1}
-	if before := f.users[c.UserID]; before != nil {
-		changed.changes = before.changes + 1
-		if before.forget.After(forget) {
-			changed.forget = before.forget
-		}
-		if before.at.After(c.At) {
-			changed.at = before.at
-		}
+	changed := &changedUser{forget: forget, at: c.At, reading: make(chan struct{}, 1)}
+	if before := f.users[c.UserID]; before != nil && before.at.After(c.At) {
+		changed.at = before.at
 	}
 	f.users[c.UserID] = changed
 }
@@ -209,7 +254,9 @@ func (f *Follower) forget(now time.Time) {
 }
 
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
-func (f *Follower) Fresh() bool { return f.Age() <= f.cfg.MaxStaleness }
+func (f *Follower) Fresh() bool {
+	return f.Age() < f.cfg.MaxStaleness && f.done.Load() > f.doubted.Load()
+}
 
 // Age is the time since the feed was last read to its end; very long before the first time.
 func (f *Follower) Age() time.Duration {
@@ -220,11 +267,17 @@ func (f *Follower) Age() time.Duration {
 	return max(0, f.cfg.Now().Sub(*confirmed))
 }
 
+// FollowerSizes counts what is in memory.
+type FollowerSizes struct {
+	Sessions, Tokens, Keys int // that have ended
+	Users                  int // who have changed
+}
+
 // Sizes is how many entries are in memory.
-func (f *Follower) Sizes() (sessions, tokens, keys, users int) {
+func (f *Follower) Sizes() FollowerSizes {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return len(f.sessions), len(f.tokens), len(f.keys), len(f.users)
+	return FollowerSizes{Sessions: len(f.sessions), Tokens: len(f.tokens), Keys: len(f.keys), Users: len(f.users)}
 }
 
 // check holds a verified access token against what is remembered. It reports whether the token still lives, and whether the
@@ -250,27 +303,37 @@ func (f *Follower) check(v *verified) (lives, userChanged bool) {
 func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
 	f.mu.RLock()
 	changed := f.users[id]
-	changes := 0
-	if changed != nil {
-		changes = changed.changes
-		if changed.loaded {
-			user, gone := changed.user, changed.gone
-			f.mu.RUnlock()
-			if gone {
-				return User{}, ErrUserNotFound
-			}
-			return user, nil
-		}
-	}
 	f.mu.RUnlock()
-	user, err := f.cfg.Users.UserByID(ctx, id)
-	if err != nil && !errors.Is(err, ErrUserNotFound) {
-		return User{}, err
+	if changed == nil {
+		return f.cfg.Users.UserByID(ctx, id) // it was forgotten just now
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := f.users[id]; now != nil && now.changes == changes {
-		now.loaded, now.user, now.gone = true, user, err != nil
+	if user, known, err := f.loaded(changed); known {
+		return user, err
+	}
+	select {
+	case changed.reading <- struct{}{}:
+		defer func() { <-changed.reading }()
+	case <-ctx.Done():
+		return User{}, ctx.Err()
+	}
+	if user, known, err := f.loaded(changed); known {
+		return user, err
+	}
+	user, err := f.cfg.Users.UserByID(ctx, id)
+	if err == nil || errors.Is(err, ErrUserNotFound) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		changed.loaded, changed.user, changed.gone = true, user, err != nil
 	}
 	return user, err
+}
+
+// loaded returns a changed user if somebody has read them since the change.
+func (f *Follower) loaded(changed *changedUser) (user User, known bool, err error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if changed.gone {
+		err = ErrUserNotFound
+	}
+	return changed.user, changed.loaded, err
 }

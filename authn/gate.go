@@ -161,6 +161,9 @@ func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision 
 	if route.IgnoreBearer {
 		c = Credentials{}
 	}
+	if route.AllowStale {
+		c.StaleRoute = route.Name
+	}
 	switch route.Access {
 	case AllowPublic:
 		return g.judgePublic(ctx, route, c)
@@ -168,7 +171,6 @@ func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision 
 	default:
 		return refuse(Deny, route, Refuse(CodeForbidden, "Nobody may pass here"))
 	}
-	c.AllowStale = route.AllowStale
 	identity, err := g.authenticator.Authenticate(ctx, c)
 	if err != nil {
 		return refuseCredentials(route, err)

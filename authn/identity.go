@@ -13,7 +13,7 @@ type Identity struct {
 	Username  string
 	Email     string
 	Roles     []string
-	Admin     bool
+	Admin     bool // an administrator of Authly; known to Logins, not to Checker
 }
 
 // HasRole reports whether the identity has the role.
@@ -42,8 +42,9 @@ type Credentials struct {
 	Kind  CredentialKind
 	Token string // of BearerCredential; never logged
 
-	// AllowStale lets the token pass where it cannot be found out whether it was taken back. A route must ask for it.
-	AllowStale bool
+	// StaleRoute is the name of the route if it lets tokens pass of which it cannot be found out whether they were taken back;
+	// else empty.
+	StaleRoute string
 }
 
 // Client is where a request comes from. Address is invalid (the zero Addr) when it is not known.

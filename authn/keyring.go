@@ -200,7 +200,9 @@ func (k *KeyRing) Algorithm() string { return k.signer(SignAccess).method.Alg() 
 func (k *KeyRing) signer(purpose KeyPurpose) *signingKey { return k.signing[purpose] }
 
 // verifier returns the key of the purpose that has the id; nil if there is none that verifies.
-func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey { return k.verifying[purpose][id] }
+func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
+	return k.verifying[purpose][id]
+}
 
 // JWK is a public key in a JWK set (RFC 7517 section 4): kty, use, alg, kid and the parameters of its type.
 type JWK map[string]string

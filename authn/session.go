@@ -100,8 +100,9 @@ type SessionStore interface {
 	// EndExpiredSessions ends what the policy says has ended, in batches, and reports how many sessions.
 	EndExpiredSessions(ctx context.Context, p SessionPolicy, now time.Time) (int, error)
 
-	// SeeSessions moves LastSeenAt of each session forward to the time given, never back.
-	SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time) error
+	// SeeSessions moves LastSeenAt of each session forward to the time given, never back, if the session still lived by the
+	// policy at that time: one that was seen too late has ended, though nobody may have noticed yet.
+	SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p SessionPolicy) error
 
 	// PurgeSessions removes sessions that ended before the given time or whose last token expired before it, without a
 	// change, and reports how many.

@@ -72,6 +72,11 @@ func (s *Store) Changes(ctx context.Context, after authn.Cursor) (changes []auth
 	if !validSnapshot(snapshot) {
 		return nil, authn.Cursor{}, authn.ErrFeedReset
 	}
+	if s.engine.present != nil {
+		if err := s.engine.present(); err != nil {
+			return nil, authn.Cursor{}, unavailable(err) // to a file that was removed nobody will add anything
+		}
+	}
 	err = s.read(ctx, func(ctx context.Context, q querier) error {
 		args := []any{after.Position}
 		if s.engine.feed.snapshots {

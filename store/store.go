@@ -61,6 +61,7 @@ type Store struct {
 	timeout time.Duration
 	now     func() time.Time
 	bell    bell
+	heed    func(context.Context) // or nil
 }
 
 var (
@@ -115,6 +116,10 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	}
 	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now}, nil
 }
+
+// Tell has heed called by every act that writes to the feed, when it has been committed and before it returns. It is called
+// at most once, before anything else uses the Store.
+func (s *Store) Tell(heed func(context.Context)) { s.heed = heed }
 
 // Close closes the connections. An act under way is waited for or fails; none begins after. A Wake is ended by its context,
 // before.
@@ -200,6 +205,9 @@ func (s *Store) transact(ctx context.Context, act func(context.Context, querier)
 	}
 	if w.announced {
 		s.bell.ring()
+		if s.heed != nil {
+			s.heed(ctx)
+		}
 	}
 	return nil
 }

@@ -93,12 +93,14 @@ func texts(ctx context.Context, q querier, query string, args ...any) ([]string,
 
 // SeeSessions moves the time at which sessions were last seen forward, by one statement for each batch. It locks them in the
 // order of their ids: two replicas that have seen the same sessions do not wait for each other.
-func (s *Store) SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time) error {
+func (s *Store) SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p authn.SessionPolicy) error {
 	statement := `WITH locked AS MATERIALIZED (
 			SELECT id FROM sessions WHERE id IN (SELECT key FROM ` + s.engine.members("$1") + `) ORDER BY id` + s.engine.forUpdate + `
 		)
 		UPDATE sessions SET last_seen_at = CAST(m.value AS BIGINT) FROM ` + s.engine.members("$1") + ` AS m, locked
-		WHERE locked.id = m.key AND sessions.id = m.key AND sessions.last_seen_at < CAST(m.value AS BIGINT)`
+		WHERE locked.id = m.key AND sessions.id = m.key AND sessions.last_seen_at < CAST(m.value AS BIGINT)
+			AND (CAST($2 AS BIGINT) = 0 OR sessions.last_seen_at > CAST(m.value AS BIGINT) - CAST($2 AS BIGINT))
+			AND (CAST($3 AS BIGINT) = 0 OR sessions.created_at > CAST(m.value AS BIGINT) - CAST($3 AS BIGINT))`
 	for ids := range slices.Chunk(slices.Collect(maps.Keys(seen)), purgeBatch) {
 		times := make(map[string]int64, len(ids))
 		for _, id := range ids {
@@ -109,7 +111,7 @@ func (s *Store) SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time) e
 			return err
 		}
 		err = s.write(ctx, func(ctx context.Context, q querier) error {
-			_, err := q.ExecContext(ctx, statement, string(encoded))
+			_, err := q.ExecContext(ctx, statement, string(encoded), p.IdleTimeout.Microseconds(), p.MaxLifetime.Microseconds())
 			return err
 		})
 		if err != nil {

@@ -112,13 +112,19 @@ func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
 	return authn.LockoutPolicy{Failures: cfg.Lockout.Failures, Duration: cfg.Lockout.Duration}
 }
 
-// newFollower builds what could keep up with the changes that replicas make. It is not run: a change must be in the memory of
-// the replica that makes it before it is answered, and until that is so the checker asks the store, each time.
-func (m *mind) newFollower(cfg *config.Config, log *slog.Logger) *authn.Follower {
-	return authn.NewFollower(authn.FollowerConfig{
+// follow builds what keeps up with the changes that replicas make, up to date, and has the store tell it of those that this
+// one makes. The caller runs it.
+func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger, observeLag func(time.Duration)) (*authn.Follower, error) {
+	follower := authn.NewFollower(authn.FollowerConfig{
 		Feed: m.store, Users: m.store, TokenLife: cfg.Tokens.AccessTTL + cfg.Tokens.Leeway,
-		PollEvery: time.Second, MaxStaleness: 10 * time.Second, Now: time.Now, Log: log,
+		PollEvery: cfg.Revocation.PollInterval, MaxStaleness: cfg.Revocation.MaxStaleness,
+		Now: time.Now, Log: log, ObserveLag: observeLag,
 	})
+	m.store.Tell(follower.Heed)
+	if err := follower.Load(ctx); err != nil {
+		return nil, fmt.Errorf("store.url: reading what was taken back: %w", err)
+	}
+	return follower, nil
 }
 
 // newDoor builds what requests come in by. Requests to applications are checked by the checker.

@@ -55,7 +55,7 @@ func (a *authly) without(t *testing.T, pair tokens) {
 
 func TestDatabaseLost(t *testing.T) {
 	line := newRelay(t, storetest.PostgresURL(t))
-	a := start(t, line.url, protectedEcho)
+	a := start(t, line.url, protectedEcho, askTheStore)
 	pair := a.login(t, "admin", adminPassword)
 	a.isIn(t, "at first", pair, true)
 	for range 2 {

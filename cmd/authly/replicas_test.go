@@ -63,9 +63,12 @@ func TestReplicas(t *testing.T) {
 		if got := replicas[0].do(t, "POST", "/auth/logout", next.Access, ""); got.status != http.StatusOK {
 			t.Fatalf("logout: %d %s", got.status, got.body)
 		}
-		for _, a := range replicas {
+		for i, a := range replicas {
 			for _, pair := range append(pairs, next) {
-				a.isIn(t, "logged out at another replica", pair, false)
+				if i == 0 {
+					a.isIn(t, "logged out here", pair, false)
+				}
+				a.isOutSoon(t, "logged out at another replica", pair)
 			}
 			a.isIn(t, "logged in anew", a.login(t, "admin", password), true)
 		}

@@ -183,7 +183,7 @@ func (g *guarded) closedDoors(t *testing.T) {
 func TestSecurityDatabaseDown(t *testing.T) {
 	t.Parallel()
 	r := newRelay(t, storetest.PostgresURL(t))
-	g := guardPeople(t, r.url, "")
+	g := guardPeople(t, r.url, "", askTheStore)
 	t.Run("database down", func(t *testing.T) {
 		r.set(true, false)
 		g.closedDoors(t)
@@ -254,7 +254,7 @@ func writesFail(t *testing.T, db *sql.DB, postgres bool, table string) (mend fun
 func TestSecurityDatabaseFaults(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		g := guardPeople(t, storeURL, "")
+		g := guardPeople(t, storeURL, "", askTheStore)
 		db, postgres := sqlOf(t, storeURL)
 		failed := func(t *testing.T, answers map[string]reply) {
 			t.Helper()

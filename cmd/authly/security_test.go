@@ -60,6 +60,9 @@ routes:
   - {name: rest, paths: [/*], allow: authenticated, upstream: "http://WITNESS"}
 `
 
+// askTheStore has every token checked in the store, as when the memory of what was taken back is not trusted.
+const askTheStore = "AUTHLY_REVOCATION_MAX_STALENESS=0s"
+
 // guard starts a server. more is further configuration.
 func guard(t *testing.T, storeURL, more string, environ ...string) *guarded {
 	t.Helper()

@@ -38,12 +38,18 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
-	checker := authn.NewChecker(m.logins, m.newFollower(cfg, log))
+	metrics := newMetrics()
+	follower, err := m.follow(ctx, cfg, log, metrics.observeLag)
+	if err != nil {
+		return err
+	}
+	metrics.show(follower)
+	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, checker)
 	if err != nil {
 		return err
 	}
-	listeners, err := newListeners(cfg, log, door, m.store, metricsHandler())
+	listeners, err := newListeners(cfg, log, door, m.store, metrics.handler())
 	if err != nil {
 		return err
 	}
@@ -57,6 +63,7 @@ func (c *cli) serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	door.Start(background)
+	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 

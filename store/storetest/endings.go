@@ -184,7 +184,7 @@ func everythingAtOnce(t *testing.T, db Database) {
 			},
 			func(s Store) error {
 				at := now.Add(time.Second)
-				return s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{refresh.SessionID: at, otherRefresh.SessionID: at})
+				return s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{refresh.SessionID: at, otherRefresh.SessionID: at}, authn.SessionPolicy{})
 			},
 			func(s Store) error {
 				_, err := s.EndExpiredSessions(t.Context(), authn.SessionPolicy{IdleTimeout: time.Hour}, now.Add(time.Hour))

@@ -37,7 +37,7 @@ func policyBounds(t *testing.T, db Database) {
 	} {
 		u := add(t, s, person(c.name))
 		session, refresh := loginAt(t, s, u, now)
-		must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: seen}))
+		must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: seen}, authn.SessionPolicy{}))
 		access, next := pairOf(u.ID, session.ID)
 		use := func(at time.Time) error {
 			_, _, err := s.RotateRefresh(t.Context(), authn.Rotation{
@@ -63,7 +63,7 @@ func sweep(t *testing.T, db Database) {
 	idle, idleToken := loginAt(t, s, u, now.Add(time.Minute))
 	busy, busyToken := loginAt(t, s, u, now.Add(time.Minute))
 	at := now.Add(time.Hour)
-	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{old.ID: at, busy.ID: at}))
+	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{old.ID: at, busy.ID: at}, authn.SessionPolicy{}))
 	end := func(p authn.SessionPolicy, at time.Time) int {
 		n, err := s.EndExpiredSessions(t.Context(), p, at)
 		must(t, err)
@@ -123,7 +123,7 @@ func sweepAgainstSeen(t *testing.T, db Database) {
 				ended, err = stores[0].EndExpiredSessions(t.Context(), p, at)
 				return err
 			}
-			return stores[1].SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: at})
+			return stores[1].SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: at}, authn.SessionPolicy{})
 		})
 		equal(t, "the number of calls without error", tally(t, errs), 2)
 		answer := error(nil)

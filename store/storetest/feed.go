@@ -66,7 +66,7 @@ func eachAct(t *testing.T, db Database) {
 		sessions = append(sessions, session)
 	}
 	access, refresh := login(t, s, alice)
-	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{sessions[0].ID: at}))
+	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{sessions[0].ID: at}, authn.SessionPolicy{}))
 	expect(t, s, &cursor, "logins and refreshes")
 
 	must(t, s.EndToken(t.Context(), access.JTI, at))

@@ -46,7 +46,7 @@ func evictsOldest(t *testing.T, db Database) {
 		session, refresh, err := beginUnder(t, s, alice, p, now.Add(time.Duration(age)*time.Minute))
 		must(t, err)
 		sessions, tokens = append(sessions, session), append(tokens, refresh)
-		must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: now.Add(time.Hour)}))
+		must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{session.ID: now.Add(time.Hour)}, authn.SessionPolicy{}))
 	}
 	equal(t, "the sessions", listed(t, s, alice, now), []uuid.UUID{sessions[3].ID, sessions[2].ID, sessions[0].ID})
 	want(t, "a token of the evicted session", liveness(t, s, tokens[1], now), authn.ErrTokenSpent)

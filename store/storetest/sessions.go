@@ -187,15 +187,15 @@ func sessionSeen(t *testing.T, db Database) {
 	u := add(t, s, person("alice"))
 	one, refresh := loginAt(t, s, u, now)
 	two, _ := loginAt(t, s, u, now)
-	must(t, s.SeeSessions(t.Context(), nil))
+	must(t, s.SeeSessions(t.Context(), nil, authn.SessionPolicy{}))
 	seen := map[uuid.UUID]time.Time{one.ID: now.Add(time.Minute), two.ID: now.Add(2*time.Minute + time.Nanosecond)}
 	for range 1500 { // more than a batch, of sessions that are no more
 		seen[uuid.New()] = now.Add(time.Hour)
 	}
-	must(t, s.SeeSessions(t.Context(), seen))
+	must(t, s.SeeSessions(t.Context(), seen, authn.SessionPolicy{}))
 	seenAt(t, s, one, now.Add(time.Minute))
 	seenAt(t, s, two, now.Add(2*time.Minute))
-	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{one.ID: now.Add(59 * time.Second), two.ID: now.Add(3 * time.Minute)}))
+	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{one.ID: now.Add(59 * time.Second), two.ID: now.Add(3 * time.Minute)}, authn.SessionPolicy{}))
 	seenAt(t, s, one, now.Add(time.Minute)) // never back
 	seenAt(t, s, two, now.Add(3*time.Minute))
 
@@ -221,7 +221,7 @@ func sessionsSeenAtOnce(t *testing.T, db Database) {
 		for _, session := range sessions {
 			seen[session.ID] = now.Add(time.Duration(i) * time.Second)
 		}
-		return stores[i%2].SeeSessions(t.Context(), seen)
+		return stores[i%2].SeeSessions(t.Context(), seen, authn.SessionPolicy{})
 	})
 	equal(t, "the number of calls without error", tally(t, errs), n)
 	for _, session := range sessions {

@@ -23,17 +23,18 @@ import (
 // "omitempty" is left out of listings when empty. oneof lists the values of a text, separated by |, an empty one included.
 // min and max bound a number or a duration. secret says what must never be shown: all of a value, or the password of a URL.
 type Config struct {
-	Server    Server    `yaml:"server"`    // listeners, and where Authly stands
-	Store     Store     `yaml:"store"`     // where users and tokens are kept
-	Tokens    Tokens    `yaml:"tokens"`    // what logins are answered with
-	Sessions  Sessions  `yaml:"sessions"`  // how long logins last
-	Passwords Passwords `yaml:"passwords"` // how passwords are hashed
-	Users     Users     `yaml:"users"`     // who may have an account
-	Limits    Limits    `yaml:"limits"`    // requests in a time
-	Lockout   Lockout   `yaml:"lockout"`   // wrong passwords
-	Headers   Headers   `yaml:"headers"`   // security and identity headers
-	CORS      CORS      `yaml:"cors"`      // browsers' scripts of other origins
-	Log       Log       `yaml:"log"`       // what is written to standard error
+	Server     Server     `yaml:"server"`     // listeners, and where Authly stands
+	Store      Store      `yaml:"store"`      // where users and tokens are kept
+	Tokens     Tokens     `yaml:"tokens"`     // what logins are answered with
+	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
+	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
+	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
+	Users      Users      `yaml:"users"`      // who may have an account
+	Limits     Limits     `yaml:"limits"`     // requests in a time
+	Lockout    Lockout    `yaml:"lockout"`    // wrong passwords
+	Headers    Headers    `yaml:"headers"`    // security and identity headers
+	CORS       CORS       `yaml:"cors"`       // browsers' scripts of other origins
+	Log        Log        `yaml:"log"`        // what is written to standard error
 
 	// The programs that may ask about tokens and revoke them.
 	Clients []Client `yaml:"clients"`
@@ -119,6 +120,15 @@ type Sessions struct {
 	MaxPerUser int `yaml:"max_per_user" min:"0" max:"10000"`
 	// What a login beyond that does: it ends the oldest session, or is refused.
 	OnLimit string `yaml:"on_limit" oneof:"evict_oldest|refuse"`
+}
+
+// Revocation says how a replica keeps up with what others have taken back. Tokens are checked against its memory.
+type Revocation struct {
+	// The time between two looks at the store if nothing wakes the replica.
+	PollInterval time.Duration `yaml:"poll_interval" min:"50ms" max:"1m"`
+	// The time after the last good look during which memory is trusted, at least twice PollInterval; 0: it never is, and
+	// every check asks the store.
+	MaxStaleness time.Duration `yaml:"max_staleness" min:"0s" max:"10m"`
 }
 
 // Client is a program that may ask about tokens and revoke them.

@@ -32,10 +32,11 @@ func Defaults() *Config {
 			MinLength:  8,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Users:    Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
-		Sessions: Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
-		Limits:   Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
-		Lockout:  Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Users:      Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
+		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
+		Limits:     Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
+		Lockout:    Lockout{Failures: 5, Duration: 5 * time.Minute},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",
@@ -87,6 +88,7 @@ func (r *Route) defaults(*Config) {
 		Limit:       Limit{Per: time.Minute},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,
+		Stale:       "refuse",
 	}
 }
 

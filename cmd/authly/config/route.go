@@ -29,6 +29,8 @@ type Route struct {
 	Credentials []string `yaml:"credentials"`
 	// Let CORS preflights pass without an identity.
 	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
+	// What becomes of a token while neither memory nor the store can say whether it was taken back.
+	Stale string `yaml:"stale" oneof:"refuse|allow"`
 	// Requests per client network.
 	Limit Limit `yaml:"limit"`
 
@@ -106,6 +108,7 @@ func (r *Route) Rule() authn.Route {
 		Roles:          r.Allow.Roles,
 		IgnoreBearer:   true,
 		AllowPreflight: r.AllowPreflight,
+		AllowStale:     r.Stale == "allow",
 		Limit:          r.Limit.Rate(),
 	}
 	for _, host := range r.Hosts {

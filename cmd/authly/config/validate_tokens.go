@@ -29,6 +29,10 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
+	if r := d.config.Revocation; r.MaxStaleness > 0 && r.MaxStaleness < 2*r.PollInterval {
+		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
+			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
+	}
 	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")

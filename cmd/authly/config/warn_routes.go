@@ -27,6 +27,9 @@ func (w *warnings) routes() {
 			w.add(join(path, "insecure_skip_verify"),
 				"The upstream's certificate is not checked: anybody on the way can read and change everything.")
 		}
+		if r.Stale == "allow" {
+			w.add(join(path, "stale"), "While the store is away, tokens pass here that may have been taken back.")
+		}
 		if r.PassAuthorization {
 			w.add(join(path, "pass_authorization"), "The application receives its users' tokens and could act as them elsewhere.")
 		}
