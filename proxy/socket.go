@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,15 +27,15 @@ type socket struct {
 	ended  atomic.Pointer[ending]  // nil: not
 	begun  atomic.Bool             // the answer 101 is sent, and frames may pass
 
-	writing sync.Mutex  // guards what follows, and the order of what is written
-	frames  frames      // to the client
-	broken  bool        // not all of a frame could be written
-	left    bool        // the close frame was sent, or cannot be
-	cut     *time.Timer // at the end of patience; nil: not ended
+	turn   chan struct{} // held by who writes; guards what follows
+	frames frames        // to the client
+	broken bool          // not all of a frame could be written
+	left   bool          // the close frame was sent, or cannot be
+	cut    *time.Timer   // at the end of patience; nil: not ended
 }
 
 func newSocket(conn net.Conn, cancel context.CancelCauseFunc) *socket {
-	return &socket{Conn: conn, cancel: cancel}
+	return &socket{Conn: conn, cancel: cancel, turn: make(chan struct{}, 1)}
 }
 
 // begin is called when ReverseProxy turns to the connection, which it does only after it has sent the answer 101 past it.
@@ -44,8 +43,8 @@ func (c *socket) begin() {
 	if c.begun.Swap(true) || c.ended.Load() == nil {
 		return
 	}
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.leave()
 }
 
@@ -55,14 +54,14 @@ func (c *socket) end(e *ending) {
 		return
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(frameRest)) // for a client that does not read
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	c.cut = time.AfterFunc(frameRest, func() { c.cancel(e); c.Conn.Close() })
 	c.leave()
 }
 
 // leave says goodbye to the client of a connection that was ended, if this is the place for it, and cuts the upstream. The
-// lock is held.
+// turn is held.
 func (c *socket) leave() {
 	if !c.begun.Load() || c.cut == nil || c.left || c.broken || !c.frames.between() {
 		return
@@ -95,8 +94,8 @@ func (c *socket) Read(p []byte) (int, error) {
 // Write passes on what the upstream sends.
 func (c *socket) Write(p []byte) (int, error) {
 	c.begin()
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.turn <- struct{}{}
+	defer func() { <-c.turn }()
 	e := c.ended.Load()
 	switch {
 	case c.left, e != nil && c.frames.between():
@@ -137,10 +136,10 @@ func (c *socket) Close() error {
 	if c.ended.Load() == nil {
 		return c.Conn.Close()
 	}
-	c.writing.Lock()
+	c.turn <- struct{}{}
 	c.leave()
 	left, cut := c.left, c.cut
-	c.writing.Unlock()
+	<-c.turn
 	if left {
 		_, _ = io.Copy(io.Discard, c.Conn) // until cut, at most
 	}
