@@ -20,6 +20,9 @@ type watched struct {
 	down   atomic.Bool
 	tokens atomic.Int32 // asked for by token
 	users  atomic.Int32 // asked for by id
+	looks  atomic.Int32 // at the feed
+
+	hold chan struct{} // if not nil, what is asked waits until it is closed
 }
 
 func (w *watched) TokenOwner(ctx context.Context, kind authn.TokenKind, jti string, hash []byte, now time.Time) (authn.User, authn.Token, error) {
@@ -32,6 +35,7 @@ func (w *watched) TokenOwner(ctx context.Context, kind authn.TokenKind, jti stri
 
 func (w *watched) UserByID(ctx context.Context, id uuid.UUID) (authn.User, error) {
 	w.users.Add(1)
+	w.wait()
 	if w.down.Load() {
 		return authn.User{}, authn.ErrUnavailable
 	}
@@ -39,10 +43,18 @@ func (w *watched) UserByID(ctx context.Context, id uuid.UUID) (authn.User, error
 }
 
 func (w *watched) Changes(ctx context.Context, after authn.Cursor) ([]authn.Change, authn.Cursor, error) {
+	w.looks.Add(1)
+	w.wait()
 	if w.down.Load() {
 		return nil, after, authn.ErrUnavailable
 	}
 	return w.Feed.Changes(ctx, after)
+}
+
+func (w *watched) wait() {
+	if w.hold != nil {
+		<-w.hold
+	}
 }
 
 // replica is another Authly on the same store: it knows of what ends only by the feed.
@@ -63,7 +75,7 @@ func (m *mind) replica(t *testing.T) *replica {
 	})
 	r.follower = authn.NewFollower(authn.FollowerConfig{
 		Feed: r.store, Users: r.store, TokenLife: 30*time.Minute + 5*time.Second, PollEvery: time.Second,
-		MaxStaleness: 10 * time.Second, Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 		ObserveLag: func(time.Duration) { r.lags.Add(1) },
 	})
 	r.checker = authn.NewChecker(logins, r.follower)
@@ -212,7 +224,7 @@ func TestStaleMemoryIsNotTrusted(t *testing.T) {
 		t.Errorf("beyond the bound, store away: %q, want %s", refusal, authn.CodeUnavailable)
 	}
 	cred := bearer(access)
-	cred.StaleRoute = "assets"
+	cred.StaleRoute = "assets" // as the gate does for a route that says so
 	if identity, err := r.checker.Authenticate(t.Context(), cred); err != nil || identity.Username != "alice" {
 		t.Errorf("a route that allows it: %v, %v", identity, err)
 	}
@@ -249,10 +261,27 @@ func TestRememberedTokensExpire(t *testing.T) {
 			t.Errorf("%s: %q", name, refusal)
 		}
 	}
-	m.clock.advance(30*time.Minute + 6*time.Second)
+	m.clock.advance(30*time.Minute - time.Second)
 	r.load(t)
+	if _, refusal := r.check(t, tokens.Access); refusal != "" {
+		t.Errorf("a second before its expiry: %q", refusal)
+	}
+	m.clock.advance(time.Second)
 	if _, refusal := r.check(t, tokens.Access); refusal != authn.CodeInvalidCredentials {
 		t.Errorf("expired: %q", refusal)
+	}
+	unseen := m.replica(t) // it sees the token for the first time when that has expired
+	if _, refusal := unseen.check(t, tokens.Access); refusal != authn.CodeInvalidCredentials {
+		t.Errorf("expired, seen for the first time: %q", refusal)
+	}
+	m.clock.advance(-5 * time.Minute)
+	for which, r := range map[string]*replica{"seen before": r, "seen expired": unseen} {
+		if _, refusal := r.check(t, tokens.Access); refusal != authn.CodeInvalidCredentials {
+			t.Errorf("the clock set back, %s: %q", which, refusal)
+		}
+	}
+	if _, refusal := r.check(t, m.login(t, "alice").Access); refusal != "" {
+		t.Errorf("a token of now: %s", refusal)
 	}
 }
 
@@ -270,7 +299,7 @@ func TestMemoryForgetsWhatNoTokenNeeds(t *testing.T) {
 	if remembered := r.follower.Sizes().Sessions; remembered != 20 {
 		t.Errorf("%d ended sessions are remembered, want 20", remembered)
 	}
-	m.clock.advance(32 * time.Minute)
+	m.clock.advance(46 * time.Minute)
 	r.load(t)
 	if remembered := r.follower.Sizes(); remembered != (authn.FollowerSizes{}) {
 		t.Errorf("%+v is remembered when nobody needs it", remembered)

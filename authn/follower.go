@@ -13,8 +13,9 @@ import (
 )
 
 // keepSlack is added to the time for which a change is remembered: for a token that was being signed, with what was true
-// before, while the change was made, and for clocks that differ.
-const keepSlack = time.Minute
+// before, while the change was made, for clocks that differ, and for clocks that are set back. See setBack for those that are
+// set back further.
+const keepSlack = 15 * time.Minute
 
 // forgetEvery is how often the memory is gone through for what can be forgotten. Checks wait meanwhile.
 const forgetEvery = 30 * time.Second
@@ -30,6 +31,7 @@ type FollowerConfig struct {
 	PollEvery    time.Duration // between two looks at the feed if nothing wakes the follower
 	MaxStaleness time.Duration // after which what is in memory is no longer trusted; 0: it never is
 	Now          func() time.Time
+	Elapsed      func() time.Duration // by a clock that is never set, since any time
 	Log          *slog.Logger
 	ObserveLag   func(time.Duration) // from commit to effect, by the clocks of two replicas; nil: not told
 }
@@ -47,19 +49,21 @@ type Follower struct {
 	cfg  FollowerConfig
 	wake chan struct{}
 
-	turn      chan struct{}             // held by the look that is under way
-	begun     atomic.Uint64             // the number of the latest look
-	done      atomic.Uint64             // the number of the latest look that succeeded
-	doubted   atomic.Uint64             // a look must have a higher number than this for the memory to be trusted
-	confirmed atomic.Pointer[time.Time] // when that which succeeded began
+	turn      chan struct{} // held by the look that is under way
+	begun     atomic.Uint64 // the number of the latest look
+	done      atomic.Uint64 // the number of the latest look that succeeded
+	doubted   atomic.Uint64 // a look must have a higher number than this for the memory to be trusted
+	confirmed atomic.Int64  // when the look that succeeded began; this and all durations below are of Elapsed
+	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back
 
 	mu       sync.RWMutex
-	sessions map[uuid.UUID]time.Time // ended, and when that can be forgotten
-	tokens   map[string]time.Time    // the same, by jti
-	keys     map[string]time.Time    // the same, by kid
+	sessions map[uuid.UUID]time.Duration // ended, and when that can be forgotten
+	tokens   map[string]time.Duration    // the same, by jti
+	keys     map[string]time.Duration    // the same, by kid
 	users    map[uuid.UUID]*changedUser
 	cursor   Cursor
-	swept    time.Time // when what nobody needs was forgotten
+	swept    time.Duration // when what nobody needs was forgotten
+	zero     time.Time     // what the clock says Elapsed began at
 
 	watches watches // of sessions, by those whose streams should end with them
 }
@@ -67,7 +71,7 @@ type Follower struct {
 // changedUser is a user who is no longer as tokens say, made anew by each change. The user is read from the store when
 // somebody asks, once; the others wait for that.
 type changedUser struct {
-	forget  time.Time
+	forget  time.Duration
 	at      time.Time     // of the latest change, by the clock of who made it
 	reading chan struct{} // held by who reads
 	loaded  bool          // user and gone hold
@@ -79,7 +83,7 @@ type changedUser struct {
 func NewFollower(cfg FollowerConfig) *Follower {
 	return &Follower{
 		cfg: cfg, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
-		sessions: map[uuid.UUID]time.Time{}, tokens: map[string]time.Time{}, keys: map[string]time.Time{},
+		sessions: map[uuid.UUID]time.Duration{}, tokens: map[string]time.Duration{}, keys: map[string]time.Duration{},
 		users: map[uuid.UUID]*changedUser{}, watches: newWatches(),
 	}
 }
@@ -101,7 +105,7 @@ func (f *Follower) Load(ctx context.Context) error {
 }
 
 func (f *Follower) look(ctx context.Context, number uint64) error {
-	asOf := f.cfg.Now()
+	asOf := f.cfg.Elapsed()
 	f.mu.RLock()
 	cursor := f.cursor
 	f.mu.RUnlock()
@@ -117,9 +121,28 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	}
 	f.apply(changes, next, asOf, cursor != Cursor{})
 	f.watches.tell(changes)
-	f.confirmed.Store(&asOf)
+	f.setBack(asOf)
+	f.confirmed.Store(int64(asOf))
 	f.done.Store(number)
 	return nil
+}
+
+// setBack finds out whether the clock was set back, further than the memory reaches. Tokens that had expired may then live
+// again, and what ended them be forgotten: until the last of them has expired once more, the store is asked.
+func (f *Follower) setBack(now time.Duration) {
+	zero := f.cfg.Now().Round(0).Add(-now)
+	f.mu.Lock()
+	back := f.zero.Sub(zero)
+	if f.zero.IsZero() || back < 0 || back > keepSlack/2 {
+		f.zero = zero
+	}
+	f.mu.Unlock()
+	if back <= keepSlack/2 {
+		return
+	}
+	f.distrust.Store(max(f.distrust.Load(), int64(now+back+f.cfg.TokenLife+keepSlack)))
+	f.cfg.Log.Warn("the clock was set back: the store is asked about every token until those of before have expired",
+		"by", back.String())
 }
 
 // Heed is called when an act of this replica has been committed, before it is answered, and returns when what the act changed
@@ -190,15 +213,14 @@ func (f *Follower) Wake() {
 	}
 }
 
-// apply takes changes into memory. live tells changes that were just made from those of the past.
-//
-// How long one is remembered is counted from now, which has a monotonic reading, and not from when it was made: a clock that
-// is set forward and back forgets nothing, also when it was ahead at the start.
-func (f *Follower) apply(changes []Change, next Cursor, now time.Time, live bool) {
+// apply takes changes into memory. live tells changes that were just made from those of the past. How long one is remembered
+// is counted from now, and not from when it was made: a clock that is set forward and back forgets nothing, also when it was
+// ahead at the start.
+func (f *Follower) apply(changes []Change, next Cursor, now time.Duration, live bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cursor = next
-	forget := now.Add(f.cfg.TokenLife + keepSlack)
+	forget := now + f.cfg.TokenLife + keepSlack
 	for _, c := range changes {
 		if live && f.cfg.ObserveLag != nil && !f.knows(c) {
 			f.cfg.ObserveLag(max(0, f.cfg.Now().Sub(c.At)))
@@ -214,7 +236,7 @@ func (f *Follower) apply(changes []Change, next Cursor, now time.Time, live bool
 			f.changeUser(c, forget)
 		}
 	}
-	if since := now.Sub(f.swept); since >= forgetEvery || since < 0 {
+	if now-f.swept >= forgetEvery {
 		f.swept = now
 		f.forget(now)
 	}
@@ -236,7 +258,7 @@ func (f *Follower) knows(c Change) (known bool) {
 	return known
 }
 
-func (f *Follower) changeUser(c Change, forget time.Time) {
+func (f *Follower) changeUser(c Change, forget time.Duration) {
 	changed := &changedUser{forget: forget, at: c.At, reading: make(chan struct{}, 1)}
 	if before := f.users[c.UserID]; before != nil && before.at.After(c.At) {
 		changed.at = before.at
@@ -245,26 +267,26 @@ func (f *Follower) changeUser(c Change, forget time.Time) {
 }
 
 // forget drops what no living token can be concerned by.
-func (f *Follower) forget(now time.Time) {
-	over := func(at time.Time) bool { return at.Before(now) }
-	maps.DeleteFunc(f.sessions, func(_ uuid.UUID, at time.Time) bool { return over(at) })
-	maps.DeleteFunc(f.tokens, func(_ string, at time.Time) bool { return over(at) })
-	maps.DeleteFunc(f.keys, func(_ string, at time.Time) bool { return over(at) })
-	maps.DeleteFunc(f.users, func(_ uuid.UUID, u *changedUser) bool { return over(u.forget) })
+func (f *Follower) forget(now time.Duration) {
+	maps.DeleteFunc(f.sessions, func(_ uuid.UUID, at time.Duration) bool { return at < now })
+	maps.DeleteFunc(f.tokens, func(_ string, at time.Duration) bool { return at < now })
+	maps.DeleteFunc(f.keys, func(_ string, at time.Duration) bool { return at < now })
+	maps.DeleteFunc(f.users, func(_ uuid.UUID, u *changedUser) bool { return u.forget < now })
 }
 
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
 func (f *Follower) Fresh() bool {
-	return f.Age() < f.cfg.MaxStaleness && f.done.Load() > f.doubted.Load()
+	now := f.cfg.Elapsed()
+	return f.done.Load() > f.doubted.Load() && now-time.Duration(f.confirmed.Load()) < f.cfg.MaxStaleness &&
+		now >= time.Duration(f.distrust.Load())
 }
 
 // Age is the time since the feed was last read to its end; very long before the first time.
 func (f *Follower) Age() time.Duration {
-	confirmed := f.confirmed.Load()
-	if confirmed == nil {
+	if f.done.Load() == 0 {
 		return 1<<63 - 1
 	}
-	return max(0, f.cfg.Now().Sub(*confirmed))
+	return f.cfg.Elapsed() - time.Duration(f.confirmed.Load())
 }
 
 // FollowerSizes counts what is in memory.

@@ -23,8 +23,9 @@ type mind struct {
 }
 
 type clock struct {
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	passed time.Duration // since the beginning; setting the clock back does not undo it
 }
 
 func (c *clock) Now() time.Time {
@@ -37,6 +38,14 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
+	c.passed += max(d, 0)
+}
+
+// Elapsed is what a clock says that is never set.
+func (c *clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.passed
 }
 
 // options are what tests change of the ordinary configuration.

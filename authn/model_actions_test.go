@@ -76,6 +76,7 @@ func (c *cluster) actions() map[string]func(*rapid.T) {
 		"restart": c.restart, "a moment passes": c.moment, "time passes": c.time, "the clock is set back": c.setBack,
 		"sweep": c.sweep, "purge": c.purgeAll, "look": c.look, "look again": c.look,
 		"": func(t *rapid.T) { // after each; but a replica may also hear of many things at once
+			c.recall(t)
 			if rapid.Bool().Draw(t, "glance") {
 				c.glance(t)
 			}
@@ -322,7 +323,7 @@ func (c *cluster) revokeAccess(t *rapid.T) {
 	n, p, now := c.someNode(t), c.somePair(t), c.tick()
 	must(t, n.logins.Revoke(t.Context(), p.access.text))
 	if p.access.readable(now) && !p.access.purged {
-		p.access.revoked = true
+		p.access.revoked, p.access.revokedBy = true, n.label
 	}
 }
 
@@ -370,7 +371,9 @@ func (c *cluster) flush(t *rapid.T, n *node) {
 	must(t, n.checker.FlushSeen(t.Context()))
 	for id, at := range n.seen {
 		s := c.sessionByID(id)
-		s.seen = later(s.seen, at)
+		if c.within(&modelSession{created: s.created, seen: s.seen}, at) { // else it was over when it was seen
+			s.seen = later(s.seen, at)
+		}
 	}
 	n.seen = map[uuid.UUID]time.Time{}
 }

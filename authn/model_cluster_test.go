@@ -41,6 +41,8 @@ type node struct {
 	// What the model says that the checker has noted: it writes that a session is in use with the next flush.
 	noted map[string]time.Time    // by token
 	seen  map[uuid.UUID]time.Time // by session
+
+	over map[string]bool // tokens that this replica has seen expired
 }
 
 func newCluster(t *rapid.T, name string, open opener, replicas int, passwords *authn.Passwords) *cluster {
@@ -76,7 +78,7 @@ func (c *cluster) start(t *rapid.T, i int) {
 	}
 	db, err := c.open(c.clock.Now)
 	must(t, err)
-	n := &node{label: i + 1, store: db, noted: map[string]time.Time{}, seen: map[uuid.UUID]time.Time{}}
+	n := &node{label: i + 1, store: db, noted: map[string]time.Time{}, seen: map[uuid.UUID]time.Time{}, over: map[string]bool{}}
 	c.nodes[i] = n
 	log := slog.New(slog.DiscardHandler)
 	keys, err := authn.NewKeyRing(t.Context(), authn.KeyRingConfig{Store: db, Now: c.clock.Now})
@@ -92,8 +94,9 @@ func (c *cluster) start(t *rapid.T, i int) {
 	n.sessions = authn.NewSessions(authn.SessionsConfig{Store: db, Policy: c.policy, Now: c.clock.Now, Log: log})
 	n.follower = authn.NewFollower(authn.FollowerConfig{
 		Feed: db, Users: db, TokenLife: modelAccessTTL + modelLeeway, PollEvery: time.Second, MaxStaleness: 10 * time.Second,
-		Now: c.clock.Now, Log: log,
+		Now: c.clock.Now, Elapsed: c.clock.Elapsed, Log: log,
 	})
+	db.Tell(n.follower.Heed)
 	n.checker = authn.NewChecker(n.logins, n.follower)
 	must(t, n.follower.Load(t.Context()))
 }
@@ -152,7 +155,9 @@ func want(t *rapid.T, what string, got error, code authn.Code) {
 // someNode, someUser, someSession and somePair draw; the latest is the simplest. Most draws are of what still lives: there is
 // more to get wrong.
 func (c *cluster) someNode(t *rapid.T) *node {
-	return c.nodes[rapid.IntRange(0, len(c.nodes)-1).Draw(t, "replica")]
+	n := c.nodes[rapid.IntRange(0, len(c.nodes)-1).Draw(t, "replica")]
+	c.acting = n.label
+	return n
 }
 
 func (c *cluster) someUser(t *rapid.T) *modelUser {
@@ -214,6 +219,19 @@ func (c *cluster) compare(t *rapid.T, got *authn.Identity, s *modelSession) {
 	}
 }
 
+// recall asks replicas, without letting them read the feed, about what they have ended themselves: they know at once.
+func (c *cluster) recall(t *rapid.T) {
+	for _, s := range c.sessions {
+		for _, p := range s.pairs {
+			for _, n := range c.nodes {
+				if s.ended && s.endedBy == n.label || p.access.revokedBy == n.label {
+					c.check(t, n, p)
+				}
+			}
+		}
+	}
+}
+
 // glance lets every replica read the feed, and then holds what their memories say against the model.
 func (c *cluster) glance(t *rapid.T) {
 	c.tick()
@@ -245,13 +263,14 @@ func (c *cluster) look(t *rapid.T) {
 }
 
 // check asks a replica's memory about an access token. What is dead is refused and what lives passes. In between are tokens
-// that have expired a moment ago, or would have if the clock had not been set back, those of a session that nobody has yet found out
-// to be over, and those that come from the future: for them either is right.
+// that would have expired if the clock had not been set back, those of a session that nobody has yet found out to be over, and
+// those that come from the future: for them either is right.
 func (c *cluster) check(t *rapid.T, n *node, p *modelPair) {
 	now, s, k := c.clock.Now(), p.session, &p.access
+	defer func() { n.over[k.text] = n.over[k.text] || !now.Before(k.expires) }()
 	identity, err := n.checker.Authenticate(t.Context(), bearer(k.text))
 	switch refused := refusal(t, err); {
-	case refused == "" && (s.dead(k) || !now.Before(k.expires.Add(modelLeeway))):
+	case refused == "" && (s.dead(k) || n.over[k.text] || !now.Before(k.expires)):
 		t.Fatalf("replica %d lets a dead token of session %d pass", n.label, s.label)
 	case refused != "" && !s.dead(k) && k.readable(now) && c.high.Before(k.expires) && c.within(s, now):
 		t.Fatalf("replica %d refuses a living token of session %d: %s", n.label, s.label, refused)

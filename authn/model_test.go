@@ -15,9 +15,9 @@ const (
 	modelRefreshTTL = 4 * time.Hour
 	modelLeeway     = 5 * time.Second
 
-	// modelSetBack is how far a clock goes back at most. What has ended is remembered a minute longer than its tokens live,
-	// which has to cover it twice: when the end is dated too early, and when time that has passed comes again.
-	modelSetBack = 25 * time.Second
+	// modelSetBack is how far a clock goes back at most: further than an access token lives after what is remembered of its end
+	// would have been forgotten by that clock.
+	modelSetBack = 8 * time.Minute
 )
 
 // model is what ought to be true of users, sessions and tokens, without databases, replicas or signatures. It is told what
@@ -26,6 +26,7 @@ type model struct {
 	grace    time.Duration
 	policy   authn.SessionPolicy
 	high     time.Time // the latest time that there ever was
+	acting   int       // the replica that does what is done
 	users    []*modelUser
 	sessions []*modelSession
 }
@@ -45,6 +46,7 @@ type modelSession struct {
 	created, seen time.Time
 	expires       time.Time // the last of its tokens, or its end
 	ended, purged bool
+	endedBy       int          // the replica that did it
 	pairs         []*modelPair // each the successor of one before
 }
 
@@ -61,6 +63,7 @@ type modelToken struct {
 	text            string
 	issued, expires time.Time // whole seconds
 	revoked         bool      // alone
+	revokedBy       int       // the replica that did it
 	purged          bool
 }
 
@@ -176,7 +179,7 @@ func (m *model) end(s *modelSession, now time.Time) {
 	if s.ended {
 		return
 	}
-	s.ended = true
+	s.ended, s.endedBy = true, m.acting
 	if s.expires.After(now) {
 		s.expires = now
 	}

@@ -212,7 +212,7 @@ func TestWatchAsksUntilAnswered(t *testing.T) {
 	feed := &unjudged{Feed: m.store}
 	r.follower = authn.NewFollower(authn.FollowerConfig{
 		Feed: feed, Users: r.store, TokenLife: time.Hour, PollEvery: 20 * time.Millisecond, MaxStaleness: 10 * time.Second,
-		Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 	})
 	r.load(t)
 	r.run(t)
@@ -243,7 +243,7 @@ func TestWatchOfAChangedUser(t *testing.T) {
 	feed := &unjudged{Feed: m.store}
 	r.follower = authn.NewFollower(authn.FollowerConfig{
 		Feed: feed, Users: r.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second,
-		Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 	})
 	r.load(t)
 	if _, err := m.accounts.Update(t.Context(), authn.Operator(), user.ID, authn.AccountUpdate{Active: ptr(false)}, from); err != nil {
@@ -288,7 +288,7 @@ func TestThousandWatches(t *testing.T) {
 	before := runtime.NumGoroutine()
 	feed := &unjudged{Feed: m.store}
 	f := authn.NewFollower(authn.FollowerConfig{
-		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 	})
 	type one struct {
 		session, user uuid.UUID
@@ -336,7 +336,7 @@ func TestWatchMissesNoEnd(t *testing.T) {
 	m := newMind(t, options{})
 	feed := &unjudged{Feed: m.store}
 	f := authn.NewFollower(authn.FollowerConfig{
-		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 	})
 	for range 500 {
 		session, user := uuid.New(), uuid.New()

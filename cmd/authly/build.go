@@ -115,10 +115,11 @@ func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
 // follow builds what keeps up with the changes that replicas make, up to date, and has the store tell it of those that this
 // one makes. The caller runs it.
 func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger, observeLag func(time.Duration)) (*authn.Follower, error) {
+	begun := time.Now()
 	follower := authn.NewFollower(authn.FollowerConfig{
 		Feed: m.store, Users: m.store, TokenLife: cfg.Tokens.AccessTTL + cfg.Tokens.Leeway,
 		PollEvery: cfg.Revocation.PollInterval, MaxStaleness: cfg.Revocation.MaxStaleness,
-		Now: time.Now, Log: log, ObserveLag: observeLag,
+		Now: time.Now, Elapsed: func() time.Duration { return time.Since(begun) }, Log: log, ObserveLag: observeLag,
 	})
 	m.store.Tell(follower.Heed)
 	if err := follower.Load(ctx); err != nil {

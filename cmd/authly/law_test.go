@@ -30,12 +30,14 @@ func rooms() map[string][]string {
 		"headers":           {"authn"},
 		"proxy":             edge,
 		"store":             {"authn"},
-		"store/storetest":   {"authn"},
+		"store/pgserver":    nil,
+		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
 			"authn", "authn/api", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
 		},
-		"examples": nil, // tests only
+		"cmd/authly-bench": {"store/pgserver"}, // it measures the program from outside
+		"examples":         nil,                // tests only
 	}
 }
 
@@ -45,9 +47,9 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/storetest"}, []string{"store/storetest"}
+	disk, testing := []string{"store", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
 	return map[string][]string{
-		"net/http": but("authn", "store"),
+		"net/http": but("authn", "store", "store/pgserver"),
 
 		"database/sql":                disk,
 		"github.com/jackc/pgx":        disk,
@@ -218,7 +220,8 @@ func TestLawOfImports(t *testing.T) {
 			t.Error(breach)
 		}
 	}
-	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "cmd/authly", "cmd/authly/config", "examples"} {
+	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "store/pgserver", "cmd/authly", "cmd/authly-bench",
+		"cmd/authly/config", "examples"} {
 		if !seen[room] {
 			t.Errorf("no file of %s was looked at", room)
 		}
@@ -274,6 +277,18 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"store/storetest/suite.go", "storetest", "testing", true},
 		{"store/storetest/suite.go", "storetest", "github.com/google/go-cmp/cmp", true},
 		{"store/storetest/suite.go", "storetest", ours("store"), false},
+		{"store/storetest/postgres.go", "storetest", ours("store/pgserver"), true},
+		{"store/pgserver/server.go", "pgserver", "github.com/jackc/pgx/v5", true},
+		{"store/pgserver/server.go", "pgserver", "testing", false},
+		{"store/pgserver/server.go", "pgserver", ours("store"), false},
+		{"store/store.go", "store", ours("store/pgserver"), false},
+		{"cmd/authly/main.go", "main", ours("store/pgserver"), false},
+		{"cmd/authly/durability_test.go", "main_test", ours("store/pgserver"), true},
+		{"cmd/authly-bench/main.go", "main", ours("store/pgserver"), true},
+		{"cmd/authly-bench/main.go", "main", ours("authn"), false},
+		{"cmd/authly-bench/main.go", "main", ours("store"), false},
+		{"cmd/authly-bench/main.go", "main", ours("store/storetest"), false},
+		{"cmd/authly-bench/main.go", "main", "github.com/jackc/pgx/v5", false},
 		{"cmd/authly/main.go", "main", ours("store"), true},
 		{"cmd/authly/main.go", "main", ours("store/storetest"), false},
 		{"cmd/authly/main.go", "main", "github.com/google/go-cmp/cmp", false},

@@ -17,7 +17,7 @@ import (
 )
 
 // userCommand works on the configured store, whether a server is running on it or not: every change is one transaction of
-// the store, and a running server asks the store.
+// the store, which a running server hears of.
 func (c *cli) userCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use: "user", Short: "Look after users", Args: noArgs,

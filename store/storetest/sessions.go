@@ -198,6 +198,17 @@ func sessionSeen(t *testing.T, db Database) {
 	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{one.ID: now.Add(59 * time.Second), two.ID: now.Add(3 * time.Minute)}, authn.SessionPolicy{}))
 	seenAt(t, s, one, now.Add(time.Minute)) // never back
 	seenAt(t, s, two, now.Add(3*time.Minute))
+	// One that was idle for too long, or is too old, is over, though nobody has ended it yet.
+	see := func(at time.Time, p authn.SessionPolicy) {
+		t.Helper()
+		must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{two.ID: at}, p))
+	}
+	see(now.Add(13*time.Minute), authn.SessionPolicy{IdleTimeout: 10 * time.Minute, MaxLifetime: time.Hour})
+	seenAt(t, s, two, now.Add(3*time.Minute))
+	see(now.Add(12*time.Minute), authn.SessionPolicy{MaxLifetime: 12 * time.Minute})
+	seenAt(t, s, two, now.Add(3*time.Minute))
+	see(now.Add(13*time.Minute-time.Microsecond), authn.SessionPolicy{IdleTimeout: 10 * time.Minute, MaxLifetime: time.Hour})
+	seenAt(t, s, two, now.Add(13*time.Minute-time.Microsecond))
 
 	next, nextRefresh := pairOf(u.ID, one.ID)
 	must(t, rotate(t, s, refresh.JTI, refresh.Hash, next, nextRefresh, now.Add(30*time.Second)))

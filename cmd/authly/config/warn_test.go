@@ -49,6 +49,7 @@ func TestWarnings(t *testing.T) {
 		{"nobody registers", quiet + "routes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, nil},
 		{"unchecked certificate", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, insecure_skip_verify: true}]\n", nil, []string{"routes[0].insecure_skip_verify: The upstream's certificate"}},
 		{"tokens passed on", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, pass_authorization: true}]\n", nil, []string{"routes[0].pass_authorization: The application"}},
+		{"stale tokens", quiet + "routes: [{name: a, paths: [/a], allow: {roles: [x]}, stale: allow}]\n", nil, []string{"routes[0].stale: While the store is away"}},
 		{"never reached", quiet + "routes: [{name: a, paths: [/*], allow: public}, {name: b, paths: [/b], allow: nobody}]\n", nil, []string{"routes[1]: Route b is never reached: what it matches, earlier routes match first (a)."}},
 		{"reached", quiet + "routes: [{name: b, paths: [/b], allow: nobody}, {name: a, paths: [/*], allow: public}]\n", nil, nil},
 		{"hidden", quiet + "routes: [{name: a, paths: [/auth/token, /users/*, /health, /docs, /authz/*, /app], allow: public, upstream: \"echo:\"}]\n", nil,

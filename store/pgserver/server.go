@@ -1,4 +1,4 @@
-package storetest
+package pgserver
 
 import (
 	"context"
@@ -9,41 +9,64 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-const ownerRole = "authly" // of the databases that tests get: no superuser, nothing but what it owns
+const (
+	adminRole = "postgres"
+	ownerRole = "authly" // no superuser, nothing but what it owns
+)
 
-// server is a PostgreSQL server that lives as long as this process.
-type server struct {
+// Config says how the server works. The zero value is for tests.
+type Config struct {
+	// Durable commits are synced to disk before they are answered, as where data is worth something. Else they are not, which
+	// is quick and does not change what a client sees.
+	Durable bool
+}
+
+// Server is a PostgreSQL server that lives at most as long as this process.
+type Server struct {
+	config   Config
 	port     int
 	password string // of both roles
 	folder   string
 	lifeline *os.File // the server stops when this end of a pipe closes, and that happens however the process ends
+	exited   chan struct{}
 }
 
-func (s *server) url(role string) *url.URL {
+// Admin returns the URL of a superuser, on a database that is not to be used.
+func (s *Server) Admin() *url.URL { return s.url(adminRole) }
+
+// Owner returns the URL of the role that databases are made for.
+func (s *Server) Owner() *url.URL { return s.url(ownerRole) }
+
+func (s *Server) url(role string) *url.URL {
 	return &url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, s.password),
 		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), Path: "/postgres", RawQuery: "sslmode=disable",
 	}
 }
 
-// startServer starts a server. Between the choice of a port and its use another process may take it: then it tries again.
-func startServer() (s *server, err error) {
+// Close ends the server at once and returns when it and its folder are gone.
+func (s *Server) Close() error {
+	err := s.lifeline.Close()
+	<-s.exited
+	return errors.Join(err, os.RemoveAll(s.folder)) // whom it ran as may not be allowed to
+}
+
+// Start starts a server. Between the choice of a port and its use another process may take it: then it tries again.
+func Start(config Config) (s *Server, err error) {
 	bin, err := findPostgres()
 	if err != nil {
 		return nil, err
 	}
 	for range 3 {
-		if s, err = newServer(bin); err == nil {
+		if s, err = newServer(config, bin); err == nil {
 			break
 		}
 	}
@@ -51,7 +74,7 @@ func startServer() (s *server, err error) {
 }
 
 // newServer makes a cluster in a temporary folder and starts a server on it.
-func newServer(bin string) (*server, error) {
+func newServer(config Config, bin string) (*Server, error) {
 	as, err := unprivileged()
 	if err != nil {
 		return nil, err
@@ -60,7 +83,7 @@ func newServer(bin string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{folder: folder, password: rand.Text()}
+	s := &Server{config: config, folder: folder, password: rand.Text(), exited: make(chan struct{})}
 	if err := s.initialize(bin, as); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
@@ -70,58 +93,8 @@ func newServer(bin string) (*server, error) {
 	return s, nil
 }
 
-// findPostgres returns the folder that holds initdb and postgres, of the newest version if there are several.
-func findPostgres() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		if resolved, err := filepath.EvalSymlinks(path); err == nil {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(resolved), "postgres")); err == nil {
-				return filepath.Dir(resolved), nil
-			}
-		}
-	}
-	newest, version := "", 0.0
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*"} {
-		folders, _ := filepath.Glob(pattern) // the patterns are well-formed
-		for _, folder := range folders {
-			if _, err := os.Stat(filepath.Join(folder, "initdb")); err != nil {
-				continue
-			}
-			digits := strings.Trim(folder, "/abcdefghijklmnopqrstuvwxyz-")
-			if v, err := strconv.ParseFloat(digits, 64); newest == "" || err == nil && v > version {
-				newest, version = folder, v
-			}
-		}
-	}
-	if newest == "" {
-		return "", errors.New("initdb is not installed: install the package postgresql " +
-			"(apt-get install postgresql), or name a server in AUTHLY_TEST_POSTGRES_URL")
-	}
-	return newest, nil
-}
-
-// unprivileged returns whom PostgreSQL is to run as: nil for the user of this process, and another one if that is root, as
-// whom PostgreSQL refuses to run.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, err
-		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-	}
-	return nil, errors.New("PostgreSQL does not run as root, and there is no user postgres or nobody to run it as")
-}
-
 // initialize makes the cluster.
-func (s *server) initialize(bin string, as *syscall.Credential) error {
+func (s *Server) initialize(bin string, as *syscall.Credential) error {
 	passwordFile := filepath.Join(s.folder, "password")
 	if err := os.WriteFile(passwordFile, []byte(s.password+"\n"), 0o600); err != nil {
 		return err
@@ -143,7 +116,7 @@ func (s *server) initialize(bin string, as *syscall.Credential) error {
 	return os.Remove(passwordFile)
 }
 
-func (s *server) data() string { return filepath.Join(s.folder, "data") }
+func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 // supervise is a shell script: it runs the server, and when the pipe at descriptor 3 closes, ends it at once (what it holds is
 // worth nothing any more). When the server has ended, for whatever reason, it removes the folder.
@@ -152,7 +125,7 @@ const supervise = `"$@" 3<&- & server=$!
 wait $server; kill $watcher 2>/dev/null; rm -rf "$PWD"`
 
 // start runs the server and waits until it answers.
-func (s *server) start(bin string, as *syscall.Credential) error {
+func (s *Server) start(bin string, as *syscall.Credential) error {
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -166,18 +139,24 @@ func (s *server) start(bin string, as *syscall.Credential) error {
 	if err != nil {
 		return errors.Join(err, watched.Close(), lifeline.Close())
 	}
-	supervisor := exec.Command("/bin/sh", "-c", supervise, "sh", filepath.Join(bin, "postgres"), "-D", s.data(),
+	arguments := []string{"-c", supervise, "sh", filepath.Join(bin, "postgres"), "-D", s.data(),
 		"-p", strconv.Itoa(port), "-k", s.folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB", "-c", "jit=off")
+		"-c", "shared_buffers=32MB", "-c", "jit=off"}
+	if !s.config.Durable {
+		arguments = append(arguments, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	supervisor := exec.Command("/bin/sh", arguments...)
 	supervisor.Dir = s.folder
 	supervisor.ExtraFiles, supervisor.Stdout, supervisor.Stderr = []*os.File{watched}, log, log
 	supervisor.SysProcAttr = &syscall.SysProcAttr{Credential: as, Setpgid: true} // an interrupt at the terminal is not for it
 	err = supervisor.Start()
 	err = errors.Join(err, watched.Close())
 	if err == nil {
-		ended := make(chan error, 1)
-		go func() { ended <- supervisor.Wait() }()
-		err = s.await(ended)
+		go func() {
+			_ = supervisor.Wait() // however it ended
+			close(s.exited)
+		}()
+		err = s.await()
 	}
 	if err != nil {
 		out := make([]byte, 4096)
@@ -197,13 +176,13 @@ func freePort() (int, error) {
 }
 
 // await waits until the server takes connections, and makes the role that owns databases. It fails if the server ends.
-func (s *server) await(ended <-chan error) error {
+func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		conn, err := pgx.Connect(ctx, s.url("postgres").String())
+		conn, err := pgx.Connect(ctx, s.Admin().String())
 		if err == nil {
 			// The password is of letters and digits alone.
 			_, err = conn.Exec(ctx, `CREATE ROLE `+ownerRole+` LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '`+s.password+`'`)
@@ -212,7 +191,7 @@ func (s *server) await(ended <-chan error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-ended:
+		case <-s.exited:
 			return errors.New("the server ended by itself")
 		case <-poll.C:
 		}

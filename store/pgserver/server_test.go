@@ -1,4 +1,4 @@
-package storetest
+package pgserver
 
 import (
 	"bufio"
@@ -16,18 +16,18 @@ import (
 )
 
 // childVariable makes this test program start a server, print where it is, and wait to be killed.
-const childVariable = "AUTHLY_STORETEST_CHILD"
+const childVariable = "AUTHLY_PGSERVER_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) == "" {
 		os.Exit(m.Run())
 	}
-	server, err := startServer()
+	server, err := Start(Config{})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println(server.url("postgres"))
+	fmt.Println(server.Admin())
 	fmt.Println(server.folder)
 	select {}
 }
@@ -84,12 +84,29 @@ func answers(t *testing.T, url string) error {
 	return conn.Close(ctx)
 }
 
-// Tests must not see each other's data.
-func TestPostgresURLGivesEachTestADatabase(t *testing.T) {
-	if one, two := PostgresURL(t), PostgresURL(t); one == two {
-		t.Error("two tests got one database")
-	} else {
-		must(t, answers(t, one))
-		must(t, answers(t, two))
+// Who measures wants nothing to be left when they are done.
+func TestClose(t *testing.T) {
+	server, err := Start(Config{Durable: true})
+	must(t, err)
+	database, drop, err := CreateDatabase(t.Context(), server.Admin(), server.Owner())
+	must(t, err)
+	must(t, answers(t, database.String()))
+	must(t, drop())
+	if answers(t, database.String()) == nil {
+		t.Error("the database was not dropped")
+	}
+	must(t, server.Close())
+	if err := answers(t, server.Admin().String()); err == nil {
+		t.Error("the server was not closed")
+	}
+	if _, err := os.Stat(server.folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder of a closed server: %v", err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// bench runs the program and returns its report. It fails unless everything that was started has ended.
+func bench(t *testing.T, args ...string) report {
+	t.Helper()
+	folder := temporary(t)
+	t.Setenv("TMPDIR", folder)
+	before := children(t)
+	var stdout, stderr bytes.Buffer
+	status := run(t.Context(), append(args, "--output", "json"), &stdout, &stderr)
+	var r report
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("status %d, %v:\n%s\n%s", status, err, stdout.String(), stderr.String())
+	}
+	if r.Passed != (status == 0) {
+		t.Errorf("exit status %d of a report that says passed: %v", status, r.Passed)
+	}
+	if after := children(t); !slices.Equal(after, before) {
+		t.Errorf("processes %v are left of %v", after, before)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+	}
+	return r
+}
+
+// temporary is a folder that everybody can reach: PostgreSQL may run as somebody else.
+func temporary(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "bench-")
+	if err == nil {
+		t.Cleanup(func() { os.RemoveAll(folder) })
+		err = os.Chmod(folder, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// children are the processes that this one has started and that have not ended, and theirs.
+func children(t *testing.T) []int {
+	t.Helper()
+	parents := map[int]int{}
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no processes in /proc: %v", err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		id, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		_, rest, _ := strings.Cut(string(content), ") ") // of the name, which may hold anything
+		if fields := strings.Fields(rest); len(fields) > 1 {
+			parents[id], _ = strconv.Atoi(fields[1])
+		}
+	}
+	var found []int
+	for id := range parents {
+		for up := parents[id]; up != 0; up = parents[up] {
+			if up == os.Getpid() {
+				found = append(found, id)
+				break
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func (r report) count(name string) int64 {
+	for _, c := range r.Counts {
+		if c.Name == name {
+			return c.Count
+		}
+	}
+	return -1
+}
+
+// The times depend on the machine and what else it does, and so nothing is said about them here.
+func TestRevocation(t *testing.T) {
+	for _, notifications := range []string{"on", "off"} {
+		t.Run("notifications "+notifications, func(t *testing.T) {
+			revocations := 2 * len(kinds())
+			r := bench(t, "revocation", "--revocations", fmt.Sprint(revocations), "--rate", "200", "--concurrency", "1",
+				"--notifications", notifications, "--poll-interval", "200ms")
+			if got := r.count("revocations"); got != int64(revocations) {
+				t.Errorf("%d revocations, want %d", got, revocations)
+			}
+			if got := r.count("requests"); got < int64(20*revocations) {
+				t.Errorf("%d requests", got)
+			}
+			for _, name := range []string{"requests with neither answer", "revocations without effect", "tokens accepted at the end"} {
+				if got := r.count(name); got != 0 {
+					t.Errorf("%s: %d", name, got)
+				}
+			}
+			for _, k := range kinds() {
+				if !slices.ContainsFunc(r.Figures, func(f figure) bool { return strings.HasSuffix(f.Name, ": "+k.name) && f.Count == 2 }) {
+					t.Errorf("%s was not measured twice: %v", k.name, r.Figures)
+				}
+			}
+		})
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for args, want := range map[string]int{
+		"":                              0,
+		"--help":                        0,
+		"revocation --help":             0,
+		"unknown":                       2,
+		"revocation more":               2,
+		"revocation --unknown":          2,
+		"revocation --output xml":       2,
+		"revocation --revocations 0":    2,
+		"revocation --notifications no": 2,
+		"revocation --binary /no/such":  1,
+	} {
+		var stdout, stderr bytes.Buffer
+		if got := run(t.Context(), strings.Fields(args), &stdout, &stderr); got != want || (want != 0) != strings.Contains(stderr.String(), "authly-bench: ") {
+			t.Errorf("%q: status %d, want %d: %s", args, got, want, stderr.String())
+		}
+	}
+}
