@@ -14,6 +14,8 @@ type Identity struct {
 	Email     string
 	Roles     []string
 	Admin     bool // an administrator of Authly; known to Logins, not to Checker
+
+	JTI, KeyID string // of the access token, and of the key that signed it
 }
 
 // HasRole reports whether the identity has the role.

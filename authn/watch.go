@@ -10,36 +10,41 @@ import (
 	"github.com/google/uuid"
 )
 
-// watch is somebody who wants to know when a session ends.
+// watch is somebody who wants to know when the right of who was let in ends.
 type watch struct {
-	session, user uuid.UUID
-	ended         func()
-	out           bool // told or given up: it is in no index any more
+	who   *Identity
+	ended func()
+	out   bool // told or given up: it is in no index any more
 
-	ofSession, ofUser links // to the others of the same session and user
+	ofSession, ofUser, ofToken links // to the others of the same session, user and token
 }
 
 // links are the neighbours of a watch in a list.
 type links struct{ previous, next *watch }
 
-// watches are all that there are, by what can end them. A watch is in both indexes until it is told or given up, and so is
+// watches are all that there are, by what can end them. A watch is in every index until it is told or given up, and so is
 // told once. Its lock is its own, and is taken after the Follower's if both are.
 type watches struct {
 	mu        sync.Mutex
-	bySession watchIndex
-	byUser    watchIndex
+	bySession watchIndex[uuid.UUID]
+	byUser    watchIndex[uuid.UUID]
+	byToken   watchIndex[string]     // by jti
 	doubted   map[uuid.UUID]struct{} // watched users who have changed and were not looked at since
 	look      chan struct{}          // somebody is doubted
 }
 
 // watchIndex finds the watches of an id: a list, whose links lie in the watches themselves. Every request to an application
 // is watched for a moment, and that should cost it no more than an entry in a map.
-type watchIndex struct {
-	first map[uuid.UUID]*watch
+type watchIndex[ID comparable] struct {
+	first map[ID]*watch
 	links func(*watch) *links
 }
 
-func (i watchIndex) add(id uuid.UUID, w *watch) {
+func newWatchIndex[ID comparable](in func(*watch) *links) watchIndex[ID] {
+	return watchIndex[ID]{first: map[ID]*watch{}, links: in}
+}
+
+func (i watchIndex[ID]) add(id ID, w *watch) {
 	next := i.first[id]
 	*i.links(w) = links{next: next}
 	if next != nil {
@@ -48,7 +53,7 @@ func (i watchIndex) add(id uuid.UUID, w *watch) {
 	i.first[id] = w
 }
 
-func (i watchIndex) remove(id uuid.UUID, w *watch) {
+func (i watchIndex[ID]) remove(id ID, w *watch) {
 	l := i.links(w)
 	switch {
 	case l.previous != nil:
@@ -66,26 +71,28 @@ func (i watchIndex) remove(id uuid.UUID, w *watch) {
 
 func newWatches() watches {
 	return watches{
-		bySession: watchIndex{first: map[uuid.UUID]*watch{}, links: func(w *watch) *links { return &w.ofSession }},
-		byUser:    watchIndex{first: map[uuid.UUID]*watch{}, links: func(w *watch) *links { return &w.ofUser }},
+		bySession: newWatchIndex[uuid.UUID](func(w *watch) *links { return &w.ofSession }),
+		byUser:    newWatchIndex[uuid.UUID](func(w *watch) *links { return &w.ofUser }),
+		byToken:   newWatchIndex[string](func(w *watch) *links { return &w.ofToken }),
 		doubted:   map[uuid.UUID]struct{}{}, look: make(chan struct{}, 1),
 	}
 }
 
-// Watch has ended called once, in a goroutine of its own, when the session ends, or when its user is deleted or disabled; at
-// once if that is known already. Other changes of the user, such as of their roles, do not count, and neither does the end of
-// a single token or of a key: a session outlives those. The caller calls stop when the answer is of no interest any more. stop
-// may be called more than once, and does not wait: ended may just have begun.
+// Watch has ended called once, in a goroutine of its own, when the right of who was let in ends: when the session ends, when
+// its user is deleted or disabled, or when the very token or the key that signed it is taken back; at once if that is known
+// already. That the token expires does not count, and neither do other changes of the user, such as of their roles: a session
+// outlives those. The caller calls stop when the answer is of no interest any more. stop may be called more than once, and
+// does not wait: ended may just have begun.
 //
 // What is told here is late by as much as the Follower is behind the feed. That a user has changed says only that it may
 // be time: Run looks at the user in the background, once for all who watch, and again until the store answers.
-func (f *Follower) Watch(session, user uuid.UUID, ended func()) (stop func()) {
-	w := &watch{session: session, user: user, ended: ended}
+func (f *Follower) Watch(who *Identity, ended func()) (stop func()) {
+	w := &watch{who: who, ended: ended}
 	// It is added before it is looked for: a change that comes between is told by whoever takes it in.
 	f.watches.add(w)
 	f.mu.RLock()
-	_, over := f.sessions[session]
-	changed := f.users[user]
+	over := f.hasEnded(who.SessionID, who.JTI, who.KeyID)
+	changed := f.users[who.UserID]
 	doubted := changed != nil && !changed.loaded
 	if changed != nil && changed.loaded {
 		over = over || changed.gone || !changed.user.Active
@@ -95,7 +102,7 @@ func (f *Follower) Watch(session, user uuid.UUID, ended func()) (stop func()) {
 	case over:
 		f.watches.end(w)
 	case doubted:
-		f.watches.doubt(user)
+		f.watches.doubt(who.UserID)
 	}
 	return func() { f.watches.remove(w) }
 }
@@ -131,6 +138,12 @@ func (s *watches) tell(changes []Change) {
 			for s.bySession.first[c.SessionID] != nil {
 				s.endLocked(s.bySession.first[c.SessionID])
 			}
+		case TokenEnded:
+			for s.byToken.first[c.JTI] != nil {
+				s.endLocked(s.byToken.first[c.JTI])
+			}
+		case KeyEnded:
+			s.endKeyLocked(c.KeyID)
 		case UserChanged:
 			s.doubtLocked(c.UserID)
 		}
@@ -138,11 +151,25 @@ func (s *watches) tell(changes []Change) {
 	s.wakeLocked()
 }
 
+// endKeyLocked goes through all: there is no index for what hardly ever happens.
+func (s *watches) endKeyLocked(id string) {
+	for _, w := range s.byToken.first {
+		for w != nil {
+			next := w.ofToken.next
+			if w.who.KeyID == id {
+				s.endLocked(w)
+			}
+			w = next
+		}
+	}
+}
+
 func (s *watches) add(w *watch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bySession.add(w.session, w)
-	s.byUser.add(w.user, w)
+	s.bySession.add(w.who.SessionID, w)
+	s.byUser.add(w.who.UserID, w)
+	s.byToken.add(w.who.JTI, w)
 }
 
 func (s *watches) remove(w *watch) {
@@ -156,10 +183,11 @@ func (s *watches) removeLocked(w *watch) {
 		return
 	}
 	w.out = true
-	s.bySession.remove(w.session, w)
-	s.byUser.remove(w.user, w)
-	if s.byUser.first[w.user] == nil {
-		delete(s.doubted, w.user)
+	s.bySession.remove(w.who.SessionID, w)
+	s.byUser.remove(w.who.UserID, w)
+	s.byToken.remove(w.who.JTI, w)
+	if s.byUser.first[w.who.UserID] == nil {
+		delete(s.doubted, w.who.UserID)
 	}
 }
 

@@ -69,15 +69,19 @@ func (m *mind) session(t *testing.T, name string) *authn.Identity {
 
 func (r *replica) watch(t *testing.T, who *authn.Identity) <-chan struct{} {
 	t.Helper()
-	ended, stop := watch(r.follower, who.SessionID, who.UserID)
+	ended, stop := watch(r.follower, who)
 	t.Cleanup(stop)
 	return ended
 }
 
 // watch returns a channel that is closed when the session ends. To be told twice is a panic.
-func watch(f *authn.Follower, session, user uuid.UUID) (<-chan struct{}, func()) {
+func watch(f *authn.Follower, who *authn.Identity) (<-chan struct{}, func()) {
 	ended := make(chan struct{})
-	return ended, f.Watch(session, user, func() { close(ended) })
+	return ended, f.Watch(who, func() { close(ended) })
+}
+
+func someone(session, user uuid.UUID) *authn.Identity {
+	return &authn.Identity{SessionID: session, UserID: user, JTI: uuid.NewString()}
 }
 
 func TestWatchTellsOfTheEnd(t *testing.T) {
@@ -298,7 +302,7 @@ func TestThousandWatches(t *testing.T) {
 	all := make([]one, 1000)
 	for i := range all {
 		all[i].session, all[i].user = uuid.New(), uuid.New()
-		all[i].ended, all[i].stop = watch(f, all[i].session, all[i].user)
+		all[i].ended, all[i].stop = watch(f, someone(all[i].session, all[i].user))
 	}
 	if now := runtime.NumGoroutine(); now > before {
 		t.Errorf("%d goroutines wait with the watches", now-before)
@@ -345,7 +349,7 @@ func TestWatchMissesNoEnd(t *testing.T) {
 		feed.mu.Unlock()
 		var both sync.WaitGroup
 		var ended <-chan struct{}
-		both.Go(func() { ended, _ = watch(f, session, user) })
+		both.Go(func() { ended, _ = watch(f, someone(session, user)) })
 		if err := f.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -359,7 +363,7 @@ func TestWatchesOfOneSession(t *testing.T) {
 	m := newMind(t, options{})
 	feed := &unjudged{Feed: m.store}
 	f := authn.NewFollower(authn.FollowerConfig{
-		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
 	})
 	user := uuid.New()
 	for given := range 1 << 4 { // those whose bit is set give up
@@ -367,7 +371,7 @@ func TestWatchesOfOneSession(t *testing.T) {
 		var ended [4]<-chan struct{}
 		var stop [4]func()
 		for i := range ended {
-			ended[i], stop[i] = watch(f, session, user)
+			ended[i], stop[i] = watch(f, someone(session, user))
 		}
 		for i := range ended {
 			if given&(1<<i) != 0 {
@@ -390,5 +394,52 @@ func TestWatchesOfOneSession(t *testing.T) {
 	}
 	if sessions, users, _ := f.Watched(); sessions != 0 || users != 0 {
 		t.Errorf("%d sessions, %d users are kept for nobody", sessions, users)
+	}
+}
+
+// A token that was taken back, and a key that was, end what was let in by them, and nothing else of the session.
+func TestWatchIsOfOneToken(t *testing.T) {
+	m := newMind(t, options{})
+	feed := &unjudged{Feed: m.store}
+	f := authn.NewFollower(authn.FollowerConfig{
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
+	})
+	session, user := uuid.New(), uuid.New()
+	by := func(jti, key string) *authn.Identity {
+		return &authn.Identity{SessionID: session, UserID: user, JTI: jti, KeyID: key}
+	}
+	tell := func(c authn.Change) {
+		c.At = m.clock.Now()
+		feed.mu.Lock()
+		feed.pending = []authn.Change{c}
+		feed.mu.Unlock()
+		if err := f.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stolen, _ := watch(f, by("stolen", "new"))
+	again, _ := watch(f, by("stolen", "new"))
+	good, stop := watch(f, by("good", "new"))
+	old, _ := watch(f, by("good", "old"))
+	older, _ := watch(f, by("other", "old"))
+	tell(authn.Change{Kind: authn.TokenEnded, JTI: "stolen"})
+	awaitEnd(t, stolen)
+	awaitEnd(t, again)
+	late, _ := watch(f, by("stolen", "new"))
+	awaitEnd(t, late)
+	if !open(old) || !open(older) {
+		t.Error("ended with another token")
+	}
+	tell(authn.Change{Kind: authn.KeyEnded, KeyID: "old"})
+	awaitEnd(t, old)
+	awaitEnd(t, older)
+	late, _ = watch(f, by("another", "old"))
+	awaitEnd(t, late)
+	if !open(good) {
+		t.Error("ended with another key")
+	}
+	stop()
+	if sessions, users, _ := f.Watched(); sessions != 0 || users != 0 {
+		t.Errorf("%d sessions or tokens, %d users are kept for nobody", sessions, users)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
@@ -34,10 +32,10 @@ type Config struct {
 	// forward-auth alone, and the gateway answers not found.
 	Upstreams map[string]UpstreamConfig
 
-	// Watch has ended called, once and from any goroutine, when a session ends or its user may no longer come in; at once if
-	// that is known already. stop gives it up. What was let through for the session and still runs is ended then, as
-	// authn.Follower tells it. Nil: streams outlive their sessions.
-	Watch func(session, user uuid.UUID, ended func()) (stop func())
+	// Watch has ended called, once and from any goroutine, when a caller's session ends or is otherwise no longer good for
+	// what was let through and still runs, as authn.Follower does; at once if that is known already. stop gives it up. Nil:
+	// streams outlive their sessions.
+	Watch func(who *authn.Identity, ended func()) (stop func())
 
 	MaxStreamAge time.Duration // after which whatever was let through is ended, whoever asked for it; zero: never
 

@@ -73,7 +73,7 @@ type gatewayConfig struct {
 	now      func() time.Time
 	level    slog.Level
 	people   authn.Authenticator // nil: everybody
-	watch    func(session, user uuid.UUID, ended func()) (stop func())
+	watch    func(who *authn.Identity, ended func()) (stop func())
 	maxAge   time.Duration // of streams
 }
 

@@ -34,8 +34,10 @@ func newSessions(t testing.TB) *sessions {
 		t.Fatal(err)
 	}
 	s := &sessions{store: db, users: map[string]authn.User{}, known: map[string]authn.Identity{}}
+	start := time.Now()
 	s.follower = authn.NewFollower(authn.FollowerConfig{
-		Feed: db, Users: db, TokenLife: time.Hour, PollEvery: time.Second, MaxStaleness: 10 * time.Second, Now: time.Now, Log: log,
+		Feed: db, Users: db, TokenLife: time.Hour, PollEvery: time.Second, MaxStaleness: 10 * time.Second, Log: log,
+		Now: time.Now, Elapsed: func() time.Duration { return time.Since(start) },
 	})
 	if err := s.follower.Load(t.Context()); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func (u *upstream) openStream(w http.ResponseWriter, r *http.Request, identity *
 	ctx, s.cancel = context.WithCancelCause(r.Context())
 	if watched {
 		s.session = identity.SessionID
-		s.unwatch = cfg.Watch(identity.SessionID, identity.UserID, func() { s.end(endOfSession) })
+		s.unwatch = cfg.Watch(identity, func() { s.end(endOfSession) })
 	}
 	if cfg.MaxStreamAge > 0 {
 		s.age = time.AfterFunc(cfg.MaxStreamAge, func() { s.end(endOfAge) })

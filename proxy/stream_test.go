@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/proxy"
@@ -373,11 +372,11 @@ func ptr[T any](v T) *T { return &v }
 func TestSessionEndsAtOnce(t *testing.T) {
 	people, app := newSessions(t), newLasting(t)
 	g := people.gateway(t, app.url, func(c *gatewayConfig) {
-		c.watch = func(session, user uuid.UUID, ended func()) func() {
-			people.end(t, session.String())
+		c.watch = func(who *authn.Identity, ended func()) func() {
+			people.end(t, who.SessionID.String())
 			eventually(t, "the follower knows", func() error {
 				known := make(chan struct{})
-				stop := people.follower.Watch(session, user, func() { close(known) })
+				stop := people.follower.Watch(who, func() { close(known) })
 				defer stop()
 				select {
 				case <-known:
@@ -386,7 +385,7 @@ func TestSessionEndsAtOnce(t *testing.T) {
 					return errors.New("not yet")
 				}
 			})
-			return people.follower.Watch(session, user, ended)
+			return people.follower.Watch(who, ended)
 		}
 	})
 	for _, kind := range []string{"poll", "events", "download", "upload", "websocket"} {

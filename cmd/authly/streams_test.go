@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"golang.org/x/crypto/bcrypt"
 )
 
 // newBrook starts an application whose answers never end: /…/websocket sends back what it gets, /…/events and /…/download send a
@@ -278,6 +280,31 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			allLive(t, flows)
 		})
 		allLive(t, bystanders)
+	})
+}
+
+// An access token that is taken back ends what it let in, and no more of its session.
+func TestStreamsEndWithTheirToken(t *testing.T) {
+	t.Parallel()
+	hash, err := bcrypt.GenerateFromPassword([]byte("billing's secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		configuration := streamRoutes(newBrook(t)) + "clients: [{id: billing, secret_hash: \"" + string(hash) + "\"}]\n"
+		here, there := start(t, storeURL, configuration), start(t, storeURL, configuration)
+		stolen := here.login(t, "admin", adminPassword)
+		next := here.refreshed(t, stolen.Refresh)
+		if sessionOf(t, stolen.Access) != sessionOf(t, next.Access) {
+			t.Fatal("a refresh began another session")
+		}
+		doomed := append(here.flows(t, stolen.Access), there.flows(t, stolen.Access)...)
+		others := append(here.flows(t, next.Access), there.flows(t, next.Access)...)
+		here.must(t, 200, "POST", "/auth/revoke", "", url.Values{"token": {stolen.Access}}.Encode(),
+			"Content-Type", "application/x-www-form-urlencoded",
+			"Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("billing:billing's secret")))
+		allEnd(t, doomed)
+		allLive(t, others)
 	})
 }
 
