@@ -3,7 +3,6 @@ package main_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -199,17 +198,6 @@ func allEnd(t *testing.T, flows []*flow) {
 	}
 }
 
-// sessionOf reads the session's id in an access token.
-func sessionOf(t *testing.T, access string) string {
-	t.Helper()
-	var claims struct{ Sid string }
-	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(access, ".")[1])
-	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Sid == "" {
-		t.Fatalf("no session in the token: %v", err)
-	}
-	return claims.Sid
-}
-
 // Whatever ends a session ends its streams, also those that pass through another replica; and nothing else does.
 func TestStreamsEndWithTheirSession(t *testing.T) {
 	t.Parallel()
@@ -227,10 +215,10 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 			one  bool // ends the phone's session alone
 		}{
 			{"revoked", func(t *testing.T, _ string, phone, desk tokens) {
-				here.must(t, 204, "DELETE", "/auth/sessions/"+sessionOf(t, phone.Access), desk.Access, "")
+				here.must(t, 204, "DELETE", sessionPath(t, phone), desk.Access, "")
 			}, true},
 			{"revoked by an administrator", func(t *testing.T, id string, phone, _ tokens) {
-				here.must(t, 204, "DELETE", "/users/"+id+"/sessions/"+sessionOf(t, phone.Access), admin.Access, "")
+				here.must(t, 204, "DELETE", "/users/"+id+strings.TrimPrefix(sessionPath(t, phone), "/auth"), admin.Access, "")
 			}, true},
 			{"logout of the session", func(t *testing.T, _ string, phone, _ tokens) {
 				here.must(t, 200, "POST", "/auth/logout", phone.Access, `{"scope":"session"}`)
@@ -295,7 +283,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 		here, there := start(t, storeURL, configuration), start(t, storeURL, configuration)
 		stolen := here.login(t, "admin", adminPassword)
 		next := here.refreshed(t, stolen.Refresh)
-		if sessionOf(t, stolen.Access) != sessionOf(t, next.Access) {
+		if sessionPath(t, stolen) != sessionPath(t, next) {
 			t.Fatal("a refresh began another session")
 		}
 		doomed := append(here.flows(t, stolen.Access), there.flows(t, stolen.Access)...)
