@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // sockets are the WebSockets that are open. http.Server forgets a connection once it is handed over, and neither closes it at
@@ -53,7 +54,7 @@ func (d *Door) GoAway() {
 	d.sockets.each(func(s *stream) { s.end(endOfService) })
 }
 
-// Wait waits until no WebSocket is open; at the end of ctx it cuts those that still are.
+// Wait waits until no WebSocket is open; at the end of ctx it cuts those that still are, which takes no time worth mentioning.
 func (d *Door) Wait(ctx context.Context) {
 	s := &d.sockets
 	s.mu.Lock()
@@ -68,7 +69,12 @@ func (d *Door) Wait(ctx context.Context) {
 	s.mu.Unlock()
 	select {
 	case <-gone:
+		return
 	case <-ctx.Done():
 		s.each(func(one *stream) { one.socket.Conn.Close() })
+	}
+	select {
+	case <-gone:
+	case <-time.After(farewell):
 	}
 }
