@@ -163,7 +163,7 @@ func streamRequest(t testing.TB, g *gateway, kind, token, name string) *http.Req
 
 func openSocket(t testing.TB, g *gateway, app *lasting, token, name string) *live {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*patience) // for a thousand of them
 	t.Cleanup(cancel)
 	req := streamRequest(t, g, "/public/websocket", token, name)
 	c, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(req.URL.String(), "http"), &websocket.DialOptions{HTTPHeader: req.Header})
@@ -422,7 +422,7 @@ func TestSessionEndsAtOnce(t *testing.T) {
 
 func TestStreamsHaveAnAge(t *testing.T) {
 	people, app := newSessions(t), newLasting(t)
-	g := people.gateway(t, app.url, func(c *gatewayConfig) { c.maxAge = 300 * time.Millisecond })
+	g := people.gateway(t, app.url, func(c *gatewayConfig) { c.maxAge = time.Second })
 	for i, token := range []string{"", people.login(t, "alice")} {
 		socket := openSocket(t, g, app, token, fmt.Sprint("socket", i))
 		events := openAnswer("events", i == 1)(t, g, app, token, fmt.Sprint("events", i))

@@ -300,7 +300,7 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 func TestStreamsOutliveAccessTokens(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		a := start(t, storeURL, streamRoutes(newBrook(t)), "AUTHLY_TOKENS_ACCESS_TTL=2s", "AUTHLY_TOKENS_LEEWAY=0s")
+		a := start(t, storeURL, streamRoutes(newBrook(t)), "AUTHLY_TOKENS_ACCESS_TTL=4s", "AUTHLY_TOKENS_LEEWAY=0s")
 		pair := a.login(t, "admin", adminPassword)
 		flows := a.flows(t, pair.Access)
 		eventually(t, "the token expires", func() bool { return a.do(t, "GET", "/x", pair.Access, "").status == http.StatusUnauthorized })
@@ -314,7 +314,7 @@ func TestStreamsOutliveAccessTokens(t *testing.T) {
 
 func TestStreamsHaveAnAge(t *testing.T) {
 	t.Parallel()
-	a := start(t, sqliteURL(t), streamRoutes(newBrook(t)), "AUTHLY_STREAMS_MAX_AGE=1s")
+	a := start(t, sqliteURL(t), streamRoutes(newBrook(t)), "AUTHLY_STREAMS_MAX_AGE=3s")
 	flows := append(a.flows(t, a.login(t, "admin", adminPassword).Access), a.open(t, "/public/websocket", ""), a.open(t, "/public/events", ""))
 	for _, f := range flows {
 		f.ends(t, websocket.StatusGoingAway)
