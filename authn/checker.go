@@ -92,7 +92,7 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 		}
 		token = &checkedToken{verified: v, identity: Identity{
 			UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,
-			JTI: v.jti, KeyID: v.keyID,
+			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy,
 		}}
 		token.over.Store(err != nil)
 		c.verified.Set(text, token)

@@ -91,7 +91,7 @@ func (f *Follower) Watch(who *Identity, ended func()) (stop func()) {
 	// It is added before it is looked for: a change that comes between is told by whoever takes it in.
 	f.watches.add(w)
 	f.mu.RLock()
-	over := f.hasEnded(who.SessionID, who.JTI, who.KeyID)
+	over := f.hasEnded(who.SessionID, who.JTI, who.KeyID, who.SealedBy)
 	changed := f.users[who.UserID]
 	doubted := changed != nil && !changed.loaded
 	if changed != nil && changed.loaded {
@@ -156,7 +156,7 @@ func (s *watches) endKeyLocked(id string) {
 	for _, w := range s.byToken.first {
 		for w != nil {
 			next := w.ofToken.next
-			if w.who.KeyID == id {
+			if w.who.KeyID == id || w.who.SealedBy == id {
 				s.endLocked(w)
 			}
 			w = next

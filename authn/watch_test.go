@@ -435,6 +435,11 @@ func TestWatchIsOfOneToken(t *testing.T) {
 	awaitEnd(t, older)
 	late, _ = watch(f, by("another", "old"))
 	awaitEnd(t, late)
+	sealed := by("sealed", "new")
+	sealed.SealedBy = "seal"
+	opened, _ := watch(f, sealed)
+	tell(authn.Change{Kind: authn.KeyEnded, KeyID: "seal"})
+	awaitEnd(t, opened)
 	if !open(good) {
 		t.Error("ended with another key")
 	}

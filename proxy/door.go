@@ -28,6 +28,9 @@ type Config struct {
 	// Problem answers with an error, in the one form and with the one status that Authly has for it.
 	Problem func(http.ResponseWriter, *http.Request, error)
 
+	// Assert signs what an application is told of the caller, see authn.Asserter. Needed if a route has an audience.
+	Assert func(audience string, id *authn.Identity, method, host string) (string, error)
+
 	// Upstreams holds the applications by the name of their route. A route may have none: it is then of use for
 	// forward-auth alone, and the gateway answers not found.
 	Upstreams map[string]UpstreamConfig

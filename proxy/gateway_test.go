@@ -67,6 +67,7 @@ type gatewayConfig struct {
 	routes   []authn.Route
 	upstream proxy.UpstreamConfig            // of every route; without URLs: a recording upstream
 	special  map[string]proxy.UpstreamConfig // of some routes, in place of upstream
+	assert   assertFunc
 	cors     headers.CORSConfig
 	general  authn.Limit
 	own      http.Handler
@@ -134,6 +135,7 @@ func newGateway(t testing.TB, c gatewayConfig) *gateway {
 	config.Gate = authn.NewGate(authn.GateConfig{Routes: c.routes, Authenticator: c.people, General: c.general, Now: c.now})
 	config.Trust = headers.NewTrust(c.trusted)
 	config.CORS = cors
+	config.Assert = c.assert
 	config.Own = c.own
 	config.Log = slog.New(slog.NewJSONHandler(g.journal, &slog.HandlerOptions{Level: c.level}))
 	config.Now = c.now

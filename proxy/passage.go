@@ -14,6 +14,7 @@ import (
 type passage struct {
 	target            target
 	identity          *authn.Identity // nil: anonymous
+	assertion         string          // of the identity, for the application; empty: it gets none
 	keepAuthorization bool
 	stripCORS         bool
 	webSocket         bool         // the upstream was asked to switch to one

@@ -60,6 +60,7 @@ type Store struct {
 	engine  engine
 	timeout time.Duration
 	now     func() time.Time
+	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
 }
@@ -114,8 +115,11 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, file: location.path}, nil
 }
+
+// File is the path of the SQLite database; empty for PostgreSQL.
+func (s *Store) File() string { return s.file }
 
 // Tell has heed called by every act that writes to the feed, when it has been committed and before it returns. It is called
 // at most once, before anything else uses the Store.

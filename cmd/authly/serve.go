@@ -39,6 +39,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
+	if err := m.keys.Reseal(ctx); err != nil {
+		return err
+	}
 	metrics := newMetrics()
 	follower, err := m.follow(ctx, cfg, log, metrics.observeLag)
 	if err != nil {
@@ -66,6 +69,7 @@ func (c *cli) serve(ctx context.Context) error {
 	door.Start(background)
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
+	work.Go(func() { m.keys.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

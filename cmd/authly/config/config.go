@@ -26,6 +26,7 @@ type Config struct {
 	Server     Server     `yaml:"server"`     // listeners, and where Authly stands
 	Store      Store      `yaml:"store"`      // where users and tokens are kept
 	Tokens     Tokens     `yaml:"tokens"`     // what logins are answered with
+	Keys       Keys       `yaml:"keys"`       // that Authly makes
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
@@ -96,6 +97,9 @@ type Tokens struct {
 	SecretKey Secret `yaml:"secret_key" secret:"all"`
 	// The key of refresh tokens; empty: a managed key.
 	RefreshSecretKey Secret `yaml:"refresh_secret_key" secret:"all"`
+	// Keys of before, which verify what they have signed and sign nothing; empty: none.
+	SecretKeyPrevious        Secret `yaml:"secret_key_previous" secret:"all"`
+	RefreshSecretKeyPrevious Secret `yaml:"refresh_secret_key_previous" secret:"all"`
 	// The claim iss; empty: Server.PublicURL.
 	Issuer string `yaml:"issuer"`
 	// The claim aud; required.
@@ -108,6 +112,16 @@ type Tokens struct {
 	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
 	// The time after its use in which a refresh token gives the same successors again; 0: it works once and no more.
 	RefreshGrace time.Duration `yaml:"refresh_grace" min:"0s" max:"5m"`
+	// The claims of access tokens that Authly alone can read: any of username, email and roles.
+	EncryptedClaims []string `yaml:"encrypted_claims"`
+}
+
+// Keys says how the keys that Authly makes itself are kept and when they are replaced.
+type Keys struct {
+	// For how long a key signs; 0: until it is revoked. At least an hour, and the life of an access token.
+	RotateEvery time.Duration `yaml:"rotate_every" min:"0s" max:"87840h"`
+	// What the keys in the store are sealed with; empty: a key file beside a SQLite database, nothing in PostgreSQL.
+	MasterKey Secret `yaml:"master_key" secret:"all"`
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
