@@ -151,6 +151,7 @@ func (s *Store) EndToken(ctx context.Context, jti string, now time.Time) error {
 		return nil
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		row, err := selectToken(ctx, q, jti)
 		if errors.Is(err, authn.ErrTokenNotFound) || err == nil && row.kind != string(authn.AccessToken) {
 			return nil
