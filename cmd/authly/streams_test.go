@@ -271,7 +271,7 @@ func TestStreamsEndWithTheirSession(t *testing.T) {
 	})
 }
 
-// An access token that is taken back ends what it let in, and no more of its session.
+// An access token that is taken back ends what it let in, and no more of its session; a key, what all its tokens let in.
 func TestStreamsEndWithTheirToken(t *testing.T) {
 	t.Parallel()
 	hash, err := bcrypt.GenerateFromPassword([]byte("billing's secret"), bcrypt.MinCost)
@@ -293,6 +293,8 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 			"Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("billing:billing's secret")))
 		allEnd(t, doomed)
 		allLive(t, others)
+		here.command(t, "", "key", "revoke", kidOf(t, next.Access))
+		allEnd(t, others)
 	})
 }
 
