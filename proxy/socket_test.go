@@ -206,3 +206,32 @@ func TestSocketEndsBeforeItBegins(t *testing.T) {
 		}
 	})
 }
+
+// The client may answer the close frame before the connection is closed: closed with something unread, it would be reset, and
+// some systems then take the close frame from a client that has not read it yet.
+func TestClientIsHeardOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newDeafPair(t)
+		_, other := net.Pipe()
+		done := p.relay(other)
+		go p.end(endOfSession)
+		if got := make([]byte, len(goodbye)); readAll(p.client, got) != goodbye {
+			t.Fatalf("the client got %q", got)
+		}
+		synctest.Wait()
+		time.Sleep(farewell / 2)
+		write(t, p.client, frame(0x82, 1000, true)) // which was on its way
+		write(t, p.client, frame(0x88, 2, true))
+		p.client.Close()
+		begin := time.Now()
+		<-done
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("the connection was kept for %v after the client had closed it", took)
+		}
+	})
+}
+
+func readAll(r io.Reader, p []byte) string {
+	n, _ := io.ReadFull(r, p)
+	return string(p[:n])
+}
