@@ -66,11 +66,11 @@ func TakeTurn(ctx context.Context, key string) (done func(), try func(key string
 	}
 }
 
-// Watched is what is kept for watches: of sessions, of users, and of users who are to be looked at.
+// Watched is what is kept for watches: of sessions or tokens, of users, and of users who are to be looked at.
 func (f *Follower) Watched() (sessions, users, doubted int) {
 	f.watches.mu.Lock()
 	defer f.watches.mu.Unlock()
-	return len(f.watches.bySession), len(f.watches.byUser), len(f.watches.doubted)
+	return max(len(f.watches.bySession.first), len(f.watches.byToken.first)), len(f.watches.byUser.first), len(f.watches.doubted)
 }
 
 // Kept is how many assertions are remembered, once what there is no room for has gone, and how many there may be.

@@ -309,19 +309,26 @@ func (f *Follower) Sizes() FollowerSizes {
 func (f *Follower) check(v *verified) (lives, userChanged bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if _, ended := f.sessions[v.session]; ended {
+	if f.hasEnded(v.session, v.jti, v.keyID, v.sealedBy) {
 		return false, false
-	}
-	if _, ended := f.tokens[v.jti]; ended {
-		return false, false
-	}
-	for _, key := range []string{v.keyID, v.sealedBy} {
-		if _, ended := f.keys[key]; ended {
-			return false, false
-		}
 	}
 	_, userChanged = f.users[v.userID]
 	return true, userChanged
+}
+
+// hasEnded reports whether a session, a token of it or one of the token's keys is remembered to have ended. The lock is held.
+func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool {
+	if _, ended := f.sessions[session]; ended {
+		return true
+	}
+	if _, ended := f.tokens[jti]; ended {
+		return true
+	}
+	if _, ended := f.keys[keyID]; ended {
+		return true
+	}
+	_, ended := f.keys[sealedBy]
+	return ended
 }
 
 // user returns a changed user as they now are, reading the store if nobody has since the change. ErrUserNotFound if they are

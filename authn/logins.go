@@ -346,7 +346,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	case user.ID != v.userID || token.SessionID != v.session:
 		return nil, errBadToken
 	}
-	return l.identity(user, token.SessionID), nil
+	return l.identity(user, &v), nil
 }
 
 // badToken is the refusal of a token that did not verify.
@@ -357,10 +357,11 @@ func badToken(err error) *Error {
 	return errBadToken
 }
 
-// identity is the user as applications get to know them.
-func (l *Logins) identity(u User, session uuid.UUID) *Identity {
+// identity is the user, who came with an access token, as applications get to know them.
+func (l *Logins) identity(u User, token *verified) *Identity {
 	return &Identity{
-		UserID: u.ID, SessionID: session, Username: u.Username, Email: l.provenEmail(u), Roles: u.Roles, Admin: u.Admin,
+		UserID: u.ID, SessionID: token.session, Username: u.Username, Email: l.provenEmail(u), Roles: u.Roles, Admin: u.Admin,
+		JTI: token.jti, KeyID: token.keyID, SealedBy: token.sealedBy,
 	}
 }
 

@@ -106,8 +106,8 @@ type SessionStore interface {
 	// policy at that time: one that was seen too late has ended, though nobody may have noticed yet.
 	SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p SessionPolicy) error
 
-	// PurgeSessions removes sessions that ended before the given time or whose last token expired before it, without a
-	// change, and reports how many.
+	// PurgeSessions removes sessions that ended before the given time or whose last token expired before it, and reports how
+	// many. It writes a SessionEnded change for each that had not ended before.
 	PurgeSessions(ctx context.Context, before time.Time) (int, error)
 }
 

@@ -129,8 +129,9 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 	return follower, nil
 }
 
-// newDoor builds what requests come in by. Requests to applications are checked by the checker.
-func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker) (*proxy.Door, error) {
+// newDoor builds what requests come in by. Requests to applications are checked by the checker, and end when the follower
+// says that their session has ended.
+func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker, follower *authn.Follower) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
@@ -155,6 +156,7 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Chec
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,
 		Upstreams: upstreams(cfg),
+		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
 		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
 	})
 }

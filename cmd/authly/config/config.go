@@ -29,6 +29,7 @@ type Config struct {
 	Keys       Keys       `yaml:"keys"`       // that Authly makes
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
+	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
 	Users      Users      `yaml:"users"`      // who may have an account
 	Limits     Limits     `yaml:"limits"`     // requests in a time
@@ -143,6 +144,13 @@ type Revocation struct {
 	// The time after the last good look during which memory is trusted, at least twice PollInterval; 0: it never is, and
 	// every check asks the store.
 	MaxStaleness time.Duration `yaml:"max_staleness" min:"0s" max:"10m"`
+}
+
+// Streams bounds what lasts behind a route: WebSockets, server-sent events, downloads, uploads. All of it ends with its session
+// in any case.
+type Streams struct {
+	// The age at which a stream is ended, with a session or without, at least a second; 0: never.
+	MaxAge time.Duration `yaml:"max_age" min:"0s" max:"744h"`
 }
 
 // Client is a program that may ask about tokens and revoke them.

@@ -40,6 +40,9 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
 			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
 	}
+	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
+		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
+	}
 	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
