@@ -12,6 +12,9 @@ import (
 // fileBytes is the length of a key file: random bytes, as they are.
 const fileBytes = 32
 
+// ErrFileMode is the refusal of a key file that every user of the machine may read or write.
+var ErrFileMode = errors.New("is accessible to every user of this machine: chmod 600 it")
+
 // readFile returns what the key file holds. One that everybody on this machine may read is refused: it protects nothing. That a
 // group may is only worth a warning, since what mounts volumes into containers can do that to every file.
 func readFile(path string) ([]byte, error) {
@@ -24,7 +27,7 @@ func readFile(path string) ([]byte, error) {
 	case !info.Mode().IsRegular() || info.Size() != fileBytes:
 		return nil, fmt.Errorf("the key file %s is not one: it must hold %d bytes", path, fileBytes)
 	case info.Mode().Perm()&0o007 != 0:
-		return nil, fmt.Errorf("the key file %s is accessible to every user of this machine: chmod 600 it", path)
+		return nil, fmt.Errorf("the key file %s %w", path, ErrFileMode)
 	}
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) != fileBytes {

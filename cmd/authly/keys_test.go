@@ -316,6 +316,13 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		}
 		again := start(t, storeURL, protectedEcho, "AUTHLY_KEYS_MASTER_KEY="+masterKey)
 		again.isIn(t, "with the right master key", pair, true)
+		theirs := again.process.Env
+		again.process.Env = append(slices.Clone(theirs), "AUTHLY_KEYS_MASTER_KEY="+anotherKey) // of a command, beside the server
+		if said := again.run(t, 1, "key", "rotate", "--now"); !strings.Contains(said, "keys.master_key") {
+			t.Errorf("a key was sealed with what the server does not have: %s", said)
+		}
+		again.process.Env = theirs
+		again.run(t, 0, "key", "rotate", "--now")
 	})
 }
 
@@ -344,7 +351,9 @@ func TestKeyFileIsNeeded(t *testing.T) {
 		}
 	}
 	put(kept, 0o644)
-	refusesToStart(t, storeURL, file)
+	if said := refusesToStart(t, storeURL, file); strings.Contains(said, "authly key revoke") || !strings.Contains(said, "chmod") {
+		t.Errorf("the way out is another one: %s", said)
+	}
 	put(bytes.Repeat([]byte{1}, 32), 0o600)
 	refusesToStart(t, storeURL, "not the one")
 	if err := os.Remove(file); err != nil {
