@@ -45,14 +45,19 @@ func isShared(path string) bool {
 	return err == nil && info.Mode().Perm()&0o077 != 0
 }
 
-// readOrMake returns what the key file holds, after making it if there is none.
-func readOrMake(path string) ([]byte, error) {
+// readOrMake returns what the key file holds, after making it if there is none. That it was made is told: from then on a copy of
+// the database alone is no backup.
+func (s *Sealer) readOrMake(path string) ([]byte, error) {
 	key, err := readFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if err := makeFile(path); err != nil {
 		return nil, fmt.Errorf("the key file %s cannot be made: %w", path, err)
+	}
+	if s.cfg.Log != nil {
+		s.cfg.Log.Warn("made a key file, without which Authly does not start again: keep a copy, apart from those of the database",
+			"path", path)
 	}
 	return readFile(path)
 }

@@ -64,7 +64,7 @@ func (s *Sealer) Seal(material []byte, bound string) (sealed []byte, sealing str
 		return material, "", nil
 	}
 	if by == nil {
-		if by, err = s.fileBox(readOrMake); err != nil {
+		if by, err = s.fileBox(s.readOrMake); err != nil {
 			return nil, "", err
 		}
 	}

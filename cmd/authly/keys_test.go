@@ -253,7 +253,10 @@ func keysAreSealed(t *testing.T, disk string, plain, stored map[string][]byte) {
 func TestKeysAreSealed(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		storeURL := sqliteURL(t)
-		start(t, storeURL, protectedEcho)
+		first := start(t, storeURL, protectedEcho)
+		if !strings.Contains(first.stderr.String(), "made a key file") {
+			t.Error("nobody was told that there is a key file to keep")
+		}
 		plain, stored := materialOf(t, storeURL, secret.Config{})
 		disk := sqliteFiles(t, storeURL)
 		keysAreSealed(t, disk, plain, stored)
@@ -263,8 +266,12 @@ func TestKeysAreSealed(t *testing.T) {
 		if !maps.EqualFunc(plain, again, bytes.Equal) {
 			t.Error("the keys are others")
 		}
-		if said := a.stdout.String() + a.stderr.String(); strings.Contains(said, masterKey) {
+		said := a.stdout.String() + a.stderr.String()
+		if strings.Contains(said, masterKey) {
 			t.Error("the master key is in the log")
+		}
+		if strings.Contains(said, "made a key file") || strings.Count(said, "sealed anew") != len(plain) {
+			t.Errorf("it does not tell that the keys are sealed with the master key: %s", said)
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
