@@ -17,11 +17,12 @@ import (
 type stage struct {
 	binary string // the program under measurement; "" until it is built
 	folder string // of this measurement alone
+	pace   pace
 	log    io.Writer
 	ends   []func() error // run backwards
 }
 
-func newStage(binary string, log io.Writer) (*stage, error) {
+func newStage(binary string, pace pace, log io.Writer) (*stage, error) {
 	if binary != "" {
 		absolute, err := filepath.Abs(binary)
 		if err != nil {
@@ -33,7 +34,7 @@ func newStage(binary string, log io.Writer) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{binary: binary, folder: folder, log: log}
+	s := &stage{binary: binary, folder: folder, pace: pace, log: log}
 	s.atEnd(func() error { return os.RemoveAll(folder) })
 	return s, nil
 }

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/descoped/authly/store/fill"
+)
+
+// gate is a replica with a user to whom everything is open.
+type gate struct {
+	*replica
+	access string // token of the user
+}
+
+// gateConfig says how a gate is set up.
+type gateConfig struct {
+	algorithm string // of tokens
+	routes    string // YAML
+	more      string // YAML: other keys at the top
+	ended     int    // sessions of others that the replica has to remember as ended
+	quiet     bool   // no access log
+}
+
+// gate starts a replica on SQLite, with everything at its default but what is asked for and what would slow the preparation
+// down. One that is quiet is told its ports, which may have been taken meanwhile: then it tries again.
+func (s *stage) gate(ctx context.Context, cfg gateConfig) (g *gate, err error) {
+	for range 3 {
+		if g, err = s.tryGate(ctx, cfg); err == nil || !cfg.quiet || ctx.Err() != nil {
+			break
+		}
+	}
+	return g, err
+}
+
+func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
+	password := rand.Text()
+	environ := []string{"AUTHLY_ADMIN_PASSWORD=" + password, "AUTHLY_TOKENS_ALGORITHM=" + cfg.algorithm}
+	if strings.HasPrefix(cfg.algorithm, "HS") {
+		environ = append(environ, "AUTHLY_TOKENS_SECRET_KEY="+rand.Text()+rand.Text()+rand.Text())
+	}
+	i, err := s.install(ctx, replicaConfig{
+		configuration: gateConfiguration + cfg.more + cfg.routes, environ: environ, quiet: cfg.quiet,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.ended > 0 {
+		err := i.fill(ctx, func(d *fill.Database) error { return d.Ended(ctx, cfg.ended, time.Now()) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	r, err := i.serve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g := &gate{replica: r}
+	g.access, err = r.member(ctx, password)
+	return g, err
+}
+
+const gateConfiguration = `
+server: {trusted_proxies: [127.0.0.1]}
+passwords: {bcrypt_cost: 4}
+limits: {login: {requests: 0, per: 1m}, registration: {requests: 0, per: 1m}}
+`
+
+// fill puts rows into the installation's SQLite database, having had authly make its tables.
+func (i *installation) fill(ctx context.Context, do func(*fill.Database) error) error {
+	return i.fillAt(ctx, "sqlite://"+filepath.Join(i.folder, "authly.db"), do)
+}
+
+func (i *installation) fillAt(ctx context.Context, database string, do func(*fill.Database) error) error {
+	if out, err := i.command("user", "list").CombinedOutput(); err != nil {
+		return fmt.Errorf("making the tables: %w\n%s", err, out)
+	}
+	d, err := fill.Open(ctx, database)
+	if err != nil {
+		return err
+	}
+	if err := do(d); err != nil {
+		_ = d.Close(ctx) // the first error says more
+		return err
+	}
+	return d.Close(ctx)
+}
+
+// member makes a user as most are, with an address and some roles, and returns an access token of theirs.
+func (r *replica) member(ctx context.Context, adminPassword string) (access string, err error) {
+	client := newClient()
+	defer client.CloseIdleConnections()
+	admin, err := r.login(ctx, client, "admin", adminPassword)
+	if err != nil {
+		return "", err
+	}
+	password := rand.Text()
+	var user struct{ ID string }
+	err = r.must(ctx, client, http.MethodPost, "/users", "",
+		map[string]string{"username": "alice", "email": "alice@example.com", "password": password}, &user)
+	if err != nil {
+		return "", err
+	}
+	err = r.must(ctx, client, http.MethodPut, "/users/"+user.ID, admin.Access,
+		map[string]any{"is_verified": true, "roles": []string{"staff", "reports"}}, nil)
+	if err != nil {
+		return "", err
+	}
+	tokens, err := r.login(ctx, client, "alice", password)
+	return tokens.Access, err
+}
+
+// address is host:port of the gateway.
+func (r *replica) address() string {
+	u, err := url.Parse(r.base)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// question is what nginx asks about a request for a page, with a bearer token unless it is empty.
+func question(host, path, token string) []byte {
+	text := "GET /authz/nginx HTTP/1.1\r\nHost: authly\r\n" +
+		"X-Original-Method: GET\r\nX-Original-URL: https://" + host + path + "\r\nX-Forwarded-For: 203.0.113.9\r\n"
+	if token != "" {
+		text += "Authorization: Bearer " + token + "\r\n"
+	}
+	return []byte(text + "\r\n")
+}
+
+// page is a request for a page itself.
+func page(host, path, token string) []byte {
+	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: */*\r\nUser-Agent: authly-bench\r\n" +
+		"Authorization: Bearer " + token + "\r\n\r\n")
+}
+
+// hostTable is a table of n routes as a company has it: hosts with something public, something for administrators and the
+// rest for who is signed in. The last route is for last.example.com.
+func hostTable(n int) string {
+	var b strings.Builder
+	b.WriteString("routes:\n")
+	for i := range n - 1 {
+		host := fmt.Sprintf("app%d.example.com", i/3)
+		switch i % 3 {
+		case 0:
+			fmt.Fprintf(&b, "  - {name: public%d, hosts: [%s], paths: [/public/*, /favicon.ico], allow: public}\n", i, host)
+		case 1:
+			fmt.Fprintf(&b, "  - {name: admin%d, hosts: [%s], paths: [/admin/*], allow: {roles: [admin]}}\n", i, host)
+		default:
+			fmt.Fprintf(&b, "  - {name: app%d, hosts: [%s], paths: [/*], allow: authenticated}\n", i, host)
+		}
+	}
+	b.WriteString("  - {name: last, hosts: [last.example.com], paths: [/*], allow: authenticated}\n")
+	return b.String()
+}

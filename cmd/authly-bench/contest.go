@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// pace says how long and how often things are measured.
+type pace struct {
+	rounds      int
+	slice       time.Duration
+	connections int
+	quick       bool // everything as small as it can be: to see that it works
+}
+
+func (p *pace) flags(f *pflag.FlagSet) {
+	f.IntVar(&p.rounds, "rounds", 7, "how often each pair is compared (1 to 1000)")
+	f.DurationVar(&p.slice, "slice", time.Second, "how long either of a pair is driven in a round (10ms to 1m)")
+	f.IntVar(&p.connections, "connections", 32, "connections to each server (1 to 1024)")
+	f.BoolVar(&p.quick, "quick", false, "a few seconds of everything, to see that it works; the figures are worth nothing")
+}
+
+func (p *pace) check() error {
+	if p.quick {
+		p.rounds, p.slice, p.connections = min(p.rounds, 1), min(p.slice, 100*time.Millisecond), min(p.connections, 8)
+	}
+	switch {
+	case p.rounds < 1 || p.rounds > 1000:
+		return usageError{fmt.Errorf("--rounds must be 1 to 1000")}
+	case p.slice < 10*time.Millisecond || p.slice > time.Minute:
+		return usageError{fmt.Errorf("--slice must be 10ms to 1m")}
+	case p.connections < 1 || p.connections > 1024:
+		return usageError{fmt.Errorf("--connections must be 1 to 1024")}
+	}
+	return nil
+}
+
+// scale is a number that --quick makes small.
+func (p *pace) scale(full, quick int) int {
+	if p.quick {
+		return quick
+	}
+	return full
+}
+
+// contender is one side of a comparison.
+type contender struct {
+	name    string
+	unit    string
+	measure func(context.Context) (float64, error) // once
+}
+
+// comparison holds a contender against another one.
+type comparison struct {
+	name             string
+	target, baseline *contender
+	bound            *bound // of target ÷ baseline; nil: to know it, without a goal
+	note             string
+}
+
+// compare measures both sides of every comparison right after each other, in each round the other one first, all comparisons
+// in turn. What else the machine does meanwhile thus disturbs both alike; what counts is the ratio within a round. Every
+// contender is measured once before, which counts for nothing.
+func (s *stage) compare(ctx context.Context, all []comparison) ([]row, error) {
+	if err := warm(ctx, all); err != nil {
+		return nil, err
+	}
+	rows := make([]row, len(all))
+	targets, baselines, ratios := make([][]float64, len(all)), make([][]float64, len(all)), make([][]float64, len(all))
+	for round := range s.pace.rounds {
+		for i, c := range all {
+			target, baseline, err := c.once(ctx, (round+i)%2 == 0)
+			if err != nil {
+				return nil, err
+			}
+			targets[i], baselines[i] = append(targets[i], target), append(baselines[i], baseline)
+			ratios[i] = append(ratios[i], target/baseline)
+		}
+		s.say("round %d of %d", round+1, s.pace.rounds)
+	}
+	for i, c := range all {
+		rows[i] = row{
+			Name: c.name, Target: newSide(c.target, targets[i]), Baseline: newSide(c.baseline, baselines[i]),
+			Got: spreadOf(ratios[i]), Unit: "x", Bound: c.bound, Note: c.note,
+		}
+		rows[i].judge()
+	}
+	return rows, nil
+}
+
+func warm(ctx context.Context, all []comparison) error {
+	done := map[*contender]bool{}
+	for _, c := range all {
+		for _, one := range []*contender{c.target, c.baseline} {
+			if done[one] {
+				continue
+			}
+			done[one] = true
+			if _, err := one.once(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *comparison) once(ctx context.Context, targetFirst bool) (target, baseline float64, err error) {
+	if targetFirst {
+		if target, err = c.target.once(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	if baseline, err = c.baseline.once(ctx); err != nil {
+		return 0, 0, err
+	}
+	if !targetFirst {
+		target, err = c.target.once(ctx)
+	}
+	return target, baseline, err
+}
+
+func (c *contender) once(ctx context.Context) (float64, error) {
+	got, err := c.measure(ctx)
+	if err == nil && got <= 0 {
+		err = fmt.Errorf("measured %g %s", got, c.unit)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return got, nil
+}
+
+// costly makes a contender of a server under load: what a request costs it in processor time.
+func (s *stage) costly(name string, p *process, address string, l load) *contender {
+	d := newDrive(address, s.pace.connections, l)
+	s.atEnd(func() error { d.close(); return nil })
+	return &contender{name: name, unit: "µs", measure: func(ctx context.Context) (float64, error) {
+		before, err := p.time()
+		if err != nil {
+			return 0, err
+		}
+		requests, err := d.run(ctx, s.pace.slice)
+		if err != nil {
+			return 0, err
+		}
+		after, err := p.time()
+		return float64(after-before) / float64(time.Microsecond) / float64(requests), err
+	}}
+}
