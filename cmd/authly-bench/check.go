@@ -53,21 +53,21 @@ func (m *check) measure(ctx context.Context, s *stage) (*report, error) {
 	var all []comparison
 	for _, algorithm := range m.algorithms {
 		s.say("starting authly, %s", algorithm)
-		target, ask, err := m.target(ctx, s, algorithm, gateConfig{})
+		g, target, ask, err := m.target(ctx, s, algorithm, gateConfig{})
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, comparison{
-			name: "check, " + algorithm, target: target, bound: most(goalCheck),
+			name: "check, " + algorithm, target: target, bound: most(goalCheck), replica: g.replica,
 			baseline: s.costly("empty handler", empty, address, ask),
 		})
 	}
-	quiet, ask, err := m.target(ctx, s, m.algorithms[0], gateConfig{quiet: true})
+	g, quiet, ask, err := m.target(ctx, s, m.algorithms[0], gateConfig{quiet: true})
 	if err != nil {
 		return nil, err
 	}
 	all = append(all, comparison{
-		name: "check, " + m.algorithms[0] + ", no access log", target: quiet,
+		name: "check, " + m.algorithms[0] + ", no access log", target: quiet, replica: g.replica,
 		baseline: s.costly("empty handler", empty, address, ask),
 	})
 	rows, err := s.compare(ctx, all)
@@ -84,12 +84,12 @@ func (m *check) measure(ctx context.Context, s *stage) (*report, error) {
 }
 
 // target starts a replica and returns it under load, and what the load is.
-func (m *check) target(ctx context.Context, s *stage, algorithm string, cfg gateConfig) (*contender, load, error) {
+func (m *check) target(ctx context.Context, s *stage, algorithm string, cfg gateConfig) (*gate, *contender, load, error) {
 	cfg.algorithm, cfg.ended, cfg.routes = algorithm, m.ended, hostTable(m.routes)
 	g, err := s.gate(ctx, cfg)
 	if err != nil {
-		return nil, load{}, err
+		return nil, nil, load{}, err
 	}
 	ask := load{requests: [][]byte{question("last.example.com", "/reports/2024?page=2", g.access)}, status: 200}
-	return s.costly("authly", &g.process, g.authz, ask), ask, nil
+	return g, s.costly("authly", &g.process, g.authz, ask), ask, nil
 }

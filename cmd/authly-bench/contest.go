@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -13,7 +14,8 @@ type pace struct {
 	rounds      int
 	slice       time.Duration
 	connections int
-	quick       bool // everything as small as it can be: to see that it works
+	quick       bool   // everything as small as it can be: to see that it works
+	profiles    string // folder in which profiles of Authly are kept; empty: none are taken
 }
 
 func (p *pace) flags(f *pflag.FlagSet) {
@@ -21,6 +23,7 @@ func (p *pace) flags(f *pflag.FlagSet) {
 	f.DurationVar(&p.slice, "slice", time.Second, "how long either of a pair is driven in a round (10ms to 1m)")
 	f.IntVar(&p.connections, "connections", 32, "connections to each server (1 to 1024)")
 	f.BoolVar(&p.quick, "quick", false, "a few seconds of everything, to see that it works; the figures are worth nothing")
+	f.StringVar(&p.profiles, "profiles", "", "also keep profiles of Authly's processor time, in this folder")
 }
 
 func (p *pace) check() error {
@@ -34,6 +37,9 @@ func (p *pace) check() error {
 		return usageError{fmt.Errorf("--slice must be 10ms to 1m")}
 	case p.connections < 1 || p.connections > 1024:
 		return usageError{fmt.Errorf("--connections must be 1 to 1024")}
+	}
+	if p.profiles != "" {
+		return os.MkdirAll(p.profiles, 0o755) // before anything is measured in vain
 	}
 	return nil
 }
@@ -59,6 +65,7 @@ type comparison struct {
 	target, baseline *contender
 	bound            *bound // of target ÷ baseline; nil: to know it, without a goal
 	note             string
+	replica          *replica // of the target, if a profile of it says something
 }
 
 // compare measures both sides of every comparison right after each other, in each round the other one first, all comparisons
@@ -87,6 +94,9 @@ func (s *stage) compare(ctx context.Context, all []comparison) ([]row, error) {
 			Got: spreadOf(ratios[i]), Unit: "x", Bound: c.bound, Note: c.note,
 		}
 		rows[i].judge()
+		if err := s.profile(ctx, c.name, c.replica, c.target); err != nil {
+			return nil, err
+		}
 	}
 	return rows, nil
 }

@@ -41,7 +41,7 @@ routes:
 		return nil, err
 	}
 	all := []comparison{{
-		name: "proxy, checked, 1 KiB", target: target, bound: most(1.10),
+		name: "proxy, checked, 1 KiB", target: target, bound: most(1.10), replica: g.replica,
 		baseline: s.costly("ReverseProxy, no check", plain, address, get),
 	}}
 	var rows []row
