@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/descoped/authly/store/fill"
 )
@@ -16,7 +18,9 @@ import (
 // gate is a replica with a user to whom everything is open.
 type gate struct {
 	*replica
-	access string // token of the user
+	access   string // token of a user who is as most are: nothing about them has changed lately
+	password string // of every user; user 0 is an administrator
+	secret   string // that signs access tokens, with HS256
 }
 
 // gateConfig says how a gate is set up.
@@ -24,6 +28,7 @@ type gateConfig struct {
 	algorithm string // of tokens
 	routes    string // YAML
 	more      string // YAML: other keys at the top
+	users     int    // at least 2
 	ended     int    // sessions of others that the replica has to remember as ended
 	quiet     bool   // no access log
 }
@@ -40,10 +45,11 @@ func (s *stage) gate(ctx context.Context, cfg gateConfig) (g *gate, err error) {
 }
 
 func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
-	password := rand.Text()
-	environ := []string{"AUTHLY_ADMIN_PASSWORD=" + password, "AUTHLY_TOKENS_ALGORITHM=" + cfg.algorithm}
-	if strings.HasPrefix(cfg.algorithm, "HS") {
-		environ = append(environ, "AUTHLY_TOKENS_SECRET_KEY="+rand.Text()+rand.Text()+rand.Text())
+	environ := []string{"AUTHLY_TOKENS_ALGORITHM=" + cfg.algorithm}
+	g := &gate{password: rand.Text()}
+	if cfg.algorithm == "HS256" {
+		g.secret = rand.Text() + rand.Text()
+		environ = append(environ, "AUTHLY_TOKENS_SECRET_KEY="+g.secret)
 	}
 	i, err := s.install(ctx, replicaConfig{
 		configuration: gateConfiguration + cfg.more + cfg.routes, environ: environ, quiet: cfg.quiet,
@@ -51,18 +57,24 @@ func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.ended > 0 {
-		err := i.fill(ctx, func(d *fill.Database) error { return d.Ended(ctx, cfg.ended, time.Now()) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	r, err := i.serve(ctx)
+	hash, err := bcrypt.GenerateFromPassword([]byte(g.password), bcrypt.MinCost)
 	if err != nil {
 		return nil, err
 	}
-	g := &gate{replica: r}
-	g.access, err = r.member(ctx, password)
+	err = i.fill(ctx, func(d *fill.Database) error {
+		yesterday := time.Now().Add(-24 * time.Hour)
+		return errors.Join(d.Users(ctx, max(cfg.users, 2), string(hash), yesterday), d.Ended(ctx, cfg.ended, time.Now()))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if g.replica, err = i.serve(ctx); err != nil {
+		return nil, err
+	}
+	client := newClient()
+	defer client.CloseIdleConnections()
+	tokens, err := g.login(ctx, client, fill.Username(1), g.password)
+	g.access = tokens.Access
 	return g, err
 }
 
@@ -90,30 +102,6 @@ func (i *installation) fillAt(ctx context.Context, database string, do func(*fil
 		return err
 	}
 	return d.Close(ctx)
-}
-
-// member makes a user as most are, with an address and some roles, and returns an access token of theirs.
-func (r *replica) member(ctx context.Context, adminPassword string) (access string, err error) {
-	client := newClient()
-	defer client.CloseIdleConnections()
-	admin, err := r.login(ctx, client, "admin", adminPassword)
-	if err != nil {
-		return "", err
-	}
-	password := rand.Text()
-	var user struct{ ID string }
-	err = r.must(ctx, client, http.MethodPost, "/users", "",
-		map[string]string{"username": "alice", "email": "alice@example.com", "password": password}, &user)
-	if err != nil {
-		return "", err
-	}
-	err = r.must(ctx, client, http.MethodPut, "/users/"+user.ID, admin.Access,
-		map[string]any{"is_verified": true, "roles": []string{"staff", "reports"}}, nil)
-	if err != nil {
-		return "", err
-	}
-	tokens, err := r.login(ctx, client, "alice", password)
-	return tokens.Access, err
 }
 
 // address is host:port of the gateway.

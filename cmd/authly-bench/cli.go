@@ -22,6 +22,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		new(check).measurement(),
+		new(refusal).measurement(),
 		new(proxying).measurement(),
 		new(revocation).measurement(),
 	}

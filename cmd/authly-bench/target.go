@@ -24,6 +24,7 @@ func targets() map[string]func(args []string) (http.Handler, []string, error) {
 		"empty":    emptyTarget,
 		"upstream": upstreamTarget,
 		"proxy":    proxyTarget,
+		"verify":   verifyTarget,
 	}
 }
 

@@ -15,7 +15,8 @@ func Username(i int) string  { return fmt.Sprintf("user%07d", i) }
 func UserID(i int) string    { return id("user", i).String() }
 func SessionID(i int) string { return id("session", i).String() }
 
-// Users adds the users 0 to n-1, active and verified. They all have the password that the hash is of, and the role staff.
+// Users adds the users 0 to n-1, active and verified. They all have the password that the hash is of, and the roles staff and
+// reports; user 0 is an administrator.
 func (d *Database) Users(ctx context.Context, n int, passwordHash string, created time.Time) error {
 	scheme, at := authn.PasswordScheme(passwordHash), created.UnixMicro()
 	return d.insert(ctx, table{
@@ -24,7 +25,7 @@ func (d *Database) Users(ctx context.Context, n int, passwordHash string, create
 			"is_admin", "roles", "created_at", "updated_at"},
 		row: func(i int) []any {
 			email, at := Username(i)+"@example.com", at+int64(i)
-			return []any{UserID(i), Username(i), email, email, passwordHash, scheme, true, true, false, `["staff"]`, at, at}
+			return []any{UserID(i), Username(i), email, email, passwordHash, scheme, true, true, i == 0, `["staff","reports"]`, at, at}
 		},
 	})
 }
