@@ -121,3 +121,15 @@ func busy() string {
 	first, _, _ := strings.Cut(string(content), " ")
 	return first
 }
+
+// sleepUntil sleeps more exactly than time.Sleep, which wakes at whole milliseconds when nothing else is to be done.
+func sleepUntil(t time.Time) {
+	for {
+		left := time.Until(t)
+		if left <= 0 {
+			return
+		}
+		span := unix.NsecToTimespec(int64(left))
+		_ = unix.Nanosleep(&span, nil) // interrupted: again
+	}
+}

@@ -18,3 +18,4 @@ func kernel() string                              { return runtime.GOOS }
 func processor() string                           { return runtime.GOARCH }
 func memory() int64                               { return 0 }
 func busy() string                                { return "unknown" }
+func sleepUntil(t time.Time)                      { time.Sleep(time.Until(t)) }

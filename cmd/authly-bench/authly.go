@@ -18,9 +18,10 @@ import (
 // gate is a replica with a user to whom everything is open.
 type gate struct {
 	*replica
-	access   string // token of a user who is as most are: nothing about them has changed lately
-	password string // of every user; user 0 is an administrator
-	secret   string // that signs access tokens, with HS256
+	installation *installation
+	access       string // token of a user who is as most are: nothing about them has changed lately
+	password     string // of every user; user 0 is an administrator
+	secret       string // that signs access tokens, with HS256
 }
 
 // gateConfig says how a gate is set up.
@@ -28,7 +29,10 @@ type gateConfig struct {
 	algorithm string // of tokens
 	routes    string // YAML
 	more      string // YAML: other keys at the top
+	database  string // URL of an empty one; empty: SQLite
 	users     int    // at least 2
+	sessions  int    // that live, of these users
+	cost      int    // of bcrypt; 0: the least
 	ended     int    // sessions of others that the replica has to remember as ended
 	quiet     bool   // no access log
 }
@@ -45,11 +49,16 @@ func (s *stage) gate(ctx context.Context, cfg gateConfig) (g *gate, err error) {
 }
 
 func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
-	environ := []string{"AUTHLY_TOKENS_ALGORITHM=" + cfg.algorithm}
+	environ := []string{
+		"AUTHLY_TOKENS_ALGORITHM=" + cfg.algorithm, fmt.Sprint("AUTHLY_PASSWORDS_BCRYPT_COST=", max(cfg.cost, bcrypt.MinCost)),
+	}
 	g := &gate{password: rand.Text()}
 	if cfg.algorithm == "HS256" {
 		g.secret = rand.Text() + rand.Text()
 		environ = append(environ, "AUTHLY_TOKENS_SECRET_KEY="+g.secret)
+	}
+	if cfg.database != "" {
+		environ = append(environ, "AUTHLY_STORE_URL="+cfg.database)
 	}
 	i, err := s.install(ctx, replicaConfig{
 		configuration: gateConfiguration + cfg.more + cfg.routes, environ: environ, quiet: cfg.quiet,
@@ -57,15 +66,12 @@ func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash, err := bcrypt.GenerateFromPassword([]byte(g.password), bcrypt.MinCost)
+	hash, err := bcrypt.GenerateFromPassword([]byte(g.password), max(cfg.cost, bcrypt.MinCost))
 	if err != nil {
 		return nil, err
 	}
-	err = i.fill(ctx, func(d *fill.Database) error {
-		yesterday := time.Now().Add(-24 * time.Hour)
-		return errors.Join(d.Users(ctx, max(cfg.users, 2), string(hash), yesterday), d.Ended(ctx, cfg.ended, time.Now()))
-	})
-	if err != nil {
+	g.installation = i
+	if err := i.fill(ctx, cfg, string(hash)); err != nil {
 		return nil, err
 	}
 	if g.replica, err = i.serve(ctx); err != nil {
@@ -80,28 +86,35 @@ func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
 
 const gateConfiguration = `
 server: {trusted_proxies: [127.0.0.1]}
-passwords: {bcrypt_cost: 4}
 limits: {login: {requests: 0, per: 1m}, registration: {requests: 0, per: 1m}}
 `
 
-// fill puts rows into the installation's SQLite database, having had authly make its tables.
-func (i *installation) fill(ctx context.Context, do func(*fill.Database) error) error {
-	return i.fillAt(ctx, "sqlite://"+filepath.Join(i.folder, "authly.db"), do)
-}
-
-func (i *installation) fillAt(ctx context.Context, database string, do func(*fill.Database) error) error {
+// fill puts into the installation's database what is asked for, having had authly make its tables.
+func (i *installation) fill(ctx context.Context, cfg gateConfig, passwordHash string) error {
 	if out, err := i.command("user", "list").CombinedOutput(); err != nil {
 		return fmt.Errorf("making the tables: %w\n%s", err, out)
 	}
-	d, err := fill.Open(ctx, database)
+	d, err := fill.Open(ctx, cfg.databaseURL(i))
 	if err != nil {
 		return err
 	}
-	if err := do(d); err != nil {
-		_ = d.Close(ctx) // the first error says more
-		return err
+	const since, life = time.Hour, 100 * time.Hour
+	users, now := max(cfg.users, 2), time.Now()
+	err = d.Users(ctx, users, passwordHash, now.Add(-since))
+	if err == nil {
+		err = d.Sessions(ctx, cfg.sessions, users, now.Add(-since), life)
 	}
-	return d.Close(ctx)
+	if err == nil {
+		err = d.Ended(ctx, cfg.ended, now)
+	}
+	return errors.Join(err, d.Close(ctx))
+}
+
+func (cfg *gateConfig) databaseURL(i *installation) string {
+	if cfg.database != "" {
+		return cfg.database
+	}
+	return "sqlite://" + filepath.Join(i.folder, "authly.db")
 }
 
 // address is host:port of the gateway.

@@ -24,6 +24,13 @@ func measurements() []measurement {
 		new(check).measurement(),
 		new(refusal).measurement(),
 		new(proxying).measurement(),
+		new(latency).measurement(),
+		new(rules).measurement(),
+		new(streams).measurement(),
+		new(logins).measurement(),
+		new(footprint).measurement(),
+		new(starting).measurement(),
+		new(growth).measurement(),
 		new(revocation).measurement(),
 	}
 }
@@ -73,7 +80,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	c.pace.flags(root.PersistentFlags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(c.targetCommand())
+	root.AddCommand(c.targetCommand(), c.allCommand())
 	for _, m := range measurements() {
 		root.AddCommand(c.command(m))
 	}

@@ -75,9 +75,14 @@ func (s *stage) compare(ctx context.Context, all []comparison) ([]row, error) {
 	if err := warm(ctx, all); err != nil {
 		return nil, err
 	}
+	return s.compareCold(ctx, s.pace.rounds, all)
+}
+
+// compareCold is compare without the first measurement, for what starts its own processes each time.
+func (s *stage) compareCold(ctx context.Context, rounds int, all []comparison) ([]row, error) {
 	rows := make([]row, len(all))
 	targets, baselines, ratios := make([][]float64, len(all)), make([][]float64, len(all)), make([][]float64, len(all))
-	for round := range s.pace.rounds {
+	for round := range rounds {
 		for i, c := range all {
 			target, baseline, err := c.once(ctx, (round+i)%2 == 0)
 			if err != nil {
@@ -86,7 +91,7 @@ func (s *stage) compare(ctx context.Context, all []comparison) ([]row, error) {
 			targets[i], baselines[i] = append(targets[i], target), append(baselines[i], baseline)
 			ratios[i] = append(ratios[i], target/baseline)
 		}
-		s.say("round %d of %d", round+1, s.pace.rounds)
+		s.say("round %d of %d", round+1, rounds)
 	}
 	for i, c := range all {
 		rows[i] = row{
@@ -148,15 +153,11 @@ func (s *stage) costly(name string, p *process, address string, l load) *contend
 	d := newDrive(address, s.pace.connections, l)
 	s.atEnd(func() error { d.close(); return nil })
 	return &contender{name: name, unit: "µs", measure: func(ctx context.Context) (float64, error) {
-		before, err := p.time()
-		if err != nil {
-			return 0, err
-		}
-		requests, err := d.run(ctx, s.pace.slice)
-		if err != nil {
-			return 0, err
-		}
-		after, err := p.time()
-		return float64(after-before) / float64(time.Microsecond) / float64(requests), err
+		requests := 0
+		used, err := p.during(func() (err error) {
+			requests, err = d.run(ctx, s.pace.slice)
+			return err
+		})
+		return float64(used) / float64(time.Microsecond) / float64(requests), err
 	}}
 }

@@ -20,7 +20,7 @@ type process struct {
 	pid int
 }
 
-// time returns the processor time that it has used, and resident its memory in bytes: now, and at most.
+// time returns the processor time that it has used.
 func (p *process) time() (time.Duration, error) {
 	pids, err := family(p.pid)
 	if err != nil {
@@ -29,6 +29,20 @@ func (p *process) time() (time.Duration, error) {
 	return processorTime(pids)
 }
 
+// during returns the processor time that it uses while something is done.
+func (p *process) during(do func() error) (time.Duration, error) {
+	before, err := p.time()
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := p.time()
+	return after - before, err
+}
+
+// resident returns its memory in bytes, now and at most.
 func (p *process) resident() (now, most int64, err error) {
 	pids, err := family(p.pid)
 	if err != nil {

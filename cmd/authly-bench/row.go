@@ -98,7 +98,7 @@ func round(x float64) float64 {
 // judge holds the median against the goal.
 func (r *row) judge() {
 	switch {
-	case r.Verdict == notBuilt || r.Verdict == notFound:
+	case r.Verdict != "": // it was not measured
 	case r.Got.Rounds == 0:
 		r.Verdict = failed // nothing was measured
 	case r.Bound == nil:

@@ -52,6 +52,13 @@ func (s *stage) close() error {
 	return err
 }
 
+// scene is a stage within the stage: what is started there ends with it.
+func (s *stage) scene(act func(*stage) error) (err error) {
+	inner := &stage{binary: s.binary, folder: s.folder, pace: s.pace, log: s.log}
+	defer func() { err = errors.Join(err, inner.close()) }()
+	return act(inner)
+}
+
 func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.log, format+"\n", args...) }
 
 // program returns the path of the program under measurement, built on first use.
@@ -71,12 +78,20 @@ func (s *stage) program(ctx context.Context) (string, error) {
 
 // postgres starts a PostgreSQL server, which writes to the disk as one in production does, and returns an empty database.
 func (s *stage) postgres(ctx context.Context) (*url.URL, error) {
+	server, err := s.postgresServer(pgserver.Config{Durable: true})
+	if err != nil {
+		return nil, err
+	}
+	database, _, err := pgserver.CreateDatabase(ctx, server.Admin(), server.Owner())
+	return database, err
+}
+
+func (s *stage) postgresServer(cfg pgserver.Config) (*pgserver.Server, error) {
 	s.say("starting PostgreSQL")
-	server, err := pgserver.Start(pgserver.Config{Durable: true})
+	server, err := pgserver.Start(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s.atEnd(server.Close)
-	database, _, err := pgserver.CreateDatabase(ctx, server.Admin(), server.Owner())
-	return database, err
+	return server, nil
 }
