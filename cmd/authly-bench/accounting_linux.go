@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -132,4 +134,14 @@ func sleepUntil(t time.Time) {
 		span := unix.NsecToTimespec(int64(left))
 		_ = unix.Nanosleep(&span, nil) // interrupted: again
 	}
+}
+
+// portWhenConnected is the Control of a net.Dialer that has a local address: the port is chosen by what it is connected to, and
+// not to be free of everything.
+func portWhenConnected(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	})
+	return errors.Join(err, failed)
 }

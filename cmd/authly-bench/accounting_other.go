@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -19,3 +20,5 @@ func processor() string                           { return runtime.GOARCH }
 func memory() int64                               { return 0 }
 func busy() string                                { return "unknown" }
 func sleepUntil(t time.Time)                      { time.Sleep(time.Until(t)) }
+
+func portWhenConnected(string, string, syscall.RawConn) error { return nil }

@@ -17,8 +17,14 @@ type sockets struct {
 	conns []net.Conn
 }
 
+// close has the upstream end them all at once. Connections that others end keep their ports for a minute.
 func (s *sockets) close() {
 	for _, c := range s.conns {
+		_, _ = c.Write([]byte("\x88\x80\x00\x00\x00\x00")) // close, masked; to one that is gone it says nothing
+	}
+	for _, c := range s.conns {
+		_ = c.SetReadDeadline(time.Now().Add(wireTimeout))
+		_, _ = io.Copy(io.Discard, c)
 		c.Close()
 	}
 }
@@ -47,9 +53,11 @@ func openSockets(ctx context.Context, address, token string, n int) (*sockets, e
 	return s, nil
 }
 
-// open opens one. The addresses that it calls from are several: each has only so many ports.
+// open opens one, from an address that is nobody else's: the ports of the usual one are wanted by whoever starts a server.
 func (s *sockets) open(ctx context.Context, address, token string, i int) error {
-	dialer := net.Dialer{Timeout: wireTimeout, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/20_000))}}
+	dialer := net.Dialer{
+		Timeout: wireTimeout, Control: portWhenConnected, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/20_000))},
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err

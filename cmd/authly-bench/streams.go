@@ -42,6 +42,10 @@ func (m *streams) measure(ctx context.Context, s *stage) (*report, error) {
 	if m.sockets < 1 || m.sockets > 60_000 || m.mib < 1 || m.mib > 1<<20 {
 		return nil, usageError{fmt.Errorf("--sockets must be 1 to 60000, --mib 1 to 1048576")}
 	}
+	note, err := m.fit()
+	if err != nil {
+		return nil, err
+	}
 	upstream, address, _, err := s.baseline(ctx, "upstream")
 	if err != nil {
 		return nil, err
@@ -51,11 +55,25 @@ func (m *streams) measure(ctx context.Context, s *stage) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	most, err := m.memory(ctx, s)
+	most, err := m.memory(ctx, s, note)
 	return &report{
 		Setting: []setting{{"WebSockets", fmt.Sprint(m.sockets)}, {"bytes of a body", fmt.Sprint(m.mib, " MiB")}},
 		Rows:    append(rows, most...),
 	}, err
+}
+
+// files is how many a proxy opens: two for each WebSocket, and some.
+func (m *streams) files() uint64 { return uint64(2*m.sockets + 300) }
+
+// fit makes the WebSockets fewer, if the machine does not allow as many open files as they need.
+func (m *streams) fit() (note string, err error) {
+	wanted := m.files()
+	got, err := allowFiles(os.Getpid(), wanted)
+	if err != nil || got >= wanted {
+		return "", err
+	}
+	m.sockets -= int(wanted-got+1) / 2
+	return fmt.Sprintf("no more than %d open files are allowed here (ulimit -Hn)", got), nil
 }
 
 // through is a way to the upstream.
@@ -128,7 +146,7 @@ func (m *streams) bodies(ctx context.Context, s *stage) ([]row, error) {
 }
 
 // memory compares the most memory that new processes take.
-func (m *streams) memory(ctx context.Context, s *stage) ([]row, error) {
+func (m *streams) memory(ctx context.Context, s *stage, note string) ([]row, error) {
 	peak := func(name string, start func(context.Context, *stage) (*through, error)) *contender {
 		return &contender{name: name, unit: "MiB", measure: func(ctx context.Context) (mib float64, err error) {
 			err = s.scene(func(s *stage) error {
@@ -145,14 +163,14 @@ func (m *streams) memory(ctx context.Context, s *stage) ([]row, error) {
 	return s.compareCold(ctx, min(s.pace.rounds, 3), []comparison{{
 		name:   fmt.Sprintf("memory, %d WebSockets and bodies", m.sockets),
 		target: peak("authly", m.authly), baseline: peak("ReverseProxy", m.reverseProxy), bound: most(1.2),
+		note: note,
 	}})
 }
 
 func (m *streams) peak(ctx context.Context, t *through) (mib float64, err error) {
-	for pid, each := range map[int]int{os.Getpid(): 1, m.upstreamPID: 1, t.process.pid: 2} {
-		wanted := uint64(each*m.sockets + 1000)
-		if got, err := allowFiles(pid, wanted); err != nil || got < wanted {
-			return 0, fmt.Errorf("%d open files are needed and %d allowed (ulimit -n): %w", wanted, got, err)
+	for _, pid := range []int{os.Getpid(), m.upstreamPID, t.process.pid} {
+		if _, err := allowFiles(pid, m.files()); err != nil {
+			return 0, err
 		}
 	}
 	open, err := openSockets(ctx, t.address, t.token, m.sockets)

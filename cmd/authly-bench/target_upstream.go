@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 )
@@ -58,11 +59,14 @@ func socket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // what is closed is gone: see sockets.close
+	}
 	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n",
 		base64.StdEncoding.EncodeToString(sum[:]))
 	for {
 		head := make([]byte, 6) // kind, length, mask
-		if _, err := io.ReadFull(buffered, head); err != nil || head[1]&0x7f > 125 {
+		if _, err := io.ReadFull(buffered, head); err != nil || head[1]&0x7f > 125 || head[0] == 0x88 {
 			return
 		}
 		frame := make([]byte, 2+head[1]&0x7f)
