@@ -88,7 +88,7 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 	if !known {
 		v, err := c.logins.verify(AccessToken, text)
 		if err != nil && !errors.Is(err, errTokenExpired) {
-			return nil, errBadToken
+			return nil, badToken(err)
 		}
 		token = &checkedToken{verified: v, identity: Identity{
 			UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,

@@ -205,7 +205,8 @@ type verified struct {
 
 // verify checks everything about a token that the store is not needed for. Key, algorithm and kind are pinned: the kid names
 // a key of the purpose, the key its algorithm, and a header that says anything beside alg, kid and the right typ (such as
-// crit, b64, jwk, jku, x5c) is refused. The errors are those above.
+// crit, b64, jwk, jku, x5c) is refused. The errors are those above, and ErrUnavailable if the store would have to tell of a key
+// that this replica has never seen, and does not answer.
 func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	purpose, typ := purposeOf(kind), typeOf(kind)
 	if strings.Count(text, ".") != 2 || strings.ContainsFunc(text, notTokenText) {
@@ -218,7 +219,10 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 		if token.Header["typ"] != typ || len(token.Header) != 3 {
 			return nil, errTokenMalformed
 		}
-		key := l.cfg.Keys.verifier(purpose, id)
+		key, err := l.cfg.Keys.lookUp(purpose, id)
+		if err != nil {
+			return nil, err
+		}
 		if key == nil || token.Method.Alg() != key.method.Alg() {
 			return nil, errTokenMalformed
 		}
@@ -234,6 +238,8 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 		v, err := c.check(kind, text)
 		v.keyID, v.sealedBy = keyID, sealedBy
 		return v, err
+	case errors.Is(err, ErrUnavailable):
+		return verified{}, ErrUnavailable
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return verified{}, errTokenMalformed
 	case errors.Is(err, jwt.ErrTokenExpired):

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -30,6 +31,7 @@ type KeyRing struct {
 	learnMu sync.Mutex   // who looks for an unknown key; the others wait for what it finds
 	looks   atomic.Int64 // how often it was looked, begun ones too
 	looked  time.Time    // when that was last over
+	learnt  error        // of the last look
 }
 
 // NewKeyRing loads the keys, making those that are missing.
@@ -86,14 +88,23 @@ func (k *KeyRing) signer(purpose KeyPurpose) *signingKey {
 	return k.held.Load().byPurpose[purpose].signer(k.now())
 }
 
-// verifier returns the key of the purpose that has the id; nil if there is none that verifies.
+// verifier returns the key of the purpose that has the id; nil if there is none that verifies, or nobody can say.
 func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
-	key, known := k.find(purpose, id)
-	if !known && isKeyID(id) && k.canLearn(purpose) {
-		k.learn()
-		key, _ = k.find(purpose, id)
-	}
+	key, _ := k.lookUp(purpose, id)
 	return key
+}
+
+// lookUp is verifier that tells nobody from nobody knows: ErrUnavailable if the store does not answer and may have the key.
+func (k *KeyRing) lookUp(purpose KeyPurpose, id string) (*signingKey, error) {
+	key, known := k.find(purpose, id)
+	if known || !isKeyID(id) || !k.canLearn(purpose) {
+		return key, nil
+	}
+	err := k.learn()
+	if key, known = k.find(purpose, id); known || !errors.Is(err, ErrUnavailable) {
+		err = nil
+	}
+	return key, err
 }
 
 func (k *KeyRing) find(purpose KeyPurpose, id string) (key *signingKey, known bool) {

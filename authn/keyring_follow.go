@@ -91,12 +91,12 @@ func (k *KeyRing) canLearn(purpose KeyPurpose) bool {
 // learn looks at the store for somebody who has met an unknown key. It returns when a look is over that was begun after the
 // call: a key that another replica signs with is in the store before. All who ask meanwhile share one look, and there is at
 // most one in learnEvery, for which they wait.
-func (k *KeyRing) learn() {
+func (k *KeyRing) learn() error {
 	before := k.looks.Load()
 	k.learnMu.Lock()
 	defer k.learnMu.Unlock()
 	if k.looks.Load() > before {
-		return
+		return k.learnt
 	}
 	if wait := learnEvery - time.Since(k.looked); wait > 0 {
 		time.Sleep(wait)
@@ -104,10 +104,11 @@ func (k *KeyRing) learn() {
 	k.looks.Add(1)
 	ctx, cancel := context.WithTimeout(context.Background(), learnTimeout)
 	defer cancel()
-	if err := k.Load(ctx); err != nil {
-		k.managed.cfg.Log.Warn("a token names an unknown signing key, and the store does not tell", "error", err)
+	if k.learnt = k.Load(ctx); k.learnt != nil {
+		k.managed.cfg.Log.Warn("a token names an unknown signing key, and the store does not tell", "error", k.learnt)
 	}
 	k.looked = time.Now()
+	return k.learnt
 }
 
 // Reseal seals anew the keys that are not sealed as they would be now, such as those of before there was a master key. It is for

@@ -259,6 +259,49 @@ func TestHeedWithoutStore(t *testing.T) {
 	}
 }
 
+// A token of a key that a replica has never seen may be good: while the store does not answer nobody says that it is not.
+func TestUnknownKeyWithoutStore(t *testing.T) {
+	m := newMind(t, options{})
+	other := newMindAt(t, openAt(t, t.TempDir(), 0), m.clock, options{})
+	other.user(t, "alice")
+	m.user(t, "alice")
+	foreign := other.login(t, "alice")
+	m.passes(t, "a token of another database", foreign.Access, false)
+	m.refreshes(t, "its refresh token", foreign.Refresh, false)
+	if err := m.logins.Revoke(t.Context(), foreign.Access); err != nil {
+		t.Errorf("revoking it: %v", err)
+	}
+	own := m.login(t, "alice")
+	m.store.Close()
+	for what, act := range map[string]func(tokens authn.Tokens) error{
+		"authenticate": func(tokens authn.Tokens) error {
+			_, err := m.logins.Authenticate(t.Context(), authn.Credentials{Kind: authn.BearerCredential, Token: tokens.Access})
+			return err
+		},
+		"refresh": func(tokens authn.Tokens) error {
+			_, err := m.logins.Refresh(t.Context(), tokens.Refresh, from)
+			return err
+		},
+		"introspect": func(tokens authn.Tokens) error {
+			_, err := m.logins.Introspect(t.Context(), tokens.Access)
+			return err
+		},
+		"revoke":         func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), tokens.Access) },
+		"revoke refresh": func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), tokens.Refresh) },
+	} {
+		for whose, tokens := range map[string]authn.Tokens{"foreign": foreign, "own": own} {
+			if got := code(t, act(tokens)); got != authn.CodeUnavailable {
+				t.Errorf("%s, %s: %q, want unavailable", what, whose, got)
+			}
+		}
+	}
+	nobodys := strings.Replace(decoded(t, strings.Split(own.Access, ".")[0]), kidOf(t, own.Access), "nobody", 1)
+	m.passes(t, "a token that cannot be Authly's", encoded(nobodys)+own.Access[strings.IndexByte(own.Access, '.'):], false)
+	if err := m.logins.Revoke(t.Context(), "x.y.z"); err != nil {
+		t.Errorf("revoking what is no token: %v", err)
+	}
+}
+
 // A next key that is revoked never signs, and the present one goes on.
 func TestRevokedBeforeItSigned(t *testing.T) {
 	m := newMind(t, options{unverified: true})

@@ -296,6 +296,8 @@ func (l *Logins) verifyRefresh(token string) (verified, error) {
 	switch {
 	case err == nil:
 		return v, nil
+	case errors.Is(err, ErrUnavailable):
+		return v, Fault(err)
 	case errors.Is(err, errTokenExpired):
 		return v, refreshRefusal(ErrTokenSpent)
 	case errors.Is(err, errTokenKind):
@@ -333,7 +335,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	}
 	v, err := l.verify(AccessToken, c.Token)
 	if err != nil {
-		return nil, errBadToken
+		return nil, badToken(err)
 	}
 	user, token, err := l.cfg.Store.TokenOwner(ctx, AccessToken, v.jti, v.hash, l.cfg.Now())
 	switch {
@@ -345,6 +347,14 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 		return nil, errBadToken
 	}
 	return l.identity(user, &v), nil
+}
+
+// badToken is the refusal of a token that did not verify.
+func badToken(err error) *Error {
+	if errors.Is(err, ErrUnavailable) {
+		return Fault(err)
+	}
+	return errBadToken
 }
 
 // identity is the user, who came with an access token, as applications get to know them.
