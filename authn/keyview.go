@@ -84,8 +84,7 @@ const standby = 30 * 24 * time.Hour
 // maySignElsewhere reports whether a key signs at replicas that are configured for its algorithm, if there are any.
 func (m *ManagedKeys) maySignElsewhere(keys []Key, key Key, now time.Time) bool {
 	last := lastOf(keys, keyUse{purpose: key.Purpose, algorithm: key.Algorithm})
-	every := m.cfg.RotateEvery
-	return last != nil && last.ID == key.ID && (every == 0 || now.Before(key.ActiveFrom.Add(max(standby, 2*every))))
+	return last != nil && last.ID == key.ID && now.Before(key.ActiveFrom.Add(max(standby, 2*m.cfg.RotateEvery)))
 }
 
 func later(a, b time.Time) time.Time {
