@@ -35,6 +35,14 @@ type checkedToken struct {
 	identity Identity    // as the token says
 	over     atomic.Bool // it has expired once: a clock that is set back does not revive it
 	seen     atomic.Int64
+
+	changed atomic.Pointer[changedIdentity] // of the user as they were when somebody last looked; nil: nobody has
+}
+
+// changedIdentity is an identity since a change of its user.
+type changedIdentity struct {
+	since    *changedUser
+	identity *Identity
 }
 
 // NewChecker returns a Checker.
@@ -67,13 +75,13 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 		c.logins.cfg.Log.WarnContext(ctx, "STALE TOKEN ALLOWED: whether it was taken back cannot be found out, and its route does not mind",
 			"event", "stale_token_allowed", "route", cred.StaleRoute, "session_id", token.session)
 	}
-	lives, userChanged := c.follower.check(&token.verified)
+	lives, changed := c.follower.check(&token.verified)
 	if !lives {
 		return nil, errBadToken
 	}
 	identity := &token.identity
-	if userChanged {
-		if identity, err = c.changedIdentity(ctx, token); err != nil {
+	if changed != nil {
+		if identity, err = c.changedIdentity(ctx, token, changed); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +100,7 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 		}
 		token = &checkedToken{verified: v, identity: Identity{
 			UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,
-			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy,
+			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy, Memo: new(Memo),
 		}}
 		token.over.Store(err != nil)
 		c.verified.Set(text, token)
@@ -107,15 +115,21 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 }
 
 // changedIdentity is the identity of a user who is no longer as the token says.
-func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken) (*Identity, error) {
-	user, err := c.follower.user(ctx, token.userID)
+func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken, changed *changedUser) (*Identity, error) {
+	if known := token.changed.Load(); known != nil && known.since == changed {
+		return known.identity, nil
+	}
+	user, err := c.follower.user(ctx, token.userID, changed)
 	switch {
 	case errors.Is(err, ErrUserNotFound) || err == nil && !user.Active:
 		return nil, errBadToken
 	case err != nil:
 		return nil, Fault(err)
 	}
-	return c.logins.identity(user, &token.verified), nil
+	identity := c.logins.identity(user, &token.verified)
+	identity.Memo = new(Memo)
+	token.changed.Store(&changedIdentity{changed, identity})
+	return identity, nil
 }
 
 // see notes that a session is in use, at most once in a while.

@@ -300,16 +300,15 @@ func (f *Follower) Sizes() FollowerSizes {
 	return FollowerSizes{Sessions: len(f.sessions), Tokens: len(f.tokens), Keys: len(f.keys), Users: len(f.users)}
 }
 
-// check holds a verified access token against what is remembered. It reports whether the token still lives, and whether the
-// user has changed since it may have been issued.
-func (f *Follower) check(v *verified) (lives, userChanged bool) {
+// check holds a verified access token against what is remembered. It reports whether the token still lives, and returns how
+// the user has changed since it may have been issued; nil: not.
+func (f *Follower) check(v *verified) (lives bool, changed *changedUser) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.hasEnded(v.session, v.jti, v.keyID, v.sealedBy) {
-		return false, false
+		return false, nil
 	}
-	_, userChanged = f.users[v.userID]
-	return true, userChanged
+	return true, f.users[v.userID]
 }
 
 // hasEnded reports whether a session, a token of it or one of the token's keys is remembered to have ended. The lock is held.
@@ -327,15 +326,8 @@ func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool
 	return ended
 }
 
-// user returns a changed user as they now are, reading the store if nobody has since the change. ErrUserNotFound if they are
-// gone.
-func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
-	f.mu.RLock()
-	changed := f.users[id]
-	f.mu.RUnlock()
-	if changed == nil {
-		return f.cfg.Users.UserByID(ctx, id) // it was forgotten just now
-	}
+// user returns a user as they are since a change, reading the store if nobody has. ErrUserNotFound if they are gone.
+func (f *Follower) user(ctx context.Context, id uuid.UUID, changed *changedUser) (User, error) {
 	if user, known, err := f.loaded(changed); known {
 		return user, err
 	}
@@ -355,6 +347,17 @@ func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
 		changed.loaded, changed.user, changed.gone = true, user, err != nil
 	}
 	return user, err
+}
+
+// latest returns a user as they now are.
+func (f *Follower) latest(ctx context.Context, id uuid.UUID) (User, error) {
+	f.mu.RLock()
+	changed := f.users[id]
+	f.mu.RUnlock()
+	if changed == nil {
+		return f.cfg.Users.UserByID(ctx, id) // the change was forgotten just now
+	}
+	return f.user(ctx, id, changed)
 }
 
 // loaded returns a changed user if somebody has read them since the change.

@@ -144,7 +144,7 @@ func (m *ManagedKeys) Purge(ctx context.Context) (int, error) {
 	now := m.cfg.Now()
 	var over []string
 	for _, k := range keys {
-		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) {
+		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) && !m.maySignElsewhere(keys, k, now) {
 			over = append(over, k.ID)
 		}
 	}

@@ -116,7 +116,7 @@ func (f *Follower) judge(ctx context.Context) {
 		case <-f.watches.look:
 		}
 		for _, id := range f.watches.takeDoubted() {
-			user, err := f.user(ctx, id)
+			user, err := f.latest(ctx, id)
 			switch {
 			case errors.Is(err, ErrUserNotFound) || err == nil && !user.Active:
 				f.watches.endUser(id)

@@ -160,19 +160,12 @@ func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.R
 	if err != nil {
 		return err
 	}
-	stamped := http.Header{}
-	d.cfg.Names.Stamp(stamped, decision.Identity)
-	stamped.Set(headers.AssertionName, assertion)
-	bytes := 0
-	for name, values := range stamped {
-		bytes += len(name) + len(": ") + len(values[0]) + len("\r\n")
-	}
-	if bytes > mostIdentityBytes {
+	stamps := d.stamps(decision.Identity)
+	if stamps.Bytes()+len(headers.AssertionName)+len(": ")+len(assertion)+len("\r\n") > mostIdentityBytes {
 		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
 	}
-	for name, values := range stamped {
-		h[name] = values
-	}
+	stamps.Set(h)
+	h.Set(headers.AssertionName, assertion)
 	return nil
 }
 

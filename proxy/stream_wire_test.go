@@ -129,7 +129,7 @@ func TestEchoEndsWithTheSession(t *testing.T) {
 		token := people.login(t, "alice")
 		reader, writer := io.Pipe()
 		t.Cleanup(func() { writer.Close() })
-		req := streamRequest(t, g, "/public/x", token, "")
+		req := streamRequest(t, g, "/x", token, "")
 		req.Method, req.Body = "POST", reader
 		done := make(chan error, 1)
 		go func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -20,6 +21,16 @@ type measurement struct {
 // measurements lists all there are.
 func measurements() []measurement {
 	return []measurement{
+		new(check).measurement(),
+		new(refusal).measurement(),
+		new(proxying).measurement(),
+		new(latency).measurement(),
+		new(rules).measurement(),
+		new(streams).measurement(),
+		new(logins).measurement(),
+		new(footprint).measurement(),
+		new(starting).measurement(),
+		new(growth).measurement(),
 		new(revocation).measurement(),
 	}
 }
@@ -28,6 +39,7 @@ func measurements() []measurement {
 type cli struct {
 	stdout, stderr io.Writer
 	output, binary string
+	pace           pace
 }
 
 // usageError is a command line that makes no sense.
@@ -60,13 +72,15 @@ func (c *cli) rootCommand() *cobra.Command {
 			if c.output != "text" && c.output != "json" {
 				return usageError{errors.New("--output must be text or json")}
 			}
-			return nil
+			return c.pace.check()
 		},
 	}
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "text or json")
 	root.PersistentFlags().StringVar(&c.binary, "binary", "", "measure this program instead of one that is built from the tree")
+	c.pace.flags(root.PersistentFlags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(c.targetCommand(), c.allCommand())
 	for _, m := range measurements() {
 		root.AddCommand(c.command(m))
 	}
@@ -78,22 +92,18 @@ func (c *cli) command(m measurement) *cobra.Command {
 		Use: m.name, Short: m.short, Long: m.long, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), m) },
 	}
-	m.flags(cmd)
+	if m.flags != nil {
+		m.flags(cmd)
+	}
 	return cmd
 }
 
 // run makes one measurement and prints its report.
-func (c *cli) run(ctx context.Context, m measurement) (err error) {
-	stage, err := newStage(c.binary, c.stderr)
+func (c *cli) run(ctx context.Context, m measurement) error {
+	r, err := c.measure(ctx, m)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stage.close()) }()
-	r, err := m.measure(ctx, stage)
-	if err != nil {
-		return err
-	}
-	r.Measurement = m.name
 	if err := r.print(c.stdout, c.output == "json"); err != nil {
 		return err
 	}
@@ -101,6 +111,23 @@ func (c *cli) run(ctx context.Context, m measurement) (err error) {
 		return errMissed
 	}
 	return nil
+}
+
+// measure makes one measurement on a stage of its own.
+func (c *cli) measure(ctx context.Context, m measurement) (r *report, err error) {
+	stage, err := newStage(c.binary, c.pace, c.stderr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stage.close()) }()
+	where, began := newMachine(), time.Now()
+	if r, err = m.measure(ctx, stage); err != nil {
+		return nil, err
+	}
+	r.Measurement, r.Machine = m.name, where
+	r.Machine.Seconds = round(time.Since(began).Seconds())
+	r.judge()
+	return r, nil
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,18 +20,30 @@ const startLimit = 30 * time.Second
 
 // replica is a running authly serve.
 type replica struct {
-	base string // URL of server.address
-	ops  string // host:port of server.ops_address
+	process
+	base  string // URL of server.address
+	authz string // host:port of server.authz_address, if there is one
+	ops   string // host:port of server.ops_address
 }
 
 // replicaConfig says how a replica runs.
 type replicaConfig struct {
 	configuration string   // YAML
 	environ       []string // beside that of this process
+	quiet         bool     // it logs nothing below a warning
 }
 
-// start runs a replica on free ports of the loopback address and returns when it is ready.
-func (s *stage) start(ctx context.Context, cfg replicaConfig) (*replica, error) {
+// installation is a folder with a configuration, in which authly runs.
+type installation struct {
+	stage   *stage
+	binary  string
+	folder  string
+	environ []string
+	replica replica // of one that does not say where it listens: where that is
+}
+
+// install prepares a replica on free ports of the loopback address.
+func (s *stage) install(ctx context.Context, cfg replicaConfig) (*installation, error) {
 	binary, err := s.program(ctx)
 	if err != nil {
 		return nil, err
@@ -41,14 +52,42 @@ func (s *stage) start(ctx context.Context, cfg replicaConfig) (*replica, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "config.yaml"), []byte(cfg.configuration), 0o600); err != nil {
+	i := &installation{stage: s, binary: binary, folder: folder, environ: os.Environ()}
+	main, authz, ops := "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	if cfg.quiet {
+		for _, address := range []*string{&main, &authz, &ops} {
+			if *address, err = freeAddress(); err != nil {
+				return nil, err
+			}
+		}
+		i.replica = replica{base: "http://" + main, authz: authz, ops: ops}
+		i.environ = append(i.environ, "AUTHLY_LOG_LEVEL=warn")
+	}
+	i.environ = append(i.environ, "AUTHLY_SERVER_ADDRESS="+main, "AUTHLY_SERVER_AUTHZ_ADDRESS="+authz,
+		"AUTHLY_SERVER_OPS_ADDRESS="+ops, "AUTHLY_LOG_FORMAT=json", "AUTHLY_SERVER_SHUTDOWN_TIMEOUT=5s")
+	i.environ = append(i.environ, cfg.environ...)
+	return i, os.WriteFile(filepath.Join(folder, "config.yaml"), []byte(cfg.configuration), 0o600)
+}
+
+// start runs a replica and returns when it is ready.
+func (s *stage) start(ctx context.Context, cfg replicaConfig) (*replica, error) {
+	i, err := s.install(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
-	process := exec.Command(binary, "serve")
-	process.Dir = folder
-	process.Env = append(os.Environ(), "AUTHLY_SERVER_ADDRESS=127.0.0.1:0", "AUTHLY_SERVER_OPS_ADDRESS=127.0.0.1:0",
-		"AUTHLY_LOG_FORMAT=json", "AUTHLY_SERVER_SHUTDOWN_TIMEOUT=5s")
-	process.Env = append(process.Env, cfg.environ...)
+	return i.serve(ctx)
+}
+
+// command is authly with these arguments.
+func (i *installation) command(args ...string) *exec.Cmd {
+	c := exec.Command(i.binary, args...)
+	c.Dir, c.Env = i.folder, i.environ
+	return c
+}
+
+// serve runs authly serve and returns when it is ready.
+func (i *installation) serve(ctx context.Context) (*replica, error) {
+	process := i.command("serve")
 	log, err := process.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -57,8 +96,10 @@ func (s *stage) start(ctx context.Context, cfg replicaConfig) (*replica, error) 
 		return nil, err
 	}
 	listening, read := follow(log)
-	s.atEnd(func() error { return stop(process, read) })
-	return await(ctx, listening)
+	i.stage.atEnd(func() error { return stop(process, read) })
+	r := i.replica
+	r.pid = process.Process.Pid
+	return &r, r.await(ctx, listening)
 }
 
 // stop ends a replica as an orchestrator does, and the hard way if that takes too long.
@@ -75,7 +116,7 @@ type logLine struct {
 	Level, Msg, Listener, Address string
 }
 
-// follow reads a log to its end, and hands out what is not routine while somebody listens.
+// follow reads a log to its end, and hands out what it says until the last of its listeners is open.
 func follow(log io.Reader) (<-chan logLine, <-chan struct{}) {
 	lines, read := make(chan logLine, 64), make(chan struct{})
 	go func() {
@@ -84,9 +125,6 @@ func follow(log io.Reader) (<-chan logLine, <-chan struct{}) {
 		scanner := bufio.NewScanner(log)
 		scanner.Buffer(nil, 1<<20)
 		for scanner.Scan() {
-			if bytes.Contains(scanner.Bytes(), []byte(`"msg":"request"`)) {
-				continue // thousands of them
-			}
 			var line logLine
 			if json.Unmarshal(scanner.Bytes(), &line) != nil {
 				line.Msg = scanner.Text()
@@ -95,38 +133,43 @@ func follow(log io.Reader) (<-chan logLine, <-chan struct{}) {
 			case lines <- line:
 			default:
 			}
+			if line.Listener == "server.ops_address" {
+				break
+			}
 		}
-		_, _ = io.Copy(io.Discard, log) // a line that is too long ends the scanner, and must not stop the replica
+		discard(log)
 	}()
 	return lines, read
 }
 
-// await returns when the replica has said where it listens and is ready.
-func await(ctx context.Context, lines <-chan logLine) (*replica, error) {
+// await returns when the replica has said where it listens, unless that is known, and is ready.
+func (r *replica) await(ctx context.Context, lines <-chan logLine) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	var r replica
 	said := ""
 	for r.base == "" || r.ops == "" {
 		select {
 		case line, ok := <-lines:
 			switch {
 			case !ok:
-				return nil, fmt.Errorf("authly serve has ended: %s", said)
+				return fmt.Errorf("authly serve has ended: %s", said)
 			case line.Listener == "server.address":
 				r.base = "http://" + line.Address
+			case line.Listener == "server.authz_address":
+				r.authz = line.Address
 			case line.Listener == "server.ops_address":
 				r.ops = line.Address
 			}
 			said = line.Msg
 		case <-ctx.Done():
-			return nil, fmt.Errorf("authly serve does not listen: %w", ctx.Err())
+			return fmt.Errorf("authly serve does not listen: %w", ctx.Err())
 		}
 	}
-	return &r, r.awaitReady(ctx)
+	return r.awaitReady(ctx, lines)
 }
 
-func (r *replica) awaitReady(ctx context.Context) error {
+func (r *replica) awaitReady(ctx context.Context, lines <-chan logLine) error {
+	said := ""
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
 	for {
@@ -142,6 +185,11 @@ func (r *replica) awaitReady(ctx context.Context) error {
 			}
 		}
 		select {
+		case line, ok := <-lines:
+			if !ok {
+				return fmt.Errorf("authly serve has ended: %s", said)
+			}
+			said = line.Msg
 		case <-ctx.Done():
 			return fmt.Errorf("authly serve does not become ready: %w", ctx.Err())
 		case <-poll.C:

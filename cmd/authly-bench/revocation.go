@@ -82,6 +82,7 @@ func (m *revocation) measure(ctx context.Context, s *stage) (*report, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
+	m.revocations = min(m.revocations, s.pace.scale(m.revocations, 2*len(kinds())))
 	m.client, m.log = newClient(), s.say
 	s.atEnd(func() error { m.client.CloseIdleConnections(); return nil })
 	if err := m.build(ctx, s); err != nil {

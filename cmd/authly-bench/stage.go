@@ -17,11 +17,12 @@ import (
 type stage struct {
 	binary string // the program under measurement; "" until it is built
 	folder string // of this measurement alone
+	pace   pace
 	log    io.Writer
 	ends   []func() error // run backwards
 }
 
-func newStage(binary string, log io.Writer) (*stage, error) {
+func newStage(binary string, pace pace, log io.Writer) (*stage, error) {
 	if binary != "" {
 		absolute, err := filepath.Abs(binary)
 		if err != nil {
@@ -33,7 +34,7 @@ func newStage(binary string, log io.Writer) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{binary: binary, folder: folder, log: log}
+	s := &stage{binary: binary, folder: folder, pace: pace, log: log}
 	s.atEnd(func() error { return os.RemoveAll(folder) })
 	return s, nil
 }
@@ -49,6 +50,13 @@ func (s *stage) close() error {
 		s.ends = s.ends[:last]
 	}
 	return err
+}
+
+// scene is a stage within the stage: what is started there ends with it.
+func (s *stage) scene(act func(*stage) error) (err error) {
+	inner := &stage{binary: s.binary, folder: s.folder, pace: s.pace, log: s.log}
+	defer func() { err = errors.Join(err, inner.close()) }()
+	return act(inner)
 }
 
 func (s *stage) say(format string, args ...any) { fmt.Fprintf(s.log, format+"\n", args...) }
@@ -70,12 +78,20 @@ func (s *stage) program(ctx context.Context) (string, error) {
 
 // postgres starts a PostgreSQL server, which writes to the disk as one in production does, and returns an empty database.
 func (s *stage) postgres(ctx context.Context) (*url.URL, error) {
+	server, err := s.postgresServer(pgserver.Config{Durable: true})
+	if err != nil {
+		return nil, err
+	}
+	database, _, err := pgserver.CreateDatabase(ctx, server.Admin(), server.Owner())
+	return database, err
+}
+
+func (s *stage) postgresServer(cfg pgserver.Config) (*pgserver.Server, error) {
 	s.say("starting PostgreSQL")
-	server, err := pgserver.Start(pgserver.Config{Durable: true})
+	server, err := pgserver.Start(cfg)
 	if err != nil {
 		return nil, err
 	}
 	s.atEnd(server.Close)
-	database, _, err := pgserver.CreateDatabase(ctx, server.Admin(), server.Owner())
-	return database, err
+	return server, nil
 }

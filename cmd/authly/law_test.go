@@ -30,14 +30,15 @@ func rooms() map[string][]string {
 		"headers":           {"authn"},
 		"proxy":             edge,
 		"store":             {"authn"},
+		"store/fill":        {"authn"},
 		"store/pgserver":    nil,
 		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
 			"authn", "authn/api", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
 		},
-		"cmd/authly-bench": {"store/pgserver"}, // it measures the program from outside
-		"examples":         nil,                // tests only
+		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
+		"examples":         nil,                              // tests only
 
 		"examples/assertion/go": nil, // an application that knows Authly by its header alone
 	}
@@ -49,9 +50,9 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
+	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
 	return map[string][]string{
-		"net/http": but("authn", "store", "store/pgserver"),
+		"net/http": but("authn", "store", "store/fill", "store/pgserver"),
 
 		"database/sql":                disk,
 		"github.com/jackc/pgx":        disk,
@@ -225,7 +226,7 @@ func TestLawOfImports(t *testing.T) {
 			t.Error(breach)
 		}
 	}
-	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "store/pgserver", "cmd/authly", "cmd/authly-bench",
+	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "store/fill", "store/pgserver", "cmd/authly", "cmd/authly-bench",
 		"cmd/authly/config", "examples"} {
 		if !seen[room] {
 			t.Errorf("no file of %s was looked at", room)
@@ -285,11 +286,17 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"store/storetest/postgres.go", "storetest", ours("store/pgserver"), true},
 		{"store/pgserver/server.go", "pgserver", "github.com/jackc/pgx/v5", true},
 		{"store/pgserver/server.go", "pgserver", "testing", false},
+		{"store/fill/fill.go", "fill", "modernc.org/sqlite", true},
+		{"store/fill/fill.go", "fill", ours("authn"), true},
+		{"store/fill/fill.go", "fill", ours("store"), false},
+		{"store/store.go", "store", ours("store/fill"), false},
+		{"cmd/authly/main.go", "main", ours("store/fill"), false},
 		{"store/pgserver/server.go", "pgserver", ours("store"), false},
 		{"store/store.go", "store", ours("store/pgserver"), false},
 		{"cmd/authly/main.go", "main", ours("store/pgserver"), false},
 		{"cmd/authly/durability_test.go", "main_test", ours("store/pgserver"), true},
 		{"cmd/authly-bench/main.go", "main", ours("store/pgserver"), true},
+		{"cmd/authly-bench/main.go", "main", ours("store/fill"), true},
 		{"cmd/authly-bench/main.go", "main", ours("authn"), false},
 		{"cmd/authly-bench/main.go", "main", ours("store"), false},
 		{"cmd/authly-bench/main.go", "main", ours("store/storetest"), false},

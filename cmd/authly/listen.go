@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
@@ -79,10 +80,14 @@ func newServer(cfg *config.Config, log *slog.Logger, handler http.Handler) *http
 	return s
 }
 
-// opsHandler serves what orchestrators ask: alive, ready to take requests, and how it goes.
+// opsHandler serves what orchestrators ask: alive, ready to take requests, and how it goes; and where time and memory go, for
+// go tool pprof.
 func opsHandler(stopping *atomic.Bool, db authn.Pinger, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	answer := func(w http.ResponseWriter, status int, text string) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

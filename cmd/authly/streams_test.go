@@ -33,9 +33,9 @@ func newBrook(t *testing.T) (url string) {
 			w.Header().Set("Content-Type", "text/event-stream")
 		default:
 			w.Header().Set("Content-Length", "1000000000000")
-			piece = make([]byte, 64<<10)
+			piece = make([]byte, 4<<10)
 		}
-		tick := time.NewTicker(10 * time.Millisecond)
+		tick := time.NewTicker(25 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			if _, err := w.Write(piece); err != nil || http.NewResponseController(w).Flush() != nil {
@@ -124,7 +124,7 @@ func (a *authly) openSocket(t *testing.T, path string, header http.Header) (more
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(25 * time.Millisecond)
 	t.Cleanup(func() { c.CloseNow(); tick.Stop() })
 	return func() error {
 		<-tick.C
