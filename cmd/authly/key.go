@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -95,19 +94,42 @@ func (c *cli) keyRevokeCommand() *cobra.Command {
 		Use: "revoke KEY", Short: "End all tokens that a key has signed, and erase it", Args: exactArgs("KEY (an id as authly key list prints it)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
-				before, err := keys.List(cmd.Context())
-				if err != nil {
-					return err
-				}
-				revoked, successor, err := keys.Revoke(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
-				signed := slices.ContainsFunc(before, func(v authn.KeyView) bool { return v.ID == revoked.ID && v.State == authn.KeyActive })
-				return c.printRevoked(revoked, successor, signed)
+				return c.revokeKey(cmd.Context(), keys, args[0])
 			})
 		},
 	}
+}
+
+// revokeKey revokes a key, and says what signs in its place if it was the one that signed.
+func (c *cli) revokeKey(ctx context.Context, keys *authn.ManagedKeys, id string) error {
+	before, err := keys.List(ctx)
+	if err != nil {
+		return err
+	}
+	revoked, successor, err := keys.Revoke(ctx, id)
+	if err != nil {
+		return err
+	}
+	signs := active(before, revoked.Purpose)
+	signed := signs != nil && signs.ID == revoked.ID
+	if signed && successor == nil { // none was made; an older one may sign again
+		after, err := keys.List(ctx)
+		if err != nil {
+			return fmt.Errorf("key %s is revoked; what takes its place is not known: %w", id, err)
+		}
+		successor = active(after, revoked.Purpose)
+	}
+	return c.printRevoked(revoked, successor, signed)
+}
+
+// active returns the key that signs for a purpose; nil if there is none.
+func active(views []authn.KeyView, purpose authn.KeyPurpose) *authn.KeyView {
+	for _, v := range views {
+		if v.Purpose == purpose && v.State == authn.KeyActive {
+			return &v
+		}
+	}
+	return nil
 }
 
 // revokedKey is what authly key revoke prints as JSON.

@@ -330,6 +330,12 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		}
 		again.process.Env = theirs
 		again.run(t, 0, "key", "rotate", "--now")
+		again.process.Env = append(slices.Clone(theirs), "AUTHLY_KEYS_MASTER_KEY="+anotherKey)
+		for id := range before {
+			again.run(t, 0, "key", "revoke", id)
+		}
+		again.isIn(t, "with keys that the server has made", again.login(t, "admin", adminPassword), true)
+		again.process.Env = theirs
 	})
 }
 
