@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -23,6 +24,7 @@ const (
 type ManagedKeys struct {
 	cfg  KeyRingConfig
 	uses []keyUse
+	told sync.Map // the ids of keys that the log has been told of
 }
 
 // NewManagedKeys returns a ManagedKeys. Nothing is read yet.
@@ -76,8 +78,11 @@ func (m *ManagedKeys) add(ctx context.Context, use keyUse, now, activeFrom time.
 	return kept, err == nil && kept.ID == candidate.ID, err
 }
 
-// logAdded tells of a key that is new to this process, whoever has made it.
+// logAdded tells of a key that is new to this process, whoever has made it, once.
 func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
+	if _, told := m.told.LoadOrStore(key.ID, true); told {
+		return
+	}
 	m.cfg.Log.InfoContext(ctx, "there is a new signing key", "event", "key_added", "key_id", key.ID, "purpose", key.Purpose,
 		"algorithm", key.Algorithm, "active_from", key.ActiveFrom)
 }

@@ -334,7 +334,11 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		for id := range before {
 			again.run(t, 0, "key", "revoke", id)
 		}
-		again.isIn(t, "with keys that the server has made", again.login(t, "admin", adminPassword), true)
+		anew := again.login(t, "admin", adminPassword)
+		again.isIn(t, "with keys that the server has made", anew, true)
+		if told := strings.Count(again.stderr.String(), `"key_id":"`+kidOf(t, anew.Refresh)); told != 1 {
+			t.Errorf("the log tells %d times of the key that the server has made, want once", told)
+		}
 		again.process.Env = theirs
 	})
 }
