@@ -207,7 +207,7 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
 		return Tokens{}, errWrongPassword
 	case errors.Is(err, ErrTooManySessions):
-		return Tokens{}, Refuse(CodeTooManySessions, "Too many sessions. End one of them first.")
+		return Tokens{}, l.refused(&user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}

@@ -322,6 +322,9 @@ func TestTooManySessions(t *testing.T) {
 		if p.Code != "too_many_sessions" || p.Error != "invalid_grant" {
 			t.Errorf("code %q, error %q", p.Code, p.Error)
 		}
+		if !strings.Contains(s.log.String(), `msg="login refused" reason=too_many_sessions`) {
+			t.Error("the log does not tell why")
+		}
 		s.call(t, "POST", "/auth/token", "", grantOf("alice", "wrong password")).refused(401, "Incorrect username or password")
 		s.call(t, "POST", "/auth/logout", mine.Access, `{"scope":"session"}`).want(200)
 		s.lives(t, s.login(t, "alice"))
