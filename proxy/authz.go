@@ -67,13 +67,13 @@ func dialectOf(requestURI string) (d dialect, rest string, ok bool) {
 // ForwardAuth serves questions of front proxies and nothing else: on this listener everything but /authz/ is not found, and
 // no public route of any application answers 200.
 func (d *Door) ForwardAuth() http.Handler {
-	return d.root(d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return d.root(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.RequestURI, authzPrefix) {
-			d.cfg.Problem(w, r, authn.Refuse(authn.CodeNotFound, "Not found"))
+			d.refuse(w, r, authn.Refuse(authn.CodeNotFound, "Not found"))
 			return
 		}
 		d.serveAuthz(w, r)
-	})))
+	}))
 }
 
 // serveAuthz answers a front proxy's question. Neither CORS nor a mux may stand in front of it: the 2xx with which they
@@ -169,12 +169,14 @@ func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.R
 	return nil
 }
 
-// refuseAuthz answers with an error, in a status that the front proxy relays.
+// refuseAuthz answers with an error, in a status that the front proxy relays. Unlike a permission, which ends at the front
+// proxy, it comes before people's browsers, and has the security headers.
 //
 // It is the one place where forward-auth says no, and so the place for whatever a refusal should carry beside the problem,
 // such as the Location of a login page on a 401.
 func (d *Door) refuseAuthz(w http.ResponseWriter, r *http.Request, relayed func(int) int, err error) {
 	reason := authn.Fault(err).Code
+	d.cfg.Security.PutOwn(w.Header(), exchangeOf(r).Origin.Scheme == "https")
 	w.Header().Set(reasonHeader, string(reason))
 	if reason == codeIdentityTooLarge { // to the table of errors it is one of many ways in which a caller may not
 		err = authn.Refuse(authn.CodeForbidden, authn.Fault(err).Detail)
