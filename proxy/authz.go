@@ -80,7 +80,7 @@ func (d *Door) ForwardAuth() http.Handler {
 // answer preflights, and the redirects with which they clean paths, would be taken for the answer.
 func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request) {
 	abandonBody(w, r)
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header()["Cache-Control"] = noStore
 	exchangeOf(r).Verdict = verdictDeny // until the decision says otherwise
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !d.cfg.Trust.Trusts(peer.Addr()) {
@@ -165,7 +165,7 @@ func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.R
 		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
 	}
 	stamps.Set(h)
-	h.Set(headers.AssertionName, assertion)
+	h[headers.AssertionName] = []string{assertion}
 	return nil
 }
 
@@ -209,6 +209,9 @@ func (w *relayWriter) Write(body []byte) (int, error) {
 	return w.ResponseWriter.Write(body)
 }
 
+// noStore is the value of Cache-Control on every answer here. It is never changed.
+var noStore = []string{"no-store"}
+
 // unchanged is the relayed of dialects whose front proxy passes on any refusal.
 func unchanged(status int) int { return status }
 
@@ -233,9 +236,9 @@ func forwarded(r *http.Request, _ string) (question, error) {
 }
 
 // only returns the one value of a header that a question cannot do without. Missing, empty or given twice it is an error: a
-// default would let whoever can suppress or add a header choose the rule.
+// default would let whoever can suppress or add a header choose the rule. The name is in canonical form.
 func only(h http.Header, name string) (string, error) {
-	values := h.Values(name)
+	values := h[name]
 	switch {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", authn.Refuse(authn.CodeBadRequestLine, "The header "+name+" is missing")
