@@ -24,6 +24,9 @@ type exchangeKey struct{}
 
 // WithExchange returns a context that carries x. An Exchange is carried by one context.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
+	if x == nil {
+		x = new(Exchange)
+	}
 	x.parent = ctx
 	return (*carrier)(x)
 }
