@@ -25,7 +25,7 @@ type exchangeKey struct{}
 // WithExchange returns a context that carries x. An Exchange is carried by one context.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
 	if x == nil {
-		x = new(Exchange)
+		return context.WithValue(ctx, exchangeKey{}, x)
 	}
 	x.parent = ctx
 	return (*carrier)(x)
