@@ -316,6 +316,10 @@ func (f *Follower) check(v *verified) (lives, userChanged bool) {
 	return true, userChanged
 }
 
+// isOutlivedBy reports whether a token was given a longer life than what ends it is remembered for: by a configuration of
+// before, or of another replica.
+func (f *Follower) isOutlivedBy(v *verified) bool { return v.expires.Sub(v.issued) > f.cfg.TokenLife }
+
 // hasEnded reports whether a session, a token of it or one of the token's keys is remembered to have ended. The lock is held.
 func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool {
 	if _, ended := f.sessions[session]; ended {
