@@ -58,6 +58,9 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 		return nil, err
 	}
 	if !c.follower.Fresh() || c.follower.isOutlivedBy(&token.verified) {
+		if lives, _ := c.follower.check(&token.verified); !lives {
+			return nil, errBadToken // what has ended stays so, also if the store was put back from a backup
+		}
 		identity, err := c.logins.Authenticate(ctx, cred)
 		if err == nil {
 			c.see(token, now)

@@ -55,7 +55,7 @@ type Follower struct {
 	done      atomic.Uint64 // the number of the latest look that succeeded
 	doubted   atomic.Uint64 // a look must have a higher number than this for the memory to be trusted
 	confirmed atomic.Int64  // when the look that succeeded began; this and all durations below are of Elapsed
-	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back
+	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back or the feed began anew
 
 	mu       sync.RWMutex
 	sessions map[uuid.UUID]time.Duration // ended, and when that can be forgotten
@@ -113,7 +113,9 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	changes, next, err := f.cfg.Feed.Changes(ctx, cursor)
 	if errors.Is(err, ErrFeedReset) {
 		// Another database, or an older copy of this one. What is remembered stays: it is dead here too, or has never lived.
-		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew")
+		// But there may be tokens that this database does not know, and nothing in its feed tells of them.
+		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew: the store is asked about every token until those of before have expired")
+		f.distrustUntil(asOf + f.cfg.TokenLife + keepSlack)
 		cursor = Cursor{}
 		changes, next, err = f.cfg.Feed.Changes(ctx, cursor)
 	}
@@ -142,9 +144,14 @@ func (f *Follower) setBack(now time.Duration) {
 	if back <= keepSlack/2 {
 		return
 	}
-	f.distrust.Store(max(f.distrust.Load(), int64(now+back+f.cfg.TokenLife+keepSlack)))
+	f.distrustUntil(now + back + f.cfg.TokenLife + keepSlack)
 	f.cfg.Log.Warn("the clock was set back: the store is asked about every token until those of before have expired",
 		"by", back.String())
+}
+
+// distrustUntil has the store asked until then, or longer if that is so already. It is called by one look at a time.
+func (f *Follower) distrustUntil(then time.Duration) {
+	f.distrust.Store(max(f.distrust.Load(), int64(then)))
 }
 
 // Heed is called when an act of this replica has been committed, before it is answered, and returns when what the act changed
