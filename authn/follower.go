@@ -111,7 +111,8 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	cursor := f.cursor
 	f.mu.RUnlock()
 	changes, next, err := f.cfg.Feed.Changes(ctx, cursor)
-	if errors.Is(err, ErrFeedReset) {
+	reset := errors.Is(err, ErrFeedReset)
+	if reset {
 		// Another database, or an older copy of this one. What is remembered stays: it is dead here too, or has never lived.
 		// But there may be tokens that this database does not know, and nothing in its feed tells of them.
 		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew: the store is asked about every token until those of before have expired")
@@ -122,8 +123,12 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	if err != nil {
 		return err
 	}
-	f.apply(changes, next, asOf, cursor != Cursor{})
+	live := cursor != Cursor{}
+	f.apply(changes, next, asOf, live)
 	f.watches.tell(changes)
+	if reset || live && asOf-time.Duration(f.confirmed.Load()) > f.cfg.TokenLife+keepSlack {
+		f.watches.endAll() // what ended them may have gone from the feed before it was read
+	}
 	f.tellOfKeys(changes)
 	f.setBack(asOf)
 	f.confirmed.Store(int64(asOf))
