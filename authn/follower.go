@@ -55,6 +55,7 @@ type Follower struct {
 	done      atomic.Uint64 // the number of the latest look that succeeded
 	doubted   atomic.Uint64 // a look must have a higher number than this for the memory to be trusted
 	confirmed atomic.Int64  // when the look that succeeded began; this and all durations below are of Elapsed
+	wall      atomic.Int64  // the same by Now, in nanoseconds since 1970
 	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back or the feed began anew
 
 	mu       sync.RWMutex
@@ -106,7 +107,7 @@ func (f *Follower) Load(ctx context.Context) error {
 }
 
 func (f *Follower) look(ctx context.Context, number uint64) error {
-	asOf := f.cfg.Elapsed()
+	asOf, wall := f.cfg.Elapsed(), f.cfg.Now()
 	f.mu.RLock()
 	cursor := f.cursor
 	f.mu.RUnlock()
@@ -132,6 +133,7 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	f.tellOfKeys(changes)
 	f.setBack(asOf)
 	f.confirmed.Store(int64(asOf))
+	f.wall.Store(wall.UnixNano())
 	f.done.Store(number)
 	return nil
 }
@@ -290,9 +292,13 @@ func (f *Follower) forget(now time.Duration) {
 
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
 func (f *Follower) Fresh() bool {
-	now := f.cfg.Elapsed()
-	return f.done.Load() > f.doubted.Load() && now-time.Duration(f.confirmed.Load()) < f.cfg.MaxStaleness &&
-		now >= time.Duration(f.distrust.Load())
+	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed() < f.cfg.MaxStaleness &&
+		f.cfg.Elapsed() >= time.Duration(f.distrust.Load())
+}
+
+// sinceConfirmed is by the clock that says more: the one that is never set stands still while the machine sleeps.
+func (f *Follower) sinceConfirmed() time.Duration {
+	return max(f.cfg.Elapsed()-time.Duration(f.confirmed.Load()), f.cfg.Now().Sub(time.Unix(0, f.wall.Load())))
 }
 
 // Age is the time since the feed was last read to its end; very long before the first time.
@@ -300,7 +306,7 @@ func (f *Follower) Age() time.Duration {
 	if f.done.Load() == 0 {
 		return 1<<63 - 1
 	}
-	return f.cfg.Elapsed() - time.Duration(f.confirmed.Load())
+	return f.sinceConfirmed()
 }
 
 // FollowerSizes counts what is in memory.

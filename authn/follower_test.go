@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
@@ -173,6 +174,28 @@ func TestClockSetBack(t *testing.T) {
 	r.load(t)
 	if !r.follower.Fresh() {
 		t.Error("memory is not trusted when all that could be forgotten has expired")
+	}
+}
+
+// While a machine sleeps, only the clock on its wall goes on.
+func TestMachineSlept(t *testing.T) {
+	m, r := alone(t)
+	access := m.login(t, "alice").Access
+	caller, refusal := r.check(t, access)
+	if refusal != "" {
+		t.Fatal(refusal)
+	}
+	m.store.Tell(func(context.Context) {}) // it is another replica that ends the session, meanwhile
+	if _, err := m.logins.Logout(t.Context(), caller); err != nil {
+		t.Fatal(err)
+	}
+	m.clock.sleep(time.Minute)
+	if _, refusal := r.check(t, access); refusal != authn.CodeInvalidCredentials || r.follower.Fresh() || r.follower.Age() < time.Minute {
+		t.Errorf("it woke up and has not looked: %q, fresh %v, age %v", refusal, r.follower.Fresh(), r.follower.Age())
+	}
+	r.load(t)
+	if !r.follower.Fresh() {
+		t.Error("it has looked, and memory is not trusted")
 	}
 }
 
