@@ -189,7 +189,7 @@ func (f *Follower) Run(ctx context.Context) {
 	defer work.Wait()
 	ticker := time.NewTicker(f.cfg.PollEvery)
 	defer ticker.Stop()
-	failing := false
+	var told feedState
 	for {
 		select {
 		case <-ctx.Done():
@@ -197,11 +197,7 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-f.wake:
 		}
-		err := f.Load(ctx)
-		if (err != nil) != failing && ctx.Err() == nil {
-			failing = err != nil
-			f.cfg.Log.WarnContext(ctx, "following the feed of changes", "failing", failing, "error", err)
-		}
+		f.tell(ctx, &told, f.Load(ctx))
 	}
 }
 
