@@ -288,13 +288,14 @@ func (f *Follower) forget(now time.Duration) {
 
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
 func (f *Follower) Fresh() bool {
-	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed() < f.cfg.MaxStaleness &&
-		f.cfg.Elapsed() >= time.Duration(f.distrust.Load())
+	now := f.cfg.Elapsed()
+	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed(now) < f.cfg.MaxStaleness &&
+		now >= time.Duration(f.distrust.Load())
 }
 
 // sinceConfirmed is by the clock that says more: the one that is never set stands still while the machine sleeps.
-func (f *Follower) sinceConfirmed() time.Duration {
-	return max(f.cfg.Elapsed()-time.Duration(f.confirmed.Load()), f.cfg.Now().Sub(time.Unix(0, f.wall.Load())))
+func (f *Follower) sinceConfirmed(now time.Duration) time.Duration {
+	return max(now-time.Duration(f.confirmed.Load()), f.cfg.Now().Sub(time.Unix(0, f.wall.Load())))
 }
 
 // Age is the time since the feed was last read to its end; very long before the first time.
@@ -302,7 +303,7 @@ func (f *Follower) Age() time.Duration {
 	if f.done.Load() == 0 {
 		return 1<<63 - 1
 	}
-	return f.sinceConfirmed()
+	return f.sinceConfirmed(f.cfg.Elapsed())
 }
 
 // FollowerSizes counts what is in memory.
