@@ -19,7 +19,8 @@ const seeEvery = time.Minute
 
 // Checker is the Authenticator of the gate. It answers from memory: the signature of a token is verified once, and whether
 // the token still lives is asked of the Follower each time. Only while the Follower is not fresh does it ask the store, as
-// Logins always does; and then nobody passes if the store does not answer.
+// Logins always does; and then nobody passes if the store does not answer. It is asked too about tokens that outlive what the
+// Follower remembers.
 type Checker struct {
 	logins   *Logins
 	follower *Follower
@@ -64,7 +65,10 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	if err != nil {
 		return nil, err
 	}
-	if !c.follower.Fresh() {
+	if !c.follower.Fresh() || c.follower.isOutlivedBy(&token.verified) {
+		if lives, _ := c.follower.check(&token.verified); !lives {
+			return nil, errBadToken // what has ended stays so, also if the store was put back from a backup
+		}
 		identity, err := c.logins.Authenticate(ctx, cred)
 		if err == nil {
 			c.see(token, now)

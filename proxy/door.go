@@ -44,6 +44,7 @@ type Config struct {
 
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger
+	Access    func(Access) // writes a line of the access log, in place of Log; optional
 	Now       func() time.Time
 }
 
