@@ -94,7 +94,7 @@ var (
 	ErrSessionNotFound   = errors.New("session not found")
 	ErrTooManySessions   = errors.New("too many sessions")
 	ErrKeyNotFound       = errors.New("key not found")
-	ErrKeyRevoked        = errors.New("the key that signed is revoked")
+	ErrKeyRevoked        = errors.New("the key that signed is revoked or removed")
 	ErrKeySealed         = errors.New("a signing key cannot be opened")
 	ErrNoMasterKey       = errors.New("sealed with a master key that is not at hand")
 	ErrFeedReset         = errors.New("the cursor means nothing to this database")

@@ -117,7 +117,7 @@ func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, n
 		return mint{}, err
 	}
 	kept := Token{
-		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session.ID, Hash: claimsHash(text), KeyID: key.id,
+		ID: uuid.New(), JTI: c.ID, Kind: kind, UserID: user.ID, SessionID: session.ID, Hash: claimsHash(text), KeyID: key.id, KeyKept: key.isManaged(),
 		CreatedAt: now, ExpiresAt: time.Unix(int64(expires), 0), ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
 	if l.cfg.RefreshGrace > 0 {

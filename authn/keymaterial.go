@@ -39,6 +39,9 @@ type signingKey struct {
 	activeFrom time.Time         // of a managed key
 }
 
+// isManaged reports whether the key is one of the store's, and not a secret of the configuration.
+func (key *signingKey) isManaged() bool { return !key.activeFrom.IsZero() }
+
 // newKeyID makes the kid of a managed key.
 func newKeyID() string { return hex.EncodeToString(randomBytes(8)) }
 

@@ -135,6 +135,24 @@ func TestRotationRefusesNobody(t *testing.T) {
 	})
 }
 
+// A replica whose configuration is the one of before, and which has not looked since its key was removed by another one, signs
+// with no key that is not there.
+func TestNobodySignsWithARemovedKey(t *testing.T) {
+	r := newRotor(t, openAt(t, t.TempDir(), 1), []time.Duration{0, 0})
+	changed, before := r.replicas[0], r.replicas[1]
+	changed.withKeys(t, keysOf(changed.store, changed.clock, options{rotateEvery: rotateEvery, algorithm: "ES256"}))
+	r.advance(45 * time.Minute)
+	if removed, err := changed.keys.Purge(t.Context()); err != nil || removed != 1 {
+		t.Fatal(removed, err)
+	}
+	if err := changed.keys.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pair := before.login(t, "alice")
+	changed.passes(t, "a token of the replica with the configuration of before", pair.Access, true)
+	changed.refreshes(t, "a token of that replica", pair.Refresh, true)
+}
+
 // wait lets minutes pass, in each of which one replica looks at the store. One that cannot look can sign nobody in either.
 func (r *rotor) wait(rt *rapid.T, minutes int) {
 	for i := range minutes {

@@ -259,7 +259,7 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 }
 
 // withLivingKey does what signs tokens and keeps them, and does it again if a key that signed was revoked and this replica had
-// not yet heard.
+// not yet heard; or was removed, by a replica whose configuration has no use for it any more.
 func (l *Logins) withLivingKey(ctx context.Context, act func() error) error {
 	err := act()
 	if !errors.Is(err, ErrKeyRevoked) {

@@ -65,7 +65,7 @@ type SessionStore interface {
 	// BeginSession keeps a new login: the session, its tokens, and the user's last login. ErrUserNotFound or ErrUserInactive
 	// if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash. With
 	// policy.MaxPerUser living sessions already there, it ends the oldest of them (by CreatedAt) or returns
-	// ErrTooManySessions, as the policy says. ErrKeyRevoked if a key that signed one of the tokens is. Nothing is kept on an
+	// ErrTooManySessions, as the policy says. ErrKeyRevoked if a key that signed one of the tokens is, or is there no more. Nothing is kept on an
 	// error.
 	BeginSession(ctx context.Context, s Session, access, refresh Token, passwordHash string, policy SessionPolicy) error
 
@@ -79,7 +79,7 @@ type SessionStore interface {
 	//
 	// ErrTokenNotFound if there is no such refresh token, the hash differs, or the successors are not of its user and
 	// session; ErrTokenSpent if it is expired, invalidated otherwise, its key is revoked, or its session does not live;
-	// ErrKeyRevoked if a key that signed one of the successors is; ErrUserNotFound and ErrUserInactive of its user. On these
+	// ErrKeyRevoked if a key that signed one of the successors is, or is there no more; ErrUserNotFound and ErrUserInactive of its user. On these
 	// nothing has changed.
 	RotateRefresh(ctx context.Context, r Rotation) (access, refresh Token, err error)
 

@@ -31,6 +31,7 @@ type Token struct {
 	UserAgent     string    // as sent, at most 512 bytes
 	Successor     string    // of a refresh token that was rotated: the jti of the refresh token that followed; else empty
 	KeyID         string    // that signed it
+	KeyKept       bool      // told of a new token alone: that key is one of the store's, and must still be there
 	Claims        []byte    // the claims as JSON, without any signature; nil unless the token may have to be minted again
 }
 

@@ -136,12 +136,21 @@ func (s *Store) PurgeKeys(ctx context.Context, ids []string, after time.Time) (r
 	return removed, err
 }
 
-// anyRevoked reports whether one of two keys is revoked. Replicas know that by themselves as soon as they have heard; here
-// nothing is late.
-func anyRevoked(ctx context.Context, q querier, one, other string) (revoked bool, err error) {
-	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM keys WHERE id IN ($1, $2) AND revoked_at IS NOT NULL)`,
-		one, other).Scan(&revoked)
-	return revoked, err
+// anyKeyDead reports whether a key that signed one of two tokens is revoked, or should be here and is not. Replicas know that by
+// themselves as soon as they have heard; here nothing is late.
+func anyKeyDead(ctx context.Context, q querier, one, other authn.Token) (dead bool, err error) {
+	var kept [2]string // of two purposes, and so two keys
+	expected := 0
+	for i, t := range []authn.Token{one, other} {
+		if t.KeyKept {
+			kept[i] = t.KeyID
+			expected++
+		}
+	}
+	var revoked, found int
+	err = q.QueryRowContext(ctx, `SELECT count(revoked_at), count(CASE WHEN id IN ($3, $4) THEN 1 END) FROM keys
+		WHERE id IN ($1, $2)`, one.KeyID, other.KeyID, kept[0], kept[1]).Scan(&revoked, &found)
+	return revoked > 0 || found < expected, err
 }
 
 // lockKeysLike holds the guard and returns the keys of the same purpose and algorithm that are not revoked, in order.

@@ -69,10 +69,10 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 	case used.expired(r.At):
 		return used, session, authn.ErrTokenSpent
 	}
-	switch revoked, err := anyRevoked(ctx, q, used.token.KeyID, used.token.KeyID); {
+	switch dead, err := anyKeyDead(ctx, q, used.token, used.token); {
 	case err != nil:
 		return used, session, err
-	case revoked:
+	case dead:
 		return used, session, authn.ErrTokenSpent
 	}
 	session, err = selectSession(ctx, q, u.ID, used.token.SessionID, s.engine.forUpdate)

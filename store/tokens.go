@@ -67,10 +67,10 @@ func checkPair(access, refresh authn.Token) error {
 // insertPair keeps an access and a refresh token that were issued together, and returns them as they are kept.
 // authn.ErrKeyRevoked if one of them would be dead at once.
 func insertPair(ctx context.Context, q querier, access, refresh authn.Token) (keptAccess, keptRefresh authn.Token, err error) {
-	switch revoked, err := anyRevoked(ctx, q, access.KeyID, refresh.KeyID); {
+	switch dead, err := anyKeyDead(ctx, q, access, refresh); {
 	case err != nil:
 		return access, refresh, err
-	case revoked:
+	case dead:
 		return access, refresh, authn.ErrKeyRevoked
 	}
 	if err := insertToken(ctx, q, access, ""); err != nil {
@@ -98,7 +98,7 @@ func keptToken(t authn.Token) authn.Token {
 	if !t.InvalidatedAt.IsZero() {
 		t.InvalidatedAt = fromMicros(micros(t.InvalidatedAt))
 	}
-	t.Successor = ""
+	t.Successor, t.KeyKept = "", false
 	return t
 }
 

@@ -238,7 +238,12 @@ func keyTokensDie(t *testing.T, db Database) {
 	refresh.KeyID = stolen.ID
 	want(t, "a login with a token of the revoked key", begin(t, s, access, refresh, u.PasswordHash, now), authn.ErrKeyRevoked)
 	want(t, "that login's session", sessionLiveness(t, s, refresh), authn.ErrSessionNotFound)
-	next.KeyID = good.ID
+	refresh.KeyID = "0000000000000000"
+	must(t, begin(t, s, access, refresh, u.PasswordHash, now)) // it is a secret's
+	access, refresh = pair(u)
+	access.KeyID, refresh.KeyID, refresh.KeyKept = good.ID, "0000000000000000", true
+	want(t, "a login with a token of a removed key", begin(t, s, access, refresh, u.PasswordHash, now), authn.ErrKeyRevoked)
+	next.KeyID, next.KeyKept = good.ID, true
 	must(t, rotate(t, s, tokens[3].JTI, tokens[3].Hash, next, nextRefresh, now))
 }
 
