@@ -152,6 +152,9 @@ check "health" 200 '.status == "healthy" and .database == "connected"'
 has_header "security headers are set" X-Content-Type-Options '^nosniff$'
 call GET "$prefix/openapi.json" ""
 check "the API describes itself" 200 '.openapi | startswith("3.1")'
+call GET "$prefix/.well-known/jwks.json" ""
+check "the public keys are published" 200 '.keys | type == "array" and all(.kid and (.d | not) and (.k | not))'
+has_header "and may be kept for a while" Cache-Control '^public, max-age=300$'
 
 echo "== login of the administrator"
 call POST "$prefix/auth/token" "" "$(json '{username: "x", password: "y", grant_type: "authorization_code"}')"

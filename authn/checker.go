@@ -88,10 +88,11 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 	if !known {
 		v, err := c.logins.verify(AccessToken, text)
 		if err != nil && !errors.Is(err, errTokenExpired) {
-			return nil, errBadToken
+			return nil, badToken(err)
 		}
 		token = &checkedToken{verified: v, identity: Identity{
 			UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,
+			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy,
 		}}
 		token.over.Store(err != nil)
 		c.verified.Set(text, token)
@@ -114,7 +115,7 @@ func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken) (*Id
 	case err != nil:
 		return nil, Fault(err)
 	}
-	return c.logins.identity(user, token.session), nil
+	return c.logins.identity(user, &token.verified), nil
 }
 
 // see notes that a session is in use, at most once in a while.

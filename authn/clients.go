@@ -83,7 +83,9 @@ type Introspection struct {
 // Introspect says whether a token of either kind lives, and whose it is. An error means that it could not be found out.
 func (l *Logins) Introspect(ctx context.Context, text string) (Introspection, error) {
 	v, err := l.verifyEither(text)
-	if err != nil {
+	if errors.Is(err, ErrUnavailable) {
+		return Introspection{}, Fault(err)
+	} else if err != nil {
 		return Introspection{}, nil
 	}
 	user, token, err := l.cfg.Store.TokenOwner(ctx, v.kind, v.jti, v.hash, l.cfg.Now())
@@ -105,7 +107,9 @@ func (l *Logins) Introspect(ctx context.Context, text string) (Introspection, er
 // A token that is none, or that has ended, is no error.
 func (l *Logins) Revoke(ctx context.Context, text string) error {
 	v, err := l.verifyEither(text)
-	if err != nil {
+	if errors.Is(err, ErrUnavailable) {
+		return Fault(err)
+	} else if err != nil {
 		return nil
 	}
 	if v.kind == AccessToken {
@@ -125,8 +129,8 @@ func (l *Logins) verifyEither(text string) (verified, error) {
 	if len(text) > 16<<10 || strings.Count(text, ".") != 2 {
 		return verified{}, errTokenMalformed
 	}
-	if v, err := l.verify(AccessToken, text); err == nil {
-		return v, nil
+	if v, err := l.verify(AccessToken, text); err == nil || errors.Is(err, ErrUnavailable) {
+		return v, err
 	}
 	return l.verify(RefreshToken, text)
 }

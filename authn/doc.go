@@ -12,7 +12,7 @@
 //   - Gate decides: given method, host, path, client address and credentials, it finds the first route that matches and
 //     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and authly explain ask this one
 //     function.
-//   - KeyRing holds what tokens are signed and verified with.
+//   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.
 //
 // Errors that leave the package are of type *Error, with a Code and a Detail that is safe to show to a client.
 package authn

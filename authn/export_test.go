@@ -12,11 +12,27 @@ func (l *Logins) Verify(kind TokenKind, text string) error {
 	return err
 }
 
+// KeylessRing has no key that could sign.
+func KeylessRing(now func() time.Time) *KeyRing {
+	ring := &KeyRing{now: now}
+	ring.held.Store(&heldKeys{byPurpose: map[KeyPurpose]*usedKeys{SignAssertion: {}}})
+	return ring
+}
+
+// Unseal lets tests show encrypted claims that no signature vouches for.
+func (k *KeyRing) Unseal(text string) error {
+	_, _, err := k.unseal(text)
+	return err
+}
+
 // SigningKey lets tests sign what Authly itself never would.
 func (k *KeyRing) SigningKey(purpose KeyPurpose) (id string, private, public any) {
 	key := k.signer(purpose)
 	return key.id, key.private, key.public
 }
+
+// Follow is one round of Run.
+func (k *KeyRing) Follow(ctx context.Context) error { return k.follow(ctx) }
 
 // DummyHash is what the password of an unknown user is compared with.
 func DummyHash(scheme string) string { return dummyHash(scheme) }
@@ -50,9 +66,15 @@ func TakeTurn(ctx context.Context, key string) (done func(), try func(key string
 	}
 }
 
-// Watched is what is kept for watches: of sessions, of users, and of users who are to be looked at.
+// Watched is what is kept for watches: of sessions or tokens, of users, and of users who are to be looked at.
 func (f *Follower) Watched() (sessions, users, doubted int) {
 	f.watches.mu.Lock()
 	defer f.watches.mu.Unlock()
-	return len(f.watches.bySession), len(f.watches.byUser), len(f.watches.doubted)
+	return max(len(f.watches.bySession.first), len(f.watches.byToken.first)), len(f.watches.byUser.first), len(f.watches.doubted)
+}
+
+// Kept is how many assertions are remembered, once what there is no room for has gone, and how many there may be.
+func (a *Asserter) Kept() (n, most int) {
+	a.kept.CleanUp()
+	return a.kept.EstimatedSize(), keptAssertions
 }

@@ -23,7 +23,7 @@ const forgetEvery = 30 * time.Second
 // heedWithin bounds how long an act waits for its own change to be in memory.
 const heedWithin = 2 * time.Second
 
-// FollowerConfig is what a Follower needs; every field but ObserveLag is required.
+// FollowerConfig is what a Follower needs; every field but the last two is required.
 type FollowerConfig struct {
 	Feed         Feed
 	Users        UserStore
@@ -34,6 +34,7 @@ type FollowerConfig struct {
 	Elapsed      func() time.Duration // by a clock that is never set, since any time
 	Log          *slog.Logger
 	ObserveLag   func(time.Duration) // from commit to effect, by the clocks of two replicas; nil: not told
+	KeyChanged   func(Change)        // is told of changes of keys when they are in memory, such as KeyRing.Heed; nil: not told
 }
 
 // Follower keeps in memory what has ended or changed lately, by following the feed of changes, so that the check of a token
@@ -121,6 +122,7 @@ func (f *Follower) look(ctx context.Context, number uint64) error {
 	}
 	f.apply(changes, next, asOf, cursor != Cursor{})
 	f.watches.tell(changes)
+	f.tellOfKeys(changes)
 	f.setBack(asOf)
 	f.confirmed.Store(int64(asOf))
 	f.done.Store(number)
@@ -307,17 +309,26 @@ func (f *Follower) Sizes() FollowerSizes {
 func (f *Follower) check(v *verified) (lives, userChanged bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if _, ended := f.sessions[v.session]; ended {
-		return false, false
-	}
-	if _, ended := f.tokens[v.jti]; ended {
-		return false, false
-	}
-	if _, ended := f.keys[v.keyID]; ended {
+	if f.hasEnded(v.session, v.jti, v.keyID, v.sealedBy) {
 		return false, false
 	}
 	_, userChanged = f.users[v.userID]
 	return true, userChanged
+}
+
+// hasEnded reports whether a session, a token of it or one of the token's keys is remembered to have ended. The lock is held.
+func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool {
+	if _, ended := f.sessions[session]; ended {
+		return true
+	}
+	if _, ended := f.tokens[jti]; ended {
+		return true
+	}
+	if _, ended := f.keys[keyID]; ended {
+		return true
+	}
+	_, ended := f.keys[sealedBy]
+	return ended
 }
 
 // user returns a changed user as they now are, reading the store if nobody has since the change. ErrUserNotFound if they are
@@ -358,4 +369,13 @@ func (f *Follower) loaded(changed *changedUser) (user User, known bool, err erro
 		err = ErrUserNotFound
 	}
 	return changed.user, changed.loaded, err
+}
+
+// tellOfKeys passes on what concerns keys.
+func (f *Follower) tellOfKeys(changes []Change) {
+	for _, c := range changes {
+		if f.cfg.KeyChanged != nil && (c.Kind == KeyEnded || c.Kind == KeyAdded) {
+			f.cfg.KeyChanged(c)
+		}
+	}
 }

@@ -14,6 +14,10 @@ type Identity struct {
 	Email     string
 	Roles     []string
 	Admin     bool // an administrator of Authly; known to Logins, not to Checker
+
+	// What the access token can be taken back by: its own id, that of the key that signed it, and that of the key of its
+	// encrypted claims, if it has any.
+	JTI, KeyID, SealedBy string
 }
 
 // HasRole reports whether the identity has the role.

@@ -40,6 +40,7 @@ type claims struct {
 	Username  string           `json:"username,omitempty"`
 	Email     string           `json:"email,omitempty"`
 	Roles     []string         `json:"roles,omitzero"` // of an access token, also when there are none
+	Sealed    string           `json:"enc,omitempty"`  // a JWE of those of the three above that are not for everybody
 }
 
 // seconds is a NumericDate (RFC 7519 section 2) that is a whole number. The library's own type takes strings as well, and
@@ -95,6 +96,9 @@ func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, n
 		c.Type = string(RefreshToken)
 	} else {
 		c.ClientID, c.Username, c.Email, c.Roles = clientID, user.Username, l.provenEmail(user), user.Roles
+		if err := l.cfg.Keys.seal(&c, l.cfg.EncryptedClaims); err != nil {
+			return mint{}, err
+		}
 	}
 	issued := seconds(now.Unix())
 	expires := issued + seconds(ttl/time.Second)
@@ -108,7 +112,7 @@ func (l *Logins) mint(kind TokenKind, user User, session Session, from Client, n
 		return mint{}, err
 	}
 	key := l.cfg.Keys.signer(purposeOf(kind))
-	text, err := key.sign(kind, payload)
+	text, err := key.sign(typeOf(kind), payload)
 	if err != nil {
 		return mint{}, err
 	}
@@ -128,12 +132,12 @@ func (l *Logins) again(kept Token) (string, error) {
 	if key == nil || len(kept.Claims) == 0 {
 		return "", errTokenMalformed
 	}
-	return key.sign(kept.Kind, kept.Claims)
+	return key.sign(typeOf(kept.Kind), kept.Claims)
 }
 
 // sign makes a token of a claims set as it stands (RFC 7515 section 3.1).
-func (k *signingKey) sign(kind TokenKind, payload []byte) (string, error) {
-	header, err := json.Marshal(map[string]string{"alg": k.method.Alg(), "kid": k.id, "typ": typeOf(kind)})
+func (k *signingKey) sign(typ string, payload []byte) (string, error) {
+	header, err := json.Marshal(map[string]string{"alg": k.method.Alg(), "kid": k.id, "typ": typ})
 	if err != nil {
 		return "", err
 	}
@@ -185,14 +189,15 @@ var (
 
 // verified is what a token says, once it is known that Authly said it.
 type verified struct {
-	kind    TokenKind
-	userID  uuid.UUID
-	session uuid.UUID
-	jti     string
-	keyID   string
-	hash    []byte
-	issued  time.Time
-	expires time.Time
+	kind     TokenKind
+	userID   uuid.UUID
+	session  uuid.UUID
+	jti      string
+	keyID    string
+	sealedBy string // the id of the key of its encrypted claims; empty: it has none
+	hash     []byte
+	issued   time.Time
+	expires  time.Time
 
 	username, email string // of an access token: as they were when it was issued
 	roles           []string
@@ -200,7 +205,8 @@ type verified struct {
 
 // verify checks everything about a token that the store is not needed for. Key, algorithm and kind are pinned: the kid names
 // a key of the purpose, the key its algorithm, and a header that says anything beside alg, kid and the right typ (such as
-// crit, b64, jwk, jku, x5c) is refused. The errors are those above.
+// crit, b64, jwk, jku, x5c) is refused. The errors are those above, and ErrUnavailable if the store would have to tell of a key
+// that this replica has never seen, and does not answer.
 func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	purpose, typ := purposeOf(kind), typeOf(kind)
 	if strings.Count(text, ".") != 2 || strings.ContainsFunc(text, notTokenText) {
@@ -208,10 +214,16 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	}
 	var c claims
 	keyID := ""
-	_, err := l.parser(purpose).ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
+	_, err := l.parser().ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
 		id, _ := token.Header["kid"].(string)
-		key := l.cfg.Keys.verifier(purpose, id)
-		if key == nil || token.Method.Alg() != key.method.Alg() || token.Header["typ"] != typ || len(token.Header) != 3 {
+		if token.Header["typ"] != typ || len(token.Header) != 3 {
+			return nil, errTokenMalformed
+		}
+		key, err := l.cfg.Keys.lookUp(purpose, id)
+		if err != nil {
+			return nil, err
+		}
+		if key == nil || token.Method.Alg() != key.method.Alg() {
 			return nil, errTokenMalformed
 		}
 		keyID = key.id
@@ -219,9 +231,15 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	})
 	switch {
 	case err == nil:
+		sealedBy, err := l.cfg.Keys.open(&c) // only now: what Authly has not signed is not decrypted
+		if err != nil {
+			return verified{}, errTokenMalformed
+		}
 		v, err := c.check(kind, text)
-		v.keyID = keyID
+		v.keyID, v.sealedBy = keyID, sealedBy
 		return v, err
+	case errors.Is(err, ErrUnavailable):
+		return verified{}, ErrUnavailable
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return verified{}, errTokenMalformed
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -237,9 +255,9 @@ func notTokenText(c rune) bool {
 	return !isAlnum && c != '-' && c != '_' && c != '.'
 }
 
-func (l *Logins) parser(purpose KeyPurpose) *jwt.Parser {
+func (l *Logins) parser() *jwt.Parser {
 	return jwt.NewParser(
-		jwt.WithValidMethods([]string{l.cfg.Keys.signer(purpose).method.Alg()}),
+		jwt.WithValidMethods(allAlgorithms), // the key pins one; another replica may have begun with a new one just now
 		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
 		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),

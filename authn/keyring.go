@@ -2,234 +2,187 @@ package authn
 
 import (
 	"context"
-
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
-
-// algorithms are the JWS algorithms that tokens can be signed with (RFC 7518 section 3.1, RFC 8037 section 3.1).
-var algorithms = map[string]jwt.SigningMethod{
-	"HS256": jwt.SigningMethodHS256, "HS384": jwt.SigningMethodHS384, "HS512": jwt.SigningMethodHS512,
-	"RS256": jwt.SigningMethodRS256, "PS256": jwt.SigningMethodPS256,
-	"ES256": jwt.SigningMethodES256, "EdDSA": jwt.SigningMethodEdDSA,
-}
-
-// KeyRingConfig is what a KeyRing needs.
-type KeyRingConfig struct {
-	Store         KeyStore // required: managed keys are made and kept here
-	Algorithm     string   // of access tokens; empty: HS256 if there is a Secret, else EdDSA
-	Secret        []byte   // signs access tokens of HMAC algorithms; empty: a managed key does
-	RefreshSecret []byte   // signs refresh tokens; empty: a managed key does
-	Now           func() time.Time
-}
 
 // KeyRing holds the keys that tokens are signed and verified with: for each purpose one that signs, and all that verify.
 // A key verifies tokens of its own purpose and algorithm only.
+//
+// Managed keys are in the store, and the ring is what this replica knows of them. A key is published long before it signs, so
+// that all replicas know it by then; Run looks at the store from time to time, and as soon as Heed is told that there is
+// something new. Where that is too late, as after a key that signs was revoked, the ring looks when a token names a key that it
+// does not know: no replica refuses what another one has just signed.
 type KeyRing struct {
-	signing   map[KeyPurpose]*signingKey
-	verifying map[KeyPurpose]map[string]*signingKey
-}
+	managed *ManagedKeys
+	uses    []keyUse
+	now     func() time.Time
 
-type signingKey struct {
-	id      string
-	method  jwt.SigningMethod
-	private any // what method signs with: []byte or a crypto.Signer
-	public  any // what method verifies with
+	held   atomic.Pointer[heldKeys]
+	wake   chan struct{}
+	loadMu sync.Mutex
+
+	ended sync.Map // the kids of revoked keys that Heed was told of and the ring may still hold
+
+	learnMu sync.Mutex   // who looks for an unknown key; the others wait for what it finds
+	looks   atomic.Int64 // how often it was looked, begun ones too
+	looked  time.Time    // when that was last over
+	learnt  error        // of the last look
 }
 
 // NewKeyRing loads the keys, making those that are missing.
 func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
-	algorithm := cfg.Algorithm
-	switch {
-	case algorithm == "" && len(cfg.Secret) > 0:
-		algorithm = "HS256"
-	case algorithm == "":
-		algorithm = "EdDSA"
-	case algorithms[algorithm] == nil:
-		return nil, fmt.Errorf("unknown signing algorithm %q", algorithm)
-	}
-	refreshAlgorithm := "HS256"
-	if isHMAC(algorithm) {
-		refreshAlgorithm = algorithm
-	} else {
-		cfg.Secret = nil // a shared secret has no part in an asymmetric algorithm
-	}
-	ring := &KeyRing{signing: map[KeyPurpose]*signingKey{}, verifying: map[KeyPurpose]map[string]*signingKey{}}
-	if err := ring.load(ctx, cfg, SignAccess, algorithm, cfg.Secret); err != nil {
-		return nil, err
-	}
-	return ring, ring.load(ctx, cfg, SignRefresh, refreshAlgorithm, cfg.RefreshSecret)
-}
-
-// load fills the ring for one purpose, from the configured secret or else from the store.
-func (k *KeyRing) load(ctx context.Context, cfg KeyRingConfig, purpose KeyPurpose, algorithm string, secret []byte) error {
-	if len(secret) > 0 {
-		key := &signingKey{id: secretKeyID(purpose, secret), method: algorithms[algorithm], private: secret, public: secret}
-		k.signing[purpose] = key
-		k.verifying[purpose] = map[string]*signingKey{key.id: key}
-		return nil
-	}
-	current, err := ensureManagedKey(ctx, cfg, purpose, algorithm)
-	if err != nil {
-		return fmt.Errorf("signing key for %s tokens: %w", purpose, err)
-	}
-	stored, err := cfg.Store.ListKeys(ctx, purpose)
-	if err != nil {
-		return fmt.Errorf("signing keys for %s tokens: %w", purpose, err)
-	}
-	k.verifying[purpose] = map[string]*signingKey{}
-	for _, s := range stored {
-		if s.Algorithm != algorithm {
-			continue
-		}
-		key, err := parseKey(s)
-		if err != nil {
-			return fmt.Errorf("signing key %s: %w", s.ID, err)
-		}
-		k.verifying[purpose][key.id] = key
-	}
-	k.signing[purpose] = k.verifying[purpose][current.ID]
-	if k.signing[purpose] == nil {
-		return fmt.Errorf("signing key %s for %s tokens is not in the store", current.ID, purpose)
-	}
-	return nil
-}
-
-// ensureManagedKey returns the store's key, offering a new one only if there is none yet.
-func ensureManagedKey(ctx context.Context, cfg KeyRingConfig, purpose KeyPurpose, algorithm string) (Key, error) {
-	stored, err := cfg.Store.ListKeys(ctx, purpose)
-	if err != nil {
-		return Key{}, err
-	}
-	for _, s := range stored {
-		if s.Algorithm == algorithm {
-			return s, nil
-		}
-	}
-	material, err := generateMaterial(algorithm)
-	if err != nil {
-		return Key{}, err
-	}
-	return cfg.Store.EnsureKey(ctx, Key{
-		ID: hex.EncodeToString(randomBytes(8)), Purpose: purpose, Algorithm: algorithm, Material: material, CreatedAt: cfg.Now(),
-	})
-}
-
-// generateMaterial makes a key: PKCS #8 for asymmetric algorithms, 64 random bytes for HMAC.
-func generateMaterial(algorithm string) ([]byte, error) {
-	var private any
-	var err error
-	switch algorithm {
-	case "RS256", "PS256":
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "ES256":
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "EdDSA":
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	default:
-		return randomBytes(64), nil
-	}
+	managed, err := NewManagedKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return x509.MarshalPKCS8PrivateKey(private)
+	ring := &KeyRing{managed: managed, uses: managed.uses, now: cfg.Now, wake: make(chan struct{}, 1)}
+	if err := ring.load(ctx, true); err != nil {
+		return nil, err
+	}
+	return ring, nil
 }
 
-// parseKey reads a stored key and checks that it is one for its algorithm.
-func parseKey(s Key) (*signingKey, error) {
-	key := &signingKey{id: s.ID, method: algorithms[s.Algorithm]}
-	if isHMAC(s.Algorithm) {
-		if len(s.Material) < 32 {
-			return nil, errors.New("the secret is too short")
+// heldKeys are the keys of a ring at one time. They are not changed: what is new is put in their place as a whole.
+type heldKeys struct {
+	byPurpose map[KeyPurpose]*usedKeys
+	known     map[string]bool // the kids of all keys of the store, of whatever purpose, revoked or not
+}
+
+// usedKeys are the keys of one purpose.
+type usedKeys struct {
+	use       keyUse
+	secret    *signingKey            // of the configuration, signs if there is one
+	managed   []*signingKey          // that are not revoked, in the order in which they sign
+	verifying map[string]*signingKey // by the kid
+}
+
+// signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
+// algorithm that is configured; and where the clock is behind that of who made the first key, that one.
+func (u *usedKeys) signer(now time.Time) (signs *signingKey) {
+	if u.secret != nil {
+		return u.secret
+	}
+	for _, key := range u.managed {
+		if key.algorithm == u.use.algorithm && (signs == nil || !key.activeFrom.After(now)) {
+			signs = key
 		}
-		key.private, key.public = s.Material, s.Material
-		return key, nil
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(s.Material)
-	if err != nil {
-		return nil, errors.New("it is not PKCS #8")
-	}
-	fits := false
-	switch p := parsed.(type) {
-	case *rsa.PrivateKey:
-		fits = s.Algorithm == "RS256" || s.Algorithm == "PS256"
-		key.private, key.public = p, p.Public()
-	case *ecdsa.PrivateKey:
-		fits = s.Algorithm == "ES256" && p.Curve == elliptic.P256()
-		key.private, key.public = p, p.Public()
-	case ed25519.PrivateKey:
-		fits = s.Algorithm == "EdDSA"
-		key.private, key.public = p, p.Public()
-	}
-	if !fits {
-		return nil, fmt.Errorf("it is no key for %s", s.Algorithm)
-	}
-	return key, nil
-}
-
-func isHMAC(algorithm string) bool { return strings.HasPrefix(algorithm, "HS") }
-
-// secretKeyID derives the kid of a configured secret, so that a changed secret has another one. The purpose is part of it:
-// one secret for both purposes still makes two keys.
-func secretKeyID(purpose KeyPurpose, secret []byte) string {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("authly kid " + string(purpose)))
-	return hex.EncodeToString(mac.Sum(nil)[:8])
+	return signs
 }
 
 // Algorithm returns the algorithm that access tokens are signed with.
-func (k *KeyRing) Algorithm() string { return k.signer(SignAccess).method.Alg() }
+func (k *KeyRing) Algorithm() string { return k.use(SignAccess).algorithm }
 
-// signer returns the key that signs for the purpose.
-func (k *KeyRing) signer(purpose KeyPurpose) *signingKey { return k.signing[purpose] }
-
-// verifier returns the key of the purpose that has the id; nil if there is none that verifies.
-func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
-	return k.verifying[purpose][id]
+func (k *KeyRing) use(purpose KeyPurpose) keyUse {
+	i := slices.IndexFunc(k.uses, func(use keyUse) bool { return use.purpose == purpose })
+	return k.uses[i]
 }
 
-// JWK is a public key in a JWK set (RFC 7517 section 4): kty, use, alg, kid and the parameters of its type.
-type JWK map[string]string
+// signer returns the key that signs for the purpose.
+func (k *KeyRing) signer(purpose KeyPurpose) *signingKey {
+	return k.held.Load().byPurpose[purpose].signer(k.now())
+}
 
-// PublicKeys returns the public access-token keys; empty when tokens are signed with a shared secret.
-func (k *KeyRing) PublicKeys() []JWK {
-	set := []JWK{}
-	for _, key := range k.verifying[SignAccess] {
-		jwk := JWK{"use": "sig", "alg": key.method.Alg(), "kid": key.id}
-		encode := base64.RawURLEncoding.EncodeToString
-		switch public := key.public.(type) {
-		case *rsa.PublicKey:
-			jwk["kty"], jwk["n"], jwk["e"] = "RSA", encode(public.N.Bytes()), encode(big.NewInt(int64(public.E)).Bytes())
-		case *ecdsa.PublicKey:
-			point, err := public.Bytes() // 0x04, then both coordinates
-			if err != nil {
-				continue
+// verifier returns the key of the purpose that has the id; nil if there is none that verifies, or nobody can say.
+func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
+	key, _ := k.lookUp(purpose, id)
+	return key
+}
+
+// lookUp is verifier that tells nobody from nobody knows: ErrUnavailable if the store does not answer and may have the key.
+func (k *KeyRing) lookUp(purpose KeyPurpose, id string) (*signingKey, error) {
+	key, known := k.find(purpose, id)
+	if known || !isKeyID(id) || !k.canLearn(purpose) {
+		return key, nil
+	}
+	err := k.learn()
+	if key, known = k.find(purpose, id); known || !errors.Is(err, ErrUnavailable) {
+		err = nil
+	}
+	return key, err
+}
+
+func (k *KeyRing) find(purpose KeyPurpose, id string) (key *signingKey, known bool) {
+	if k.isEnded(id) {
+		return nil, true
+	}
+	held := k.held.Load()
+	for _, used := range held.byPurpose {
+		known = known || used.verifying[id] != nil
+	}
+	return held.byPurpose[purpose].verifying[id], known || held.known[id]
+}
+
+// Load looks at the store.
+func (k *KeyRing) Load(ctx context.Context) error { return k.load(ctx, false) }
+
+// load looks at the store. If it must be whole, a key that cannot be opened is an error; else that key is left out: another
+// replica may have made it with a master key that this one does not have, and the other keys are as good as before.
+func (k *KeyRing) load(ctx context.Context, whole bool) error {
+	k.loadMu.Lock()
+	defer k.loadMu.Unlock()
+	stored, err := k.managed.listAll(ctx)
+	if err != nil {
+		return err
+	}
+	next, err := k.hold(ctx, stored, whole)
+	if err != nil {
+		return err
+	}
+	for _, used := range next.byPurpose {
+		if used.signer(k.now()) == nil && !used.use.idle {
+			return fmt.Errorf("there is no key to sign %s tokens with", used.use.purpose)
+		}
+	}
+	k.held.Store(next)
+	k.forgetEnded(stored)
+	return nil
+}
+
+// hold makes stored keys ready for use. Those that are in use are not opened again.
+func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys, error) {
+	next := &heldKeys{byPurpose: map[KeyPurpose]*usedKeys{}, known: map[string]bool{}}
+	for _, use := range k.uses {
+		used := &usedKeys{use: use, verifying: map[string]*signingKey{}}
+		for _, key := range []*signingKey{use.previousKey(), use.secretKey()} {
+			if used.secret = key; key != nil {
+				used.verifying[key.id] = key
 			}
-			half := len(point) / 2
-			jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", encode(point[1:1+half]), encode(point[1+half:])
-		case ed25519.PublicKey:
-			jwk["kty"], jwk["crv"], jwk["x"] = "OKP", "Ed25519", encode(public)
-		default:
+		}
+		next.byPurpose[use.purpose] = used
+	}
+	for _, s := range stored {
+		next.known[s.ID] = true
+		used := next.byPurpose[s.Purpose]
+		if used == nil || !s.RevokedAt.IsZero() || k.isEnded(s.ID) {
 			continue
 		}
-		set = append(set, jwk)
+		key, err := k.ready(s)
+		if err != nil && whole {
+			return nil, err
+		} else if err != nil {
+			k.managed.cfg.Log.ErrorContext(ctx, "a signing key cannot be used", "key_id", s.ID, "purpose", s.Purpose, "error", err)
+			continue
+		}
+		if held := k.held.Load(); held != nil && !held.known[s.ID] {
+			k.managed.logAdded(ctx, s)
+		}
+		used.managed = append(used.managed, key)
+		used.verifying[key.id] = key
 	}
-	slices.SortFunc(set, func(a, b JWK) int { return strings.Compare(a["kid"], b["kid"]) })
-	return set
+	return next, nil
+}
+
+func (k *KeyRing) ready(s Key) (*signingKey, error) {
+	if held := k.held.Load(); held != nil {
+		if key := held.byPurpose[s.Purpose].verifying[s.ID]; key != nil {
+			return key, nil
+		}
+	}
+	return k.managed.open(s)
 }

@@ -29,6 +29,7 @@ type LoginsConfig struct {
 	AccessTTL           time.Duration
 	RefreshTTL          time.Duration
 	RefreshGrace        time.Duration // in which a refresh token that was just spent gives the same successors again; 0: none
+	EncryptedClaims     []string      // of access tokens, for Authly's eyes alone: of those in EncryptableClaims; none: all are readable
 	Leeway              time.Duration // by which clocks may differ
 	Sessions            SessionPolicy
 	RequireVerification bool
@@ -198,11 +199,14 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
-	access, refresh, err := l.mintPair(user, session, from, now)
-	if err != nil {
-		return Tokens{}, Fault(err)
-	}
-	switch err := l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions); {
+	var access, refresh mint
+	err := l.withLivingKey(ctx, func() (err error) {
+		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
+			return err
+		}
+		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions)
+	})
+	switch {
 	case errors.Is(err, ErrUserInactive):
 		return Tokens{}, errAccountInactive
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
@@ -233,13 +237,17 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		return Tokens{}, refreshRefusal(err)
 	}
 	now := l.cfg.Now()
-	access, refresh, err := l.mintPair(user, session, from, now)
-	if err != nil {
-		return Tokens{}, Fault(err)
-	}
-	keptAccess, keptRefresh, err := l.cfg.Store.RotateRefresh(ctx, Rotation{
-		JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
-		Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+	var access, refresh mint
+	var keptAccess, keptRefresh Token
+	err = l.withLivingKey(ctx, func() (err error) {
+		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
+			return err
+		}
+		keptAccess, keptRefresh, err = l.cfg.Store.RotateRefresh(ctx, Rotation{
+			JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
+			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+		})
+		return err
 	})
 	switch {
 	case errors.Is(err, ErrTokenReused):
@@ -252,6 +260,19 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(keptAccess)}, nil
 	}
 	return l.mintAgain(keptAccess, keptRefresh, now)
+}
+
+// withLivingKey does what signs tokens and keeps them, and does it again if a key that signed was revoked and this replica had
+// not yet heard.
+func (l *Logins) withLivingKey(ctx context.Context, act func() error) error {
+	err := act()
+	if !errors.Is(err, ErrKeyRevoked) {
+		return err
+	}
+	if err := l.cfg.Keys.Load(ctx); err != nil {
+		return err
+	}
+	return act()
 }
 
 // life is how long a token was given when it was made, in whole seconds.
@@ -275,6 +296,8 @@ func (l *Logins) verifyRefresh(token string) (verified, error) {
 	switch {
 	case err == nil:
 		return v, nil
+	case errors.Is(err, ErrUnavailable):
+		return v, Fault(err)
 	case errors.Is(err, errTokenExpired):
 		return v, refreshRefusal(ErrTokenSpent)
 	case errors.Is(err, errTokenKind):
@@ -312,7 +335,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	}
 	v, err := l.verify(AccessToken, c.Token)
 	if err != nil {
-		return nil, errBadToken
+		return nil, badToken(err)
 	}
 	user, token, err := l.cfg.Store.TokenOwner(ctx, AccessToken, v.jti, v.hash, l.cfg.Now())
 	switch {
@@ -323,13 +346,22 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	case user.ID != v.userID || token.SessionID != v.session:
 		return nil, errBadToken
 	}
-	return l.identity(user, token.SessionID), nil
+	return l.identity(user, &v), nil
 }
 
-// identity is the user as applications get to know them.
-func (l *Logins) identity(u User, session uuid.UUID) *Identity {
+// badToken is the refusal of a token that did not verify.
+func badToken(err error) *Error {
+	if errors.Is(err, ErrUnavailable) {
+		return Fault(err)
+	}
+	return errBadToken
+}
+
+// identity is the user, who came with an access token, as applications get to know them.
+func (l *Logins) identity(u User, token *verified) *Identity {
 	return &Identity{
-		UserID: u.ID, SessionID: session, Username: u.Username, Email: l.provenEmail(u), Roles: u.Roles, Admin: u.Admin,
+		UserID: u.ID, SessionID: token.session, Username: u.Username, Email: l.provenEmail(u), Roles: u.Roles, Admin: u.Admin,
+		JTI: token.jti, KeyID: token.keyID, SealedBy: token.sealedBy,
 	}
 }
 

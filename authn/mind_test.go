@@ -20,6 +20,7 @@ type mind struct {
 	logins    *authn.Logins
 	accounts  *authn.Accounts
 	clock     *clock
+	config    authn.LoginsConfig
 }
 
 type clock struct {
@@ -58,7 +59,12 @@ type options struct {
 	unverified bool // logins do not need a verified address
 	passwords  authn.PasswordsConfig
 	grace      time.Duration
+	encrypted  []string
+	assertions bool
 	policy     authn.SessionPolicy
+
+	previous, previousRefresh string
+	rotateEvery               time.Duration
 }
 
 const (
@@ -66,7 +72,7 @@ const (
 	anotherSecret = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 )
 
-func newMind(t *testing.T, o options) *mind {
+func newMind(t testing.TB, o options) *mind {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -76,9 +82,24 @@ func newMind(t *testing.T, o options) *mind {
 	return newMindOn(t, db, o)
 }
 
-func newMindOn(t *testing.T, db *store.Store, o options) *mind {
+func newMindOn(t testing.TB, db *store.Store, o options) *mind {
 	t.Helper()
-	m := &mind{store: db, clock: &clock{now: time.Now().Truncate(time.Microsecond)}}
+	return newMindAt(t, db, &clock{now: time.Now().Truncate(time.Microsecond)}, o)
+}
+
+// keysOf is the configuration of keys.
+func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
+	return authn.KeyRingConfig{
+		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
+		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
+		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
+		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, Now: clock.Now,
+	}
+}
+
+func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
+	t.Helper()
+	m := &mind{store: db, clock: clock}
 	if o.passwords.Algorithm == "" {
 		o.passwords = authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8}
 	}
@@ -89,27 +110,34 @@ func newMindOn(t *testing.T, db *store.Store, o options) *mind {
 	if m.passwords, err = authn.NewPasswords(o.passwords); err != nil {
 		t.Fatal(err)
 	}
-	m.keys, err = authn.NewKeyRing(t.Context(), authn.KeyRingConfig{
-		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh), Now: m.clock.Now,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	log := slog.New(slog.DiscardHandler)
-	m.logins = authn.NewLogins(authn.LoginsConfig{
-		Store: db, Keys: m.keys, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
+	m.config = authn.LoginsConfig{
+		Store: db, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
 		RequireVerification: !o.unverified,
 		RefreshGrace:        o.grace,
+		EncryptedClaims:     o.encrypted,
 		Sessions:            o.policy,
 		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
 		Limit:               o.limit, Now: m.clock.Now, Log: log,
-	})
+	}
+	m.withKeys(t, keysOf(db, clock, o))
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
 		Store: db, Logins: m.logins, Passwords: m.passwords, OpenRegistration: true, RequireCurrentPassword: true,
 		Now: m.clock.Now, Log: log,
 	})
 	return m
+}
+
+// withKeys gives m other keys.
+func (m *mind) withKeys(t testing.TB, cfg authn.KeyRingConfig) {
+	t.Helper()
+	var err error
+	if m.keys, err = authn.NewKeyRing(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	m.config.Keys = m.keys
+	m.logins = authn.NewLogins(m.config)
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -39,6 +39,9 @@ type Route struct {
 	AllowStale bool
 
 	Limit Limit // requests per client network on this route; zero: none
+
+	// Audience is whom the application's assertions are for, see Asserter; empty: it gets none.
+	Audience string
 }
 
 // matchesHost compares host, which must be lower case without port and trailing dot, with the route's hosts.

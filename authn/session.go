@@ -65,7 +65,8 @@ type SessionStore interface {
 	// BeginSession keeps a new login: the session, its tokens, and the user's last login. ErrUserNotFound or ErrUserInactive
 	// if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash. With
 	// policy.MaxPerUser living sessions already there, it ends the oldest of them (by CreatedAt) or returns
-	// ErrTooManySessions, as the policy says. Nothing is kept on an error.
+	// ErrTooManySessions, as the policy says. ErrKeyRevoked if a key that signed one of the tokens is. Nothing is kept on an
+	// error.
 	BeginSession(ctx context.Context, s Session, access, refresh Token, passwordHash string, policy SessionPolicy) error
 
 	// RotateRefresh spends a refresh token and keeps its successors, as one compare and swap: of any number of simultaneous
@@ -77,8 +78,9 @@ type SessionStore interface {
 	// instead of r's; the caller mints them again.
 	//
 	// ErrTokenNotFound if there is no such refresh token, the hash differs, or the successors are not of its user and
-	// session; ErrTokenSpent if it is expired, invalidated otherwise, or its session does not live; ErrUserNotFound and
-	// ErrUserInactive of its user. On these nothing has changed.
+	// session; ErrTokenSpent if it is expired, invalidated otherwise, its key is revoked, or its session does not live;
+	// ErrKeyRevoked if a key that signed one of the successors is; ErrUserNotFound and ErrUserInactive of its user. On these
+	// nothing has changed.
 	RotateRefresh(ctx context.Context, r Rotation) (access, refresh Token, err error)
 
 	// SessionByID returns a session of the user, ErrSessionNotFound if there is none or it is another user's. ListSessions
@@ -104,8 +106,8 @@ type SessionStore interface {
 	// policy at that time: one that was seen too late has ended, though nobody may have noticed yet.
 	SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p SessionPolicy) error
 
-	// PurgeSessions removes sessions that ended before the given time or whose last token expired before it, without a
-	// change, and reports how many.
+	// PurgeSessions removes sessions that ended before the given time or whose last token expired before it, and reports how
+	// many. It writes a SessionEnded change for each that had not ended before.
 	PurgeSessions(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -118,6 +120,7 @@ const (
 	TokenEnded   ChangeKind = "token_ended"   // JTI: of one access token
 	UserChanged  ChangeKind = "user_changed"  // UserID: name, address, roles or flags are others, or the user is gone
 	KeyEnded     ChangeKind = "key_ended"     // KeyID: tokens that it signed are dead
+	KeyAdded     ChangeKind = "key_added"     // KeyID: there is a new key
 )
 
 // Change is an entry of the feed that replicas follow. It is written in the transaction that makes the change.

@@ -37,39 +37,11 @@ type Token struct {
 // TokenStore looks tokens up; SessionStore writes them.
 type TokenStore interface {
 	// TokenOwner returns the user of a live token: known under this jti, kind and hash, not invalidated, not expired at now,
-	// its user active. ErrTokenNotFound, ErrTokenSpent, ErrUserInactive.
+	// the key that signed it not revoked, its user active. ErrTokenNotFound, ErrTokenSpent, ErrUserInactive.
 	TokenOwner(ctx context.Context, kind TokenKind, jti string, hash []byte, now time.Time) (User, Token, error)
 
 	// PurgeTokens removes tokens that expired before the given time and reports how many.
 	PurgeTokens(ctx context.Context, before time.Time) (int, error)
-}
-
-// KeyPurpose says what a key signs.
-type KeyPurpose string
-
-// The purposes of keys. A token signed by a key of one purpose is never accepted for the other.
-const (
-	SignAccess  KeyPurpose = "access"
-	SignRefresh KeyPurpose = "refresh"
-)
-
-// Key is a managed signing key as the store keeps it.
-type Key struct {
-	ID        string // the kid: 16 lower-case hex digits, unique
-	Purpose   KeyPurpose
-	Algorithm string // a JWS algorithm name, such as EdDSA (RFC 7518 section 3.1, RFC 8037)
-	Material  []byte // PKCS #8 DER for asymmetric algorithms, the raw secret for HMAC
-	CreatedAt time.Time
-}
-
-// KeyStore keeps managed signing keys.
-type KeyStore interface {
-	// EnsureKey keeps candidate unless there already is a key of its purpose and algorithm, and returns the oldest such key:
-	// replicas that start at once with different candidates all get the same answer.
-	EnsureKey(ctx context.Context, candidate Key) (Key, error)
-
-	// ListKeys returns all keys of the purpose, oldest first.
-	ListKeys(ctx context.Context, purpose KeyPurpose) ([]Key, error)
 }
 
 // Pinger tells whether the store answers.

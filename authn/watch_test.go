@@ -69,9 +69,19 @@ func (m *mind) session(t *testing.T, name string) *authn.Identity {
 
 func (r *replica) watch(t *testing.T, who *authn.Identity) <-chan struct{} {
 	t.Helper()
-	ended, stop := r.follower.Watch(who.SessionID, who.UserID)
+	ended, stop := watch(r.follower, who)
 	t.Cleanup(stop)
 	return ended
+}
+
+// watch returns a channel that is closed when the session ends. To be told twice is a panic.
+func watch(f *authn.Follower, who *authn.Identity) (<-chan struct{}, func()) {
+	ended := make(chan struct{})
+	return ended, f.Watch(who, func() { close(ended) })
+}
+
+func someone(session, user uuid.UUID) *authn.Identity {
+	return &authn.Identity{SessionID: session, UserID: user, JTI: uuid.NewString()}
 }
 
 func TestWatchTellsOfTheEnd(t *testing.T) {
@@ -134,8 +144,9 @@ func TestWatchIsOfOneSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.load(t)
-	if open(onDesk) || !open(onPhone) {
-		t.Errorf("the ended session is open: %t; the other: %t", open(onDesk), open(onPhone))
+	awaitEnd(t, onDesk)
+	if !open(onPhone) {
+		t.Error("the other session's watch has ended")
 	}
 }
 
@@ -223,9 +234,7 @@ func TestWatchAsksUntilAnswered(t *testing.T) {
 	r.store.down.Store(false)
 	awaitEnd(t, early)
 	awaitEnd(t, late)
-	if ended := r.watch(t, alice); open(ended) {
-		t.Error("a disabled user who is known to be is watched on")
-	}
+	awaitEnd(t, r.watch(t, alice)) // that they are disabled is known now
 }
 
 // A watch that begins when a change is known, and nobody has looked yet, has somebody look.
@@ -293,7 +302,7 @@ func TestThousandWatches(t *testing.T) {
 	all := make([]one, 1000)
 	for i := range all {
 		all[i].session, all[i].user = uuid.New(), uuid.New()
-		all[i].ended, all[i].stop = f.Watch(all[i].session, all[i].user)
+		all[i].ended, all[i].stop = watch(f, someone(all[i].session, all[i].user))
 	}
 	if now := runtime.NumGoroutine(); now > before {
 		t.Errorf("%d goroutines wait with the watches", now-before)
@@ -306,9 +315,12 @@ func TestThousandWatches(t *testing.T) {
 	if err := f.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for i, w := range all {
-		if open(w.ended) != (i%2 == 1) {
-			t.Fatalf("watch %d is open: %t", i, open(w.ended))
+	for i := 0; i < len(all); i += 2 {
+		awaitEnd(t, all[i].ended)
+	}
+	for i := 1; i < len(all); i += 2 {
+		if !open(all[i].ended) {
+			t.Fatalf("watch %d has ended", i)
 		}
 	}
 	if sessions, users, _ := f.Watched(); sessions != 500 || users != 500 {
@@ -337,11 +349,102 @@ func TestWatchMissesNoEnd(t *testing.T) {
 		feed.mu.Unlock()
 		var both sync.WaitGroup
 		var ended <-chan struct{}
-		both.Go(func() { ended, _ = f.Watch(session, user) })
+		both.Go(func() { ended, _ = watch(f, someone(session, user)) })
 		if err := f.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		both.Wait()
 		awaitEnd(t, ended)
+	}
+}
+
+// Whoever gives up in between, those before and behind in the list of the session are told.
+func TestWatchesOfOneSession(t *testing.T) {
+	m := newMind(t, options{})
+	feed := &unjudged{Feed: m.store}
+	f := authn.NewFollower(authn.FollowerConfig{
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
+	})
+	user := uuid.New()
+	for given := range 1 << 4 { // those whose bit is set give up
+		session := uuid.New()
+		var ended [4]<-chan struct{}
+		var stop [4]func()
+		for i := range ended {
+			ended[i], stop[i] = watch(f, someone(session, user))
+		}
+		for i := range ended {
+			if given&(1<<i) != 0 {
+				stop[i]()
+			}
+		}
+		feed.mu.Lock()
+		feed.pending = []authn.Change{{Kind: authn.SessionEnded, SessionID: session, At: m.clock.Now()}}
+		feed.mu.Unlock()
+		if err := f.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range ended {
+			if given&(1<<i) == 0 {
+				awaitEnd(t, ended[i])
+			} else if !open(ended[i]) {
+				t.Errorf("%04b: one that had given up was told", given)
+			}
+		}
+	}
+	if sessions, users, _ := f.Watched(); sessions != 0 || users != 0 {
+		t.Errorf("%d sessions, %d users are kept for nobody", sessions, users)
+	}
+}
+
+// A token that was taken back, and a key that was, end what was let in by them, and nothing else of the session.
+func TestWatchIsOfOneToken(t *testing.T) {
+	m := newMind(t, options{})
+	feed := &unjudged{Feed: m.store}
+	f := authn.NewFollower(authn.FollowerConfig{
+		Feed: feed, Users: m.store, TokenLife: time.Hour, PollEvery: time.Hour, MaxStaleness: 10 * time.Second, Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: slog.New(slog.DiscardHandler),
+	})
+	session, user := uuid.New(), uuid.New()
+	by := func(jti, key string) *authn.Identity {
+		return &authn.Identity{SessionID: session, UserID: user, JTI: jti, KeyID: key}
+	}
+	tell := func(c authn.Change) {
+		c.At = m.clock.Now()
+		feed.mu.Lock()
+		feed.pending = []authn.Change{c}
+		feed.mu.Unlock()
+		if err := f.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stolen, _ := watch(f, by("stolen", "new"))
+	again, _ := watch(f, by("stolen", "new"))
+	good, stop := watch(f, by("good", "new"))
+	old, _ := watch(f, by("good", "old"))
+	older, _ := watch(f, by("other", "old"))
+	tell(authn.Change{Kind: authn.TokenEnded, JTI: "stolen"})
+	awaitEnd(t, stolen)
+	awaitEnd(t, again)
+	late, _ := watch(f, by("stolen", "new"))
+	awaitEnd(t, late)
+	if !open(old) || !open(older) {
+		t.Error("ended with another token")
+	}
+	tell(authn.Change{Kind: authn.KeyEnded, KeyID: "old"})
+	awaitEnd(t, old)
+	awaitEnd(t, older)
+	late, _ = watch(f, by("another", "old"))
+	awaitEnd(t, late)
+	sealed := by("sealed", "new")
+	sealed.SealedBy = "seal"
+	opened, _ := watch(f, sealed)
+	tell(authn.Change{Kind: authn.KeyEnded, KeyID: "seal"})
+	awaitEnd(t, opened)
+	if !open(good) {
+		t.Error("ended with another key")
+	}
+	stop()
+	if sessions, users, _ := f.Watched(); sessions != 0 || users != 0 {
+		t.Errorf("%d sessions or tokens, %d users are kept for nobody", sessions, users)
 	}
 }

@@ -93,7 +93,7 @@ func (s *seed) start(t *testing.T, database, config string) *authly {
 func (s *seed) startExample(t *testing.T, config string) *authly {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "authly.db")
-	for _, suffix := range []string{"", "-wal"} {
+	for _, suffix := range []string{"", "-wal", ".key"} {
 		data, err := os.ReadFile(s.database + suffix)
 		if suffix != "" && os.IsNotExist(err) {
 			continue

@@ -187,6 +187,10 @@ func (f *front) wantPassed(t *testing.T, r request, a answer, as string) {
 		}
 		delete(got, "X-Forwarded-User-Id")
 	}
+	if as != "" && strings.HasPrefix(r.target, "/reports/") {
+		f.wantAssertion(t, got["X-Authly-Assertion"], as, method)
+		delete(got, "X-Authly-Assertion")
+	}
 	for name, value := range got {
 		if value != "" {
 			t.Errorf("the application saw %s: %s", name, value)

@@ -56,6 +56,7 @@ func TestFrontProxies(t *testing.T) {
 			t.Run("decisions", f.testDecisions)
 			t.Run("bodies", f.testBodies)
 			t.Run("names", f.testNames)
+			t.Run("assertions", f.testAssertions)
 			t.Run("websocket", f.testWebSocket)
 			t.Run("spoofed identity", f.testSpoofedIdentity)
 			t.Run("trailers", f.testTrailers)

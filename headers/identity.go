@@ -12,6 +12,9 @@ import (
 // ownPrefix begins the names that are always Authly's own, whatever is configured.
 const ownPrefix = "x-authly-"
 
+// AssertionName is the header in which an application finds the signed statement of who is calling, if its route has one.
+const AssertionName = "X-Authly-Assertion"
+
 // IdentityNames are the names of the headers that carry the caller's identity to the application. Each list may hold
 // several names, all of which get the same value, or none.
 type IdentityNames struct {

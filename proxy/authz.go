@@ -108,13 +108,12 @@ func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request) {
 		d.refuseAuthz(w, r, asked.relayed, decision.Refusal)
 	case decision.Verdict != authn.Allow: // can not be; and if it were, it would not be an allowance
 		d.refuseAuthz(w, r, asked.relayed, authn.Refuse(authn.CodeForbidden, "Not allowed"))
-	case !d.stampAnswer(w.Header(), decision.Identity):
-		exchangeOf(r).Verdict = verdictDeny
-		d.refuseAuthz(w, r, asked.relayed, &authn.Error{
-			Code:   codeIdentityTooLarge,
-			Detail: "The identity headers would be longer than front proxies accept",
-		})
 	default:
+		if err := d.stampAnswer(w.Header(), decision, request); err != nil {
+			exchangeOf(r).Verdict = verdictDeny
+			d.refuseAuthz(w, r, asked.relayed, err)
+			return
+		}
 		w.WriteHeader(http.StatusOK) // no other 2xx: Envoy takes nothing else for a permission
 	}
 }
@@ -153,22 +152,28 @@ func (d *Door) requestOf(asked dialect, r *http.Request, rest string) (authn.Req
 	}, nil
 }
 
-// stampAnswer sets every identity header, empty for an anonymous caller: several front proxies leave the client's own header
-// in place where the answer omits it. It reports false, and sets none, when they would be longer than mostIdentityBytes.
-func (d *Door) stampAnswer(h http.Header, id *authn.Identity) bool {
+// stampAnswer sets every identity header, empty for an anonymous caller, and the assertion, empty where there is none:
+// several front proxies leave the client's own header in place where the answer omits it. On an error it has set none: there
+// is no assertion, or together they would be longer than mostIdentityBytes.
+func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.Request) error {
+	assertion, err := d.assert(decision, asked.Method, asked.Host)
+	if err != nil {
+		return err
+	}
 	stamped := http.Header{}
-	d.cfg.Names.Stamp(stamped, id)
+	d.cfg.Names.Stamp(stamped, decision.Identity)
+	stamped.Set(headers.AssertionName, assertion)
 	bytes := 0
 	for name, values := range stamped {
 		bytes += len(name) + len(": ") + len(values[0]) + len("\r\n")
 	}
 	if bytes > mostIdentityBytes {
-		return false
+		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
 	}
 	for name, values := range stamped {
 		h[name] = values
 	}
-	return true
+	return nil
 }
 
 // refuseAuthz answers with an error, in a status that the front proxy relays.

@@ -115,6 +115,7 @@ type authzConfig struct {
 	gateway bool // serve the gateway's handler instead of the forward-auth listener's
 	cors    *headers.CORS
 	names   *headers.IdentityNames
+	assert  assertFunc
 }
 
 // authzRig is a real listener in front of a real Gate.
@@ -137,6 +138,7 @@ func newAuthzRig(t *testing.T, c authzConfig) *authzRig {
 		Trust:    headers.NewTrust([]netip.Prefix{netip.MustParsePrefix(cmp.Or(c.trusted, "127.0.0.0/8"))}),
 		Names:    names,
 		Security: security,
+		Assert:   c.assert,
 		CORS:     c.cors,
 		Own:      http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "own") }),
 		Owns:     func(path string) bool { return path == "/health" },
@@ -166,6 +168,7 @@ func authzRoutes() []authn.Route {
 		{Name: "admin-host", Hosts: []string{"admin.example.com"}, Paths: []string{"/*"}, Access: authn.AllowListed, Roles: []string{"admin"}},
 		{Name: "read", Paths: []string{"/read/*"}, Methods: []string{"GET"}, Access: authn.AllowAuthenticated},
 		{Name: "app", Paths: []string{"/app/*"}, Access: authn.AllowAuthenticated, AllowPreflight: true},
+		{Name: "told", Paths: []string{"/told/*"}, Access: authn.AllowPublic, AllowPreflight: true, Audience: "wiki"},
 		{Name: "closed", Paths: []string{"/closed/*"}, Access: authn.AllowNobody},
 	}
 }
@@ -257,7 +260,7 @@ func wantPermission(t *testing.T, response *http.Response, user string) {
 			t.Errorf("%s is %q, want %q once", name, got, user)
 		}
 	}
-	for _, name := range []string{"X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-User-Id", "Remote-Email", "Remote-Groups"} {
+	for _, name := range []string{"X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-User-Id", "Remote-Email", "Remote-Groups", "X-Authly-Assertion"} {
 		got := response.Header[name]
 		if len(got) != 1 || user == "" && got[0] != "" {
 			t.Errorf("%s is %q", name, got)

@@ -21,6 +21,10 @@ type requestBody struct {
 	received, sent http.Header
 }
 
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
+}
+
 // watchBody puts a requestBody around the body of r and returns it.
 func watchBody(r *http.Request) *requestBody {
 	b := &requestBody{ReadCloser: r.Body, http1: r.ProtoMajor == 1, received: r.Trailer}

@@ -14,6 +14,9 @@
 //   - The identity headers that an application sees were written here. They are removed in every spelling and stamped on
 //     the outgoing request, after the headers that a client can name in Connection are gone.
 //
+// What is let through is tied to the session that it came with for as long as it lasts (stream.go): when that ends, an answer
+// is cut off and a WebSocket closed.
+//
 // A request's way through the gateway is written down in one function, Door.Gateway. What concerns a single application
 // (addresses, timeouts, health) is in the upstream files.
 package proxy

@@ -28,9 +28,19 @@ type Config struct {
 	// Problem answers with an error, in the one form and with the one status that Authly has for it.
 	Problem func(http.ResponseWriter, *http.Request, error)
 
+	// Assert signs what an application is told of the caller, see authn.Asserter. Needed if a route has an audience.
+	Assert func(audience string, id *authn.Identity, method, host string) (string, error)
+
 	// Upstreams holds the applications by the name of their route. A route may have none: it is then of use for
 	// forward-auth alone, and the gateway answers not found.
 	Upstreams map[string]UpstreamConfig
+
+	// Watch has ended called, once and from any goroutine, when a caller's session ends or is otherwise no longer good for
+	// what was let through and still runs, as authn.Follower does; at once if that is known already. stop gives it up. Nil:
+	// streams outlive their sessions.
+	Watch func(who *authn.Identity, ended func()) (stop func())
+
+	MaxStreamAge time.Duration // after which whatever was let through is ended, whoever asked for it; zero: never
 
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger
@@ -42,6 +52,7 @@ type Door struct {
 	cfg       Config
 	upstreams map[string]*upstream
 	buffers   *bufferPool
+	sockets   sockets
 }
 
 // New returns a Door, or an error that names the route whose upstream makes no sense.
@@ -51,6 +62,8 @@ func New(cfg Config) (*Door, error) {
 		return nil, errors.New("proxy: Gate, Security, Own, Owns and Problem are required")
 	case cfg.Log == nil || cfg.Now == nil:
 		return nil, errors.New("proxy: Log and Now are required")
+	case cfg.MaxStreamAge < 0:
+		return nil, errors.New("proxy: MaxStreamAge is negative")
 	}
 	if err := cfg.Names.Validate(); err != nil {
 		return nil, fmt.Errorf("proxy: identity headers: %w", err)
@@ -80,7 +93,7 @@ func (d *Door) Start(ctx context.Context) {
 }
 
 // Close stops the health checks, waits until they have stopped, and closes idle connections to the upstreams. Requests
-// that are on their way are not touched: the http.Server in front drains them.
+// that are on their way are not touched: the http.Server in front drains them, but for WebSockets, which GoAway and Wait are for.
 func (d *Door) Close() {
 	for _, u := range d.upstreams {
 		u.pool.close()

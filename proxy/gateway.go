@@ -123,7 +123,7 @@ func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 		case up == nil:
 			d.refuse(w, r, authn.Refuse(authn.CodeNotFound, "No application is configured for this route"))
 		default:
-			up.serve(w, r, &passage{
+			d.forward(w, r, up, decision, &passage{
 				target:            t,
 				identity:          decision.Identity,
 				keepAuthorization: up.keepsAuthorization(decision.Route, credentials),

@@ -67,11 +67,15 @@ type gatewayConfig struct {
 	routes   []authn.Route
 	upstream proxy.UpstreamConfig            // of every route; without URLs: a recording upstream
 	special  map[string]proxy.UpstreamConfig // of some routes, in place of upstream
+	assert   assertFunc
 	cors     headers.CORSConfig
 	general  authn.Limit
 	own      http.Handler
 	now      func() time.Time
 	level    slog.Level
+	people   authn.Authenticator // nil: everybody
+	watch    func(who *authn.Identity, ended func()) (stop func())
+	maxAge   time.Duration // of streams
 }
 
 // gateway is a door behind a real listener.
@@ -120,17 +124,22 @@ func newGateway(t testing.TB, c gatewayConfig) *gateway {
 	if c.now == nil {
 		c.now = time.Now
 	}
+	if c.people == nil {
+		c.people = everybody()
+	}
 	cors, err := headers.NewCORS(c.cors)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := doorConfig(t, upstreams)
-	config.Gate = authn.NewGate(authn.GateConfig{Routes: c.routes, Authenticator: everybody(), General: c.general, Now: c.now})
+	config.Gate = authn.NewGate(authn.GateConfig{Routes: c.routes, Authenticator: c.people, General: c.general, Now: c.now})
 	config.Trust = headers.NewTrust(c.trusted)
 	config.CORS = cors
+	config.Assert = c.assert
 	config.Own = c.own
 	config.Log = slog.New(slog.NewJSONHandler(g.journal, &slog.HandlerOptions{Level: c.level}))
 	config.Now = c.now
+	config.Watch, config.MaxStreamAge = c.watch, c.maxAge
 	if g.door, err = proxy.New(config); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,11 @@ func (u *upstream) modifyResponse(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && !p.webSocket {
 		return errUninvited // to ReverseProxy, two missing Upgrade headers are the same
 	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		if err := p.stream.answering(); err != nil {
+			return err
+		}
+	}
 	if p.stripCORS {
 		headers.StripCORS(res.Header)
 	}
@@ -64,6 +69,10 @@ func varies(lines []string, value string) bool {
 // handleError answers for an upstream that did not.
 func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	x, p := exchangeOf(r), passageOf(r.Context())
+	if ended := p.stream.refusing(); ended != nil && !begun(w) {
+		u.refuse(w, r, ended.answer)
+		return
+	}
 	if context.Cause(r.Context()) != nil || p.body != nil && p.body.cut.Load() {
 		// Nobody is left to read an answer; and net/http would make one of 200 of a handler that merely returns.
 		x.Reason = reasonClientGone
@@ -77,6 +86,12 @@ func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error
 		x.Reason = string(refusal.Code)
 		panic(http.ErrAbortHandler)
 	}
+	u.refuse(w, r, refusal)
+}
+
+// refuse answers in the upstream's place.
+func (u *upstream) refuse(w http.ResponseWriter, r *http.Request, refusal *authn.Error) {
+	p := passageOf(r.Context())
 	clear(w.Header())
 	maps.Copy(w.Header(), p.answer)
 	p.closeUnlessRead(w.Header())

@@ -39,6 +39,9 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 	if p.identity != nil {
 		names.Stamp(h, p.identity) // none for an anonymous caller: to some applications an empty name is a name
 	}
+	if p.assertion != "" {
+		h.Set(headers.AssertionName, p.assertion)
+	}
 }
 
 // setTarget makes the path and the query go out as they came in. An URL that is opaque is written as it stands; a Path would

@@ -14,10 +14,12 @@ import (
 type passage struct {
 	target            target
 	identity          *authn.Identity // nil: anonymous
+	assertion         string          // of the identity, for the application; empty: it gets none
 	keepAuthorization bool
 	stripCORS         bool
 	webSocket         bool         // the upstream was asked to switch to one
 	body              *requestBody // nil: the request has none, or it needs no watching
+	stream            *stream
 
 	// answer holds the headers that were set on the answer before the ReverseProxy ran: the request id and those of CORS.
 	// They can not stay where they were, because ReverseProxy adds the upstream's to them, so that some would be there
@@ -33,12 +35,18 @@ func passageOf(ctx context.Context) *passage { return ctx.Value(passageKey{}).(*
 func (u *upstream) serve(w http.ResponseWriter, r *http.Request, p *passage) {
 	p.answer = maps.Clone(w.Header())
 	clear(w.Header())
-	r = r.WithContext(context.WithValue(r.Context(), passageKey{}, p))
 	if r.Header["Upgrade"] != nil && !isWebSocket(r) {
 		r.Header = r.Header.Clone()
 		r.Header.Del("Upgrade") // without it ReverseProxy passes on nothing of an upgrade
 	}
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+	var ctx context.Context
+	p.stream, ctx = u.openStream(w, r, p.identity)
+	defer p.stream.close()
+	if r.Header["Upgrade"] != nil {
+		w = switcher{w, p.stream}
+	}
+	r = r.WithContext(context.WithValue(ctx, passageKey{}, p))
+	if hasBody(r) {
 		p.body = watchBody(r)
 		if r.ProtoMajor == 1 {
 			defer u.duplex(w, p.body)()

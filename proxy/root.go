@@ -36,7 +36,7 @@ func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
 // abandonBody sees to it that a refusal does not wait for the rest of a body that nobody will read: net/http would, before
 // it answers, for as long as the client likes.
 func abandonBody(w http.ResponseWriter, r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.ProtoMajor != 1 {
+	if !hasBody(r) || r.ProtoMajor != 1 {
 		return
 	}
 	w.Header().Set("Connection", "close")

@@ -3,55 +3,176 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
 
-const selectKeys = `SELECT id, purpose, algorithm, material, created_at FROM keys `
+// Whatever adds or revokes a key holds the guard "keys": one replica at a time looks and decides.
+const keysGuard = "keys"
 
-// EnsureKey keeps candidate unless there is a key like it, and returns the oldest such key. The guard lets one replica at a
-// time look.
-func (s *Store) EnsureKey(ctx context.Context, candidate authn.Key) (key authn.Key, err error) {
-	if err := checkTexts(text{"key id", candidate.ID, keyLimit}, text{"purpose", string(candidate.Purpose), keyLimit},
-		text{"algorithm", candidate.Algorithm, keyLimit}); err != nil {
+const selectKeys = `SELECT id, purpose, algorithm, material, sealing, created_at, coalesce(active_from, created_at) AS active,
+	revoked_at FROM keys `
+
+// ListKeys returns all keys.
+func (s *Store) ListKeys(ctx context.Context) (keys []authn.Key, err error) {
+	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		keys, err = queryKeys(ctx, q, `ORDER BY active, id`)
+		return err
+	})
+	return keys, err
+}
+
+// AddKey keeps candidate if the last key like it is the one that the caller knows.
+func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string) (last authn.Key, err error) {
+	if err := checkKey(candidate); err != nil {
 		return authn.Key{}, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := s.lockGuard(ctx, q, "keys"); err != nil {
-			return err
-		}
-		const where = `WHERE purpose = $1 AND algorithm = $2 ORDER BY created_at, id LIMIT 1`
-		present, err := queryKeys(ctx, q, where, string(candidate.Purpose), candidate.Algorithm)
+		present, err := s.lockKeysLike(ctx, q, candidate)
 		if err != nil {
 			return err
 		}
 		if len(present) > 0 {
-			key = present[0]
+			last = present[len(present)-1]
+		} else {
+			last = authn.Key{}
+		}
+		if last.ID != after {
 			return nil
 		}
-		key = candidate
-		key.CreatedAt = fromMicros(micros(candidate.CreatedAt))
-		_, err = q.ExecContext(ctx,
-			`INSERT INTO keys (id, purpose, algorithm, material, created_at) VALUES ($1, $2, $3, $4, $5)`,
-			key.ID, string(key.Purpose), key.Algorithm, key.Material, micros(key.CreatedAt))
-		return err
+		last = keptKey(candidate)
+		return s.insertKey(ctx, q, candidate)
 	})
 	if err != nil {
 		return authn.Key{}, err
 	}
-	return key, nil
+	return last, nil
 }
 
-// ListKeys returns all keys of the purpose, oldest first.
-func (s *Store) ListKeys(ctx context.Context, purpose authn.KeyPurpose) (keys []authn.Key, err error) {
-	if !storable(string(purpose)) {
-		return []authn.Key{}, nil
+// RevokeKey revokes a key, and keeps its successor if it is the one that signs.
+func (s *Store) RevokeKey(ctx context.Context, id string, successor *authn.Key, at time.Time) (replaced bool, err error) {
+	if !storable(id) {
+		return false, authn.ErrKeyNotFound
 	}
-	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
-		keys, err = queryKeys(ctx, q, `WHERE purpose = $1 ORDER BY created_at, id`, string(purpose))
+	if successor != nil {
+		if err := checkKey(*successor); err != nil {
+			return false, err
+		}
+	}
+	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		replaced = false
+		signing, err := s.lockSigning(ctx, q, successor, at)
+		if err != nil {
+			return err
+		}
+		if err := s.markRevoked(ctx, q, id, at); err != nil || successor == nil || signing != id {
+			return err
+		}
+		replaced = true
+		return s.insertKey(ctx, q, *successor)
+	})
+	return replaced && err == nil, err
+}
+
+// lockSigning holds the guard and returns the id of the key like successor that signs at the given time.
+func (s *Store) lockSigning(ctx context.Context, q querier, successor *authn.Key, at time.Time) (string, error) {
+	if successor == nil {
+		return "", s.lockGuard(ctx, q, keysGuard)
+	}
+	living, err := s.lockKeysLike(ctx, q, *successor)
+	return signs(living, at), err
+}
+
+func (s *Store) markRevoked(ctx context.Context, q querier, id string, at time.Time) error {
+	found, err := queryKeys(ctx, q, `WHERE id = $1`, id)
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return authn.ErrKeyNotFound
+	case !found[0].RevokedAt.IsZero():
+		return authn.ErrStale
+	}
+	if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '' WHERE id = $1`,
+		id, micros(at), []byte{}); err != nil {
+		return err
+	}
+	return s.announce(ctx, q, authn.Change{Kind: authn.KeyEnded, KeyID: id, At: at})
+}
+
+// signs returns the id of the last of the keys that is active, else of the first that will be; "" if there is none.
+func signs(living []authn.Key, at time.Time) (id string) {
+	for _, key := range living {
+		if id == "" || !key.ActiveFrom.After(at) {
+			id = key.ID
+		}
+	}
+	return id
+}
+
+// SealKey replaces the material of a key.
+func (s *Store) SealKey(ctx context.Context, key authn.Key, before string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, `UPDATE keys SET material = $2, sealing = $3
+			WHERE id = $1 AND sealing = $4 AND revoked_at IS NULL`, key.ID, key.Material, key.Sealing, before)
 		return err
 	})
-	return keys, err
+}
+
+// PurgeKeys removes keys of which no token is left.
+func (s *Store) PurgeKeys(ctx context.Context, ids []string, after time.Time) (removed int, err error) {
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	err = s.write(ctx, func(ctx context.Context, q querier) (err error) {
+		removed, err = affected(q.ExecContext(ctx, `DELETE FROM keys WHERE id IN (SELECT key FROM `+s.engine.members("$1")+`)
+			AND NOT EXISTS (SELECT 1 FROM tokens WHERE tokens.key_id = keys.id AND tokens.expires_at > $2)`, jsonSet(ids), micros(after)))
+		return err
+	})
+	return removed, err
+}
+
+// anyRevoked reports whether one of two keys is revoked. Replicas know that by themselves as soon as they have heard; here
+// nothing is late.
+func anyRevoked(ctx context.Context, q querier, one, other string) (revoked bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM keys WHERE id IN ($1, $2) AND revoked_at IS NOT NULL)`,
+		one, other).Scan(&revoked)
+	return revoked, err
+}
+
+// lockKeysLike holds the guard and returns the keys of the same purpose and algorithm that are not revoked, in order.
+func (s *Store) lockKeysLike(ctx context.Context, q querier, key authn.Key) ([]authn.Key, error) {
+	if err := s.lockGuard(ctx, q, keysGuard); err != nil {
+		return nil, err
+	}
+	return queryKeys(ctx, q, `WHERE purpose = $1 AND algorithm = $2 AND revoked_at IS NULL ORDER BY active, id`,
+		string(key.Purpose), key.Algorithm)
+}
+
+func (s *Store) insertKey(ctx context.Context, q querier, key authn.Key) error {
+	_, err := q.ExecContext(ctx, `INSERT INTO keys (id, purpose, algorithm, material, sealing, created_at, active_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`, key.ID, string(key.Purpose), key.Algorithm, key.Material, key.Sealing,
+		micros(key.CreatedAt), micros(key.ActiveFrom))
+	if err != nil {
+		return err
+	}
+	return s.announce(ctx, q, authn.Change{Kind: authn.KeyAdded, KeyID: key.ID, At: key.CreatedAt})
+}
+
+// keptKey returns a new key as it will be read back.
+func keptKey(key authn.Key) authn.Key {
+	key.CreatedAt, key.ActiveFrom = fromMicros(micros(key.CreatedAt)), fromMicros(micros(key.ActiveFrom))
+	key.RevokedAt = time.Time{}
+	return key
+}
+
+func checkKey(key authn.Key) error {
+	return checkTexts(text{"key id", key.ID, keyLimit}, text{"purpose", string(key.Purpose), keyLimit},
+		text{"algorithm", key.Algorithm, keyLimit}, text{"sealing", key.Sealing, keyLimit})
 }
 
 func queryKeys(ctx context.Context, q querier, where string, args ...any) ([]authn.Key, error) {
@@ -61,9 +182,13 @@ func queryKeys(ctx context.Context, q querier, where string, args ...any) ([]aut
 	}
 	return collect(rows, func(rows *sql.Rows) (authn.Key, error) {
 		var key authn.Key
-		var created int64
-		err := rows.Scan(&key.ID, &key.Purpose, &key.Algorithm, &key.Material, &created)
-		key.CreatedAt = fromMicros(created)
+		var created, active int64
+		var revoked sql.NullInt64
+		err := rows.Scan(&key.ID, &key.Purpose, &key.Algorithm, &key.Material, &key.Sealing, &created, &active, &revoked)
+		if len(key.Material) == 0 {
+			key.Material = nil // the drivers differ
+		}
+		key.CreatedAt, key.ActiveFrom, key.RevokedAt = fromMicros(created), fromMicros(active), fromNullMicros(revoked)
 		return key, err
 	})
 }

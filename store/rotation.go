@@ -69,6 +69,12 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 	case used.expired(r.At):
 		return used, session, authn.ErrTokenSpent
 	}
+	switch revoked, err := anyRevoked(ctx, q, used.token.KeyID, used.token.KeyID); {
+	case err != nil:
+		return used, session, err
+	case revoked:
+		return used, session, authn.ErrTokenSpent
+	}
 	session, err = selectSession(ctx, q, u.ID, used.token.SessionID, s.engine.forUpdate)
 	if errors.Is(err, authn.ErrSessionNotFound) || err == nil && !r.Policy.Lives(session.value(), r.At) {
 		err = authn.ErrTokenSpent

@@ -165,6 +165,7 @@ func selectSession(ctx context.Context, q querier, userID, id uuid.UUID, lock st
 // EndSession ends one session of the user.
 func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, now time.Time) (tokens int, err error) {
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		if _, err := s.lockUser(ctx, q, userID); errors.Is(err, authn.ErrUserNotFound) {
 			return authn.ErrSessionNotFound
 		} else if err != nil {
@@ -189,6 +190,7 @@ func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, now time.T
 // EndSessions ends every session of the user but keep.
 func (s *Store) EndSessions(ctx context.Context, userID, keep uuid.UUID, now time.Time) (tokens int, err error) {
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		tokens = 0
 		if _, err := s.lockUser(ctx, q, userID); errors.Is(err, authn.ErrUserNotFound) {
 			return nil // and so there are no sessions

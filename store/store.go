@@ -60,6 +60,7 @@ type Store struct {
 	engine  engine
 	timeout time.Duration
 	now     func() time.Time
+	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
 }
@@ -114,11 +115,14 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, file: location.path}, nil
 }
 
-// Tell has heed called by every act that writes to the feed, when it has been committed and before it returns. It is called
-// at most once, before anything else uses the Store.
+// File is the path of the SQLite database; empty for PostgreSQL.
+func (s *Store) File() string { return s.file }
+
+// Tell has heed called by every act that writes to the feed, or relies on what is there, when it has been committed and before
+// it returns. It is called at most once, before anything else uses the Store.
 func (s *Store) Tell(heed func(context.Context)) { s.heed = heed }
 
 // Close closes the connections. An act under way is waited for or fails; none begins after. A Wake is ended by its context,
@@ -187,12 +191,17 @@ func (s *Store) write(ctx context.Context, act func(context.Context, querier) er
 	return s.fault(ctx, err)
 }
 
-func (s *Store) transact(ctx context.Context, act func(context.Context, querier) error) error {
+func (s *Store) transact(ctx context.Context, act func(context.Context, querier) error) (err error) {
 	tx, err := s.engine.writes.BeginTx(ctx, s.engine.begin)
 	if err != nil {
 		return err
 	}
 	w := &work{Tx: tx}
+	defer func() {
+		if s.heed != nil && (w.heeds || w.announced && err == nil) {
+			s.heed(ctx)
+		}
+	}()
 	if err = act(ctx, w); err == nil && w.announced && s.engine.notify != "" {
 		_, err = tx.ExecContext(ctx, s.engine.notify)
 	}
@@ -200,20 +209,19 @@ func (s *Store) transact(ctx context.Context, act func(context.Context, querier)
 		_ = tx.Rollback() // the first error says more
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return err
-	}
-	if w.announced {
+	if err = tx.Commit(); err == nil && w.announced {
 		s.bell.ring()
-		if s.heed != nil {
-			s.heed(ctx)
-		}
 	}
-	return nil
+	return err
 }
+
+// heeds has what others have written to the feed heeded before an act returns, whatever it returns: what it is about may have
+// been ended on another replica, and then this one has to know before it says so.
+func heeds(q querier) { q.(*work).heeds = true }
 
 // work is the transaction of an act.
 type work struct {
 	*sql.Tx
 	announced bool // it has written to the feed
+	heeds     bool // see there
 }

@@ -121,8 +121,36 @@ func (s *Store) SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p
 	return nil
 }
 
-// PurgeSessions removes sessions whose last token has died before the given time. Rows of tokens stay until they expire.
-func (s *Store) PurgeSessions(ctx context.Context, before time.Time) (int, error) {
-	return s.purge(ctx, `DELETE FROM sessions WHERE id IN (
-		SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2`+s.engine.skipLocked+`)`, micros(before))
+// PurgeSessions removes sessions whose last token has died before the given time. Rows of tokens stay until they expire. That
+// a session has run out by its tokens, and not by the policy, nobody has told yet: streams may still be tied to it.
+func (s *Store) PurgeSessions(ctx context.Context, before time.Time) (total int, err error) {
+	for {
+		removed := 0
+		err := s.write(ctx, func(ctx context.Context, q querier) error {
+			removed = 0
+			ids, err := texts(ctx, q, `SELECT id FROM sessions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2`+s.engine.skipLocked,
+				micros(before), purgeBatch)
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			these := ` FROM sessions WHERE id IN (SELECT key FROM ` + s.engine.members("$1") + `)`
+			unended, err := texts(ctx, q, `SELECT id`+these+` AND ended_at IS NULL`, jsonSet(ids))
+			if err != nil {
+				return err
+			}
+			if len(unended) > 0 {
+				if err := s.announceEnded(ctx, q, unended, s.now()); err != nil {
+					return err
+				}
+			}
+			removed, err = affected(q.ExecContext(ctx, `DELETE`+these, jsonSet(ids)))
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		if total += removed; removed < purgeBatch {
+			return total, nil
+		}
+	}
 }

@@ -65,7 +65,14 @@ func checkPair(access, refresh authn.Token) error {
 }
 
 // insertPair keeps an access and a refresh token that were issued together, and returns them as they are kept.
+// authn.ErrKeyRevoked if one of them would be dead at once.
 func insertPair(ctx context.Context, q querier, access, refresh authn.Token) (keptAccess, keptRefresh authn.Token, err error) {
+	switch revoked, err := anyRevoked(ctx, q, access.KeyID, refresh.KeyID); {
+	case err != nil:
+		return access, refresh, err
+	case revoked:
+		return access, refresh, authn.ErrKeyRevoked
+	}
 	if err := insertToken(ctx, q, access, ""); err != nil {
 		return authn.Token{}, authn.Token{}, err
 	}
@@ -113,9 +120,11 @@ func (s *Store) TokenOwner(
 	err = s.read(ctx, func(ctx context.Context, q querier) error {
 		var user userRow
 		var token tokenRow
-		err := q.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+`
+		var revoked bool
+		err := q.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+`,
+				EXISTS (SELECT 1 FROM keys k WHERE k.id = t.key_id AND k.revoked_at IS NOT NULL)
 			FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.jti = $1`, jti).
-			Scan(append(user.targets(), token.targets()...)...)
+			Scan(append(append(user.targets(), token.targets()...), &revoked)...)
 		switch {
 		case errors.Is(err, sql.ErrNoRows) || err == nil && !token.is(kind, hash):
 			return authn.ErrTokenNotFound
@@ -123,7 +132,7 @@ func (s *Store) TokenOwner(
 			return err
 		case !user.user.Active:
 			return authn.ErrUserInactive
-		case token.spent(now):
+		case token.spent(now) || revoked:
 			return authn.ErrTokenSpent
 		}
 		t = token.value()
@@ -142,6 +151,7 @@ func (s *Store) EndToken(ctx context.Context, jti string, now time.Time) error {
 		return nil
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		row, err := selectToken(ctx, q, jti)
 		if errors.Is(err, authn.ErrTokenNotFound) || err == nil && row.kind != string(authn.AccessToken) {
 			return nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	_ "embed" // for the files that are served as they are
+	"fmt"
 	"net/http"
 	"time"
 
@@ -15,9 +16,11 @@ var style []byte
 // How long a database may take to say that it is there.
 const pingTimeout = 2 * time.Second
 
-// briefly lets everybody keep an answer that is the same for everybody, but not so long that a new key or a new version
-// would be missed.
+// briefly lets everybody keep an answer that is the same for everybody, but not so long that a new version would be missed.
 const briefly = "public, max-age=300"
+
+// keysKept is for how long the public keys may be kept: whoever fetches them again after that knows a key before it signs.
+const keysKept = authn.PublishAhead / 2
 
 type healthAnswer struct {
 	Status   string `json:"status"`
@@ -40,13 +43,15 @@ func (a *API) health(c *call) error {
 	return c.answer(http.StatusOK, healthAnswer{"healthy", "connected"})
 }
 
-// jwks publishes the keys by which others can check access tokens (RFC 7517 section 5).
+// jwks publishes the keys by which others can check access tokens and assertions (RFC 7517 section 5).
 func (a *API) jwks(c *call) error {
 	body, err := marshal(keySet{a.cfg.Keys.PublicKeys()})
 	if err != nil {
 		return err
 	}
-	return c.publish("application/jwk-set+json", body)
+	c.w.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", keysKept/time.Second))
+	send(c.w, http.StatusOK, "application/jwk-set+json", body)
+	return nil
 }
 
 func (a *API) openapi(c *call) error { return c.publish(jsonType, a.document) }

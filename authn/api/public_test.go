@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/net/html"
 
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 )
 
@@ -43,6 +46,28 @@ func TestKeySet(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a key that signs later", func(t *testing.T) {
+		s := start(t, sqliteURL(t), options{algorithm: "ES256"})
+		managed, err := authn.NewManagedKeys(authn.KeyRingConfig{Store: s.store, Algorithm: "ES256", Now: s.clock.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := managed.Rotate(t.Context(), authn.SignAccess, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.config.Keys.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a := s.call(t, "GET", "/.well-known/jwks.json", "", "").want(200)
+		if strings.Count(string(a.body), `"kid"`) != 2 || !strings.Contains(string(a.body), next.ID) {
+			t.Errorf("the next key is not published: %s", a.body)
+		}
+		seconds, err := strconv.Atoi(strings.TrimPrefix(a.header.Get("Cache-Control"), "public, max-age="))
+		if err != nil || s.clock.Now().Add(time.Duration(seconds)*time.Second).After(next.ActiveFrom.Add(-time.Minute)) {
+			t.Errorf("kept for %d seconds (%v), the key signs from %v", seconds, err, next.ActiveFrom)
+		}
+	})
 	t.Run("HS256", func(t *testing.T) {
 		s := start(t, sqliteURL(t), options{algorithm: "HS256"})
 		a := s.call(t, "GET", "/.well-known/jwks.json", "", "").want(200)

@@ -44,18 +44,18 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	m.keys, err = authn.NewKeyRing(ctx, authn.KeyRingConfig{
-		Store: m.store, Algorithm: cfg.Algorithm(), Now: time.Now,
-		Secret: []byte(cfg.Tokens.SecretKey), RefreshSecret: []byte(cfg.Tokens.RefreshSecretKey),
-	})
+	keys, err := keysConfig(cfg, m.store, log)
 	if err != nil {
 		return err
+	}
+	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
+		return lostKeys(err)
 	}
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
-		RefreshGrace: cfg.Tokens.RefreshGrace, Sessions: sessionPolicy(cfg),
+		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
@@ -120,6 +120,7 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 		Feed: m.store, Users: m.store, TokenLife: cfg.Tokens.AccessTTL + cfg.Tokens.Leeway,
 		PollEvery: cfg.Revocation.PollInterval, MaxStaleness: cfg.Revocation.MaxStaleness,
 		Now: time.Now, Elapsed: func() time.Duration { return time.Since(begun) }, Log: log, ObserveLag: observeLag,
+		KeyChanged: m.keys.Heed,
 	})
 	m.store.Tell(follower.Heed)
 	if err := follower.Load(ctx); err != nil {
@@ -128,8 +129,9 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 	return follower, nil
 }
 
-// newDoor builds what requests come in by. Requests to applications are checked by the checker.
-func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker) (*proxy.Door, error) {
+// newDoor builds what requests come in by. Requests to applications are checked by the checker, and end when the follower
+// says that their session has ended.
+func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker, follower *authn.Follower) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
@@ -150,7 +152,11 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Chec
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
 		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Assert: authn.NewAsserter(authn.AsserterConfig{
+			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
+		}).Assert,
 		Upstreams: upstreams(cfg),
+		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
 		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
 	})
 }

@@ -39,6 +39,8 @@ func rooms() map[string][]string {
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
+
+		"examples/assertion/go": nil, // an application that knows Authly by its header alone
 	}
 }
 
@@ -59,6 +61,9 @@ func restricted() map[string][]string {
 		"github.com/mattn/go-sqlite3": disk,
 		"github.com/ncruces":          disk,
 		"github.com/lib/pq":           disk,
+
+		"github.com/go-jose":            {"authn"},
+		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
 
 		"testing":                         testing,
 		"net/http/httptest":               testing,
@@ -309,6 +314,10 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"cache/cache.go", "cache", "strings", false},
 		{"examples/run.go", "examples", "strings", false},
 		{"examples/run_test.go", "examples_test", "strings", true},
+		{"examples/assertion/go/main.go", "main", "net/http", true},
+		{"examples/assertion/go/main.go", "main", ours("authn"), false},
+		{"authn/seal.go", "authn", "github.com/go-jose/go-jose/v4", true},
+		{"proxy/assertion.go", "proxy", "github.com/go-jose/go-jose/v4", false},
 		{"main.go", "main", "strings", false},
 	} {
 		breaches := goFile{path: tt.file, packages: tt.packages, imports: []string{tt.imported}}.breaches()

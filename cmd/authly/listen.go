@@ -21,7 +21,7 @@ const opsAddress = "server.ops_address"
 
 // newListeners opens every address before anything is served, so that one that is in use is told at once.
 func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger, metrics http.Handler) (*listeners, error) {
-	l := &listeners{log: log, stopping: new(atomic.Bool)}
+	l := &listeners{log: log, door: door, stopping: new(atomic.Bool)}
 	main := newServer(cfg, log, door.Gateway())
 	if cfg.Server.TLS.CertFile != "" {
 		var err error

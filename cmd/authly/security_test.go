@@ -44,7 +44,7 @@ type guarded struct {
 }
 
 // guardedRoutes: /public is open, /admin and admin.example.com are for the role boss, /office is open to a network,
-// everything else is for who is signed in.
+// everything else is for who is signed in. The applications of /told and /told-all get assertions.
 const guardedRoutes = `
 server: {trusted_proxies: [127.0.0.1], public_url: "` + publicURL + `"}
 %s
@@ -57,6 +57,8 @@ routes:
   - {name: office, paths: [/office/*], networks: [192.0.2.0/24, 127.0.0.1], allow: public, upstream: "http://WITNESS"}
   - {name: read, paths: [/read/*], methods: [GET], allow: public, upstream: "http://WITNESS"}
   - {name: write, paths: [/read/*], allow: nobody}
+  - {name: told, paths: [/told/*], allow: authenticated, assertion: true, upstream: "http://WITNESS"}
+  - {name: told-all, paths: [/told-all/*], allow: public, assertion: true, audience: "urn:example:wiki", upstream: "http://WITNESS"}
   - {name: rest, paths: [/*], allow: authenticated, upstream: "http://WITNESS"}
 `
 

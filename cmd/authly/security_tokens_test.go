@@ -181,7 +181,7 @@ func badHeaders(trap string) []tokenCase {
 		forged("CVE-2024-47616 typ of a refresh token", changes{"typ": "rt+jwt"}, nil),
 		forged("CVE-2024-47616 typ of a verification token", changes{"typ": "verify+jwt"}, nil),
 		forged("CVE-2024-47616 typ of a reset token", changes{"typ": "reset+jwt"}, nil),
-		forged("CVE-2024-47616 typ of an assertion", changes{"typ": "assertion+jwt"}, nil),
+		forged("CVE-2024-47616 typ of an assertion", changes{"typ": "authly-assertion+jwt"}, nil),
 		forged("typ JWT", changes{"typ": "JWT"}, nil),
 		forged("typ missing", changes{"typ": omitted{}}, nil),
 		{"CVE-2024-47616 refresh token as bearer", func(t *testing.T, f *forge) []string {
@@ -329,6 +329,12 @@ func changedTexts() []tokenCase {
 		}),
 		changed("CVE-2024-28180 five parts with p2c", func(token string) string {
 			return encode([]byte(`{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2s":"AAAA","p2c":2147483648}`)) + ".AAAA.AAAA." + part(token, 1) + ".AAAA"
+		}),
+		changed("CVE-2024-28180 five parts of 50 kB", func(token string) string {
+			return encode([]byte(`{"alg":"dir","enc":"A256GCM"}`)) + "..AAAA." + strings.Repeat("A", 50_000) + ".AAAA"
+		}),
+		changed("CVE-2024-28180 a token within five parts", func(token string) string {
+			return encode([]byte(`{"alg":"dir","cty":"JWT","enc":"A256GCM"}`)) + "..AAAA." + encode([]byte(token)) + ".AAAA"
 		}),
 	)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/proxy"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -38,6 +39,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
+	if err := m.keys.Reseal(ctx); err != nil {
+		return err
+	}
 	metrics := newMetrics()
 	follower, err := m.follow(ctx, cfg, log, metrics.observeLag)
 	if err != nil {
@@ -45,7 +49,7 @@ func (c *cli) serve(ctx context.Context) error {
 	}
 	metrics.show(follower)
 	checker := authn.NewChecker(m.logins, follower)
-	door, err := m.newDoor(cfg, log, checker)
+	door, err := m.newDoor(cfg, log, checker, follower)
 	if err != nil {
 		return err
 	}
@@ -65,6 +69,7 @@ func (c *cli) serve(ctx context.Context) error {
 	door.Start(background)
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
+	work.Go(func() { m.keys.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)
@@ -75,6 +80,7 @@ func (c *cli) serve(ctx context.Context) error {
 type listeners struct {
 	all      []*listener
 	log      *slog.Logger
+	door     *proxy.Door
 	stopping *atomic.Bool // readiness says so while requests in flight finish
 	watch    *certificate
 }
@@ -122,8 +128,9 @@ func (l *listener) serve() error {
 	return fmt.Errorf("%s: %w", l.key, err)
 }
 
-// shutdown stops the listeners that take requests side by side; what is still in flight after the timeout is cut. The one for
-// operations is the last: until then it says that this server takes no more.
+// shutdown stops the listeners that take requests side by side; what is still in flight after the timeout is cut. WebSockets,
+// which would never end, are told to go at once. The listener for operations is the last: until then it says that this server
+// takes no more.
 func (l *listeners) shutdown(timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -133,6 +140,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 			one.server.Close()
 		}
 	}
+	l.door.GoAway()
 	var stopping sync.WaitGroup
 	for _, one := range l.all {
 		if one.key != opsAddress {
@@ -140,6 +148,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 		}
 	}
 	stopping.Wait()
+	l.door.Wait(ctx) // now that nothing can become a WebSocket any more
 	for _, one := range l.all {
 		if one.key == opsAddress {
 			stop(one)

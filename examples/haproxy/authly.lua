@@ -9,7 +9,7 @@ local timeout = 2000 -- milliseconds for one attempt; HAProxy's client makes up 
 -- What an answer of 200 tells the application. The client's own headers of these names are gone before this script runs.
 local identity = {
     "x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-user-id",
-    "remote-user", "remote-email", "remote-groups",
+    "remote-user", "remote-email", "remote-groups", "x-authly-assertion",
 }
 
 -- What the question carries over from the request: credentials, and what tells a preflight or a navigation.

@@ -16,7 +16,8 @@ func expiryCases() []promise {
 		{"expiry/sweep", "what is over by the policy ends for those who only look at the feed", sweep},
 		{"expiry/sweep of many", "a shortened bound ends everything, in however many steps", sweepMany},
 		{"expiry/sweep against being seen", "a session in use must not end because its owner was idle before", sweepAgainstSeen},
-		{"expiry/purge of sessions", "what is over goes, what may still be asked about stays", purgeSessions},
+		{"expiry/purge of sessions", "what is over goes, what may still be asked about stays, and streams hear of it", purgeSessions},
+		{"expiry/purge of many sessions", "each is told of once, however many replicas purge", purgeManySessions},
 	}
 }
 
@@ -161,14 +162,50 @@ func purgeSessions(t *testing.T, db Database) {
 	want(t, "the session of expired tokens", err, authn.ErrSessionNotFound)
 	_, err = s.SessionByID(t.Context(), u.ID, renewed.SessionID)
 	want(t, "the session that was renewed", err, nil)
-	expect(t, s, &cursor, "a purge")
+	expectPurged(t, s, &cursor, access.SessionID)
 	equal(t, "purged after all have expired", purge(nextRefresh.ExpiresAt.Add(time.Microsecond)), 1)
+	expectPurged(t, s, &cursor, renewed.SessionID)
 
 	want(t, "the refresh of a session that is no more", rotate(t, s, nextRefresh.JTI, nextRefresh.Hash,
 		withID(next), withID(nextRefresh), now), authn.ErrTokenSpent)
 	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
 	must(t, err)
 	equal(t, "the tokens that a logout finds without their session", n, 5)
+}
+
+// expectPurged expects the ends of the sessions, at times of the store's own.
+func expectPurged(t *testing.T, s Store, cursor *authn.Cursor, sessions ...uuid.UUID) {
+	t.Helper()
+	changes, next, err := s.Changes(t.Context(), *cursor)
+	must(t, err)
+	*cursor = next
+	var ended []uuid.UUID
+	for _, c := range changes {
+		if c.Kind != authn.SessionEnded || c.UserID == uuid.Nil || c.At.IsZero() {
+			t.Errorf("the purge told %+v", c)
+		}
+		ended = append(ended, c.SessionID)
+	}
+	equal(t, "the sessions that a purge ended", ended, sessions)
+}
+
+func purgeManySessions(t *testing.T, db Database) {
+	stores := db.replicas(t)
+	const sessions = 1050 // more than a batch
+	u := add(t, stores[0], person("alice"))
+	for range sessions {
+		loginAt(t, stores[0], u, now)
+	}
+	counts := make([]int, 2)
+	errs := atOnce(2, func(i int) (err error) {
+		counts[i], err = stores[i].PurgeSessions(t.Context(), now.Add(1000*time.Hour))
+		return err
+	})
+	equal(t, "the number of purges without error", tally(t, errs), 2)
+	equal(t, "the number of sessions that two purges removed", counts[0]+counts[1], sessions)
+	changes, _, err := stores[0].Changes(t.Context(), authn.Cursor{})
+	must(t, err)
+	equal(t, "the number of changes", len(changes), sessions)
 }
 
 // withID returns the same token under another name.

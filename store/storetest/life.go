@@ -29,7 +29,7 @@ func restart(t *testing.T, db Database) {
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 2)
 	access, refresh := login(t, before, u)
-	key, err := before.EnsureKey(t.Context(), newKey(1, authn.SignAccess, "EdDSA"))
+	key, err := before.AddKey(t.Context(), newKey(1, authn.SignAccess, "EdDSA"), "")
 	must(t, err)
 	failTimes(t, before, "alice", 5, now)
 	must(t, before.Close())
@@ -45,7 +45,7 @@ func restart(t *testing.T, db Database) {
 		must(t, liveness(t, s, token, now))
 	}
 	attempt(t, s, "alice", now, now.Add(policy.Duration))
-	again, err := s.EnsureKey(t.Context(), newKey(2, authn.SignAccess, "EdDSA"))
+	again, err := s.AddKey(t.Context(), newKey(2, authn.SignAccess, "EdDSA"), "")
 	must(t, err)
 	equal(t, "the key", again, key)
 }

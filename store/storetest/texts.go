@@ -54,14 +54,19 @@ func hostileTexts(t *testing.T, db Database) {
 		want(t, "the text as an email key", err, authn.ErrUserNotFound)
 		attempt(t, s, text, now, time.Time{})
 		must(t, s.ClearFailures(t.Context(), text))
-		key := authn.Key{ID: text, Purpose: authn.KeyPurpose(text), Algorithm: text, Material: []byte(text), CreatedAt: now}
-		kept, err := s.EnsureKey(t.Context(), key)
+		key := authn.Key{ID: text, Purpose: authn.KeyPurpose(text), Algorithm: text, Material: []byte(text), Sealing: text,
+			CreatedAt: now, ActiveFrom: now}
+		addKey(t, s, key, "")
+		hasKeys(t, s, key)
+		_, err = s.RevokeKey(t.Context(), text, ptr(newKey(1, authn.SignAccess, "EdDSA")), now)
 		must(t, err)
-		equal(t, "the key", kept, key)
-		keys, err := s.ListKeys(t.Context(), key.Purpose)
+		n, err := s.PurgeKeys(t.Context(), []string{text}, now)
 		must(t, err)
-		equal(t, "the keys", keys, []authn.Key{key})
+		equal(t, "the number of keys removed", n, 0) // the token is there
 		must(t, s.DeleteUser(t.Context(), u.ID))
+		n, err = s.PurgeKeys(t.Context(), []string{text}, now)
+		must(t, err)
+		equal(t, "the number of keys removed", n, 1)
 	}
 	stored(t, s, witness)
 	users, err := s.ListUsers(t.Context(), 0, 100)
@@ -136,7 +141,7 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 	first.Username = bad
 	_, firstErr := s.CreateFirstUser(t.Context(), first)
 	_, countErr := s.CountAttempt(t.Context(), bad, policy, now)
-	_, keyErr := s.EnsureKey(t.Context(), authn.Key{ID: bad, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: []byte{1}, CreatedAt: now})
+	_, keyErr := s.AddKey(t.Context(), authn.Key{ID: bad, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: []byte{1}, CreatedAt: now}, "")
 	writes := map[string]error{
 		"the creation of a username":      create(func(u *authn.User) { u.Username = bad }),
 		"the creation of an email":        create(func(u *authn.User) { u.Email = bad }),

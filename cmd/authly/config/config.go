@@ -26,8 +26,10 @@ type Config struct {
 	Server     Server     `yaml:"server"`     // listeners, and where Authly stands
 	Store      Store      `yaml:"store"`      // where users and tokens are kept
 	Tokens     Tokens     `yaml:"tokens"`     // what logins are answered with
+	Keys       Keys       `yaml:"keys"`       // that Authly makes
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
+	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
 	Users      Users      `yaml:"users"`      // who may have an account
 	Limits     Limits     `yaml:"limits"`     // requests in a time
@@ -95,6 +97,9 @@ type Tokens struct {
 	SecretKey Secret `yaml:"secret_key" secret:"all"`
 	// The key of refresh tokens; empty: a managed key.
 	RefreshSecretKey Secret `yaml:"refresh_secret_key" secret:"all"`
+	// Keys of before, which verify what they have signed and sign nothing; empty: none.
+	SecretKeyPrevious        Secret `yaml:"secret_key_previous" secret:"all"`
+	RefreshSecretKeyPrevious Secret `yaml:"refresh_secret_key_previous" secret:"all"`
 	// The claim iss; empty: Server.PublicURL.
 	Issuer string `yaml:"issuer"`
 	// The claim aud; required.
@@ -107,6 +112,16 @@ type Tokens struct {
 	Leeway time.Duration `yaml:"leeway" min:"0s" max:"2m"`
 	// The time after its use in which a refresh token gives the same successors again; 0: it works once and no more.
 	RefreshGrace time.Duration `yaml:"refresh_grace" min:"0s" max:"5m"`
+	// The claims of access tokens that Authly alone can read: any of username, email and roles.
+	EncryptedClaims []string `yaml:"encrypted_claims"`
+}
+
+// Keys says how the keys that Authly makes itself are kept and when they are replaced.
+type Keys struct {
+	// For how long a key signs; 0: until it is revoked. At least an hour, and the life of an access token.
+	RotateEvery time.Duration `yaml:"rotate_every" min:"0s" max:"87840h"`
+	// What the keys in the store are sealed with; empty: a key file beside a SQLite database, nothing in PostgreSQL.
+	MasterKey Secret `yaml:"master_key" secret:"all"`
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
@@ -129,6 +144,13 @@ type Revocation struct {
 	// The time after the last good look during which memory is trusted, at least twice PollInterval; 0: it never is, and
 	// every check asks the store.
 	MaxStaleness time.Duration `yaml:"max_staleness" min:"0s" max:"10m"`
+}
+
+// Streams bounds what lasts behind a route: WebSockets, server-sent events, downloads, uploads. All of it ends with its session
+// in any case.
+type Streams struct {
+	// The age at which a stream is ended, with a session or without, at least a second; 0: never.
+	MaxAge time.Duration `yaml:"max_age" min:"0s" max:"744h"`
 }
 
 // Client is a program that may ask about tokens and revoke them.

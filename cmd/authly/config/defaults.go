@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/descoped/authly/authn"
@@ -32,6 +34,7 @@ func Defaults() *Config {
 			MinLength:  8,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
+		Keys:       Keys{RotateEvery: 30 * 24 * time.Hour},
 		Users:      Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
@@ -104,6 +107,22 @@ func (c *Config) Issuer() string {
 		return c.Tokens.Issuer
 	}
 	return c.Server.PublicURL
+}
+
+// IsPostgres reports whether the store is a PostgreSQL database.
+func (c *Config) IsPostgres() bool {
+	return strings.HasPrefix(strings.ToLower(c.Store.URL), "postgres")
+}
+
+// HasManagedKeys reports whether Authly signs something with keys of its own.
+func (c *Config) HasManagedKeys() bool {
+	return hmacBytes(c.Algorithm()) == 0 || c.Tokens.SecretKey == "" || c.Tokens.RefreshSecretKey == "" ||
+		c.HasAssertions() || len(c.Tokens.EncryptedClaims) > 0
+}
+
+// HasAssertions reports whether some route's application is told by assertion.
+func (c *Config) HasAssertions() bool {
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Assertion })
 }
 
 // Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.

@@ -34,6 +34,11 @@ type Route struct {
 	// Requests per client network.
 	Limit Limit `yaml:"limit"`
 
+	// Tell the application in a signed header, X-Authly-Assertion, who is calling.
+	Assertion bool `yaml:"assertion,omitempty"`
+	// Whom the assertion is for, its claim aud; empty: Name.
+	Audience string `yaml:"audience,omitempty"`
+
 	// Http, https or h2c URLs, or echo: alone; none: forward-auth only.
 	Upstream []string `yaml:"upstream,orone,omitempty"`
 	// Taken off the path before it is forwarded.
@@ -111,6 +116,9 @@ func (r *Route) Rule() authn.Route {
 		AllowStale:     r.Stale == "allow",
 		Limit:          r.Limit.Rate(),
 	}
+	if r.Assertion {
+		rule.Audience = r.assertionAudience()
+	}
 	for _, host := range r.Hosts {
 		if normal, err := normalHost(host); err == nil {
 			rule.Hosts = append(rule.Hosts, normal)
@@ -132,6 +140,14 @@ func (r *Route) Rule() authn.Route {
 		}
 	}
 	return rule
+}
+
+// assertionAudience is the audience of the route's assertions, if it has any.
+func (r *Route) assertionAudience() string {
+	if r.Audience != "" {
+		return r.Audience
+	}
+	return r.Name
 }
 
 // normalHost is a host of a route in the form that requests' hosts are brought to.

@@ -39,6 +39,8 @@ func TestMistakesHideSecrets(t *testing.T) {
 		marked + "\n",
 		"routes: [{name: a, paths: [/*], allow: public, upstream: \"http://u:" + marked + "@h\"}]\n",
 		"routes: [{name: a, paths: [/*], allow: " + marked + "}]\n",
+		"keys: {master_key: [" + marked + "]}\n",
+		"keys: {master_key: " + marked[:20] + "}\n",
 		"log: {level: " + marked + "}\n",
 		"passwords: {bcrypt_cost: " + marked + ", min_length: \"" + marked + "\"}\n",
 	} {
@@ -70,7 +72,8 @@ func TestMistakesHideSecrets(t *testing.T) {
 // A configuration can be printed in every way without showing what is secret, and shows what is not.
 func TestConfigurationHidesSecrets(t *testing.T) {
 	c, err := load("config.yaml", nil, true, []string{
-		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2",
+		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3",
+		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
 	})
 	if err != nil {

@@ -11,6 +11,9 @@ import (
 // plainName is what a route or a client may be called: something that stands well in a log and a metric.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
+// maxAudience bounds the audience of assertions, in bytes: they travel in a header.
+const maxAudience = 255
+
 func (d *decoder) checkRoutes() {
 	if !d.wasGiven("routes") {
 		return // the built-in ones, or none
@@ -22,6 +25,7 @@ func (d *decoder) checkRoutes() {
 		d.checkName(path, "name", "route", r.Name, first)
 		d.checkMatch(path, r)
 		d.checkAllow(join(path, "allow"), r.Allow)
+		d.checkAssertion(path, r)
 		d.checkUpstream(path, r)
 		if r.Headers != nil && d.wasGiven(join(path, "headers")) {
 			d.checkOverride(join(path, "headers"), *r.Headers)
@@ -149,6 +153,20 @@ func (d *decoder) checkAllow(path string, a Allow) {
 		if _, err := authn.ParseUsername(user); err != nil {
 			d.bad(at(join(path, "users"), i), "is no username, expected 1 to 50 characters without spaces and @")
 		}
+	}
+}
+
+// checkAssertion looks at what assertions a route's application gets. Their audience is not that of tokens: whoever checks an
+// access token by the published keys, and does not look at its typ, would take an assertion for one.
+func (d *decoder) checkAssertion(path string, r *Route) {
+	audience := join(path, "audience")
+	switch {
+	case r.Audience == "" && d.wasGiven(audience):
+		d.bad(audience, "is empty, expected a name; leave the key out for the name of the route")
+	case len(r.Audience) > maxAudience:
+		d.bad(audience, "is too long, expected at most %d bytes", maxAudience)
+	case r.Assertion && r.assertionAudience() == d.config.Tokens.Audience:
+		d.bad(d.eitherGiven(audience, join(path, "name")), "is tokens.audience too, expected another: an assertion must not pass for an access token")
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
@@ -15,7 +16,11 @@ func (d *decoder) checkTokens() {
 	for _, s := range []struct {
 		path   string
 		secret Secret
-	}{{"tokens.secret_key", t.SecretKey}, {"tokens.refresh_secret_key", t.RefreshSecretKey}} {
+	}{
+		{"tokens.secret_key", t.SecretKey}, {"tokens.refresh_secret_key", t.RefreshSecretKey},
+		{"tokens.secret_key_previous", t.SecretKeyPrevious}, {"tokens.refresh_secret_key_previous", t.RefreshSecretKeyPrevious},
+		{"keys.master_key", d.config.Keys.MasterKey},
+	} {
 		switch {
 		case isPublished(string(s.secret)):
 			d.bad(s.path, "is a published example, expected a random secret of at least 32 bytes")
@@ -29,13 +34,47 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
+	d.checkEncryptedClaims()
+	d.checkKeys()
 	if r := d.config.Revocation; r.MaxStaleness > 0 && r.MaxStaleness < 2*r.PollInterval {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
 			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
 	}
+	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
+		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
+	}
 	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
+	}
+}
+
+// checkKeys looks at the keys that Authly makes. A master key that could be guessed would protect nothing from who has a copy
+// of the database and all the time in the world.
+func (d *decoder) checkKeys() {
+	k := d.config.Keys
+	if k.MasterKey != "" && len(k.MasterKey) < 32 {
+		d.bad("keys.master_key", "is too short, expected a random secret of at least 32 bytes")
+	}
+	switch {
+	case k.RotateEvery == 0:
+	case k.RotateEvery < time.Hour:
+		d.bad("keys.rotate_every", "is too short, expected 0s for never, or at least 1h")
+	case k.RotateEvery < d.config.Tokens.AccessTTL:
+		d.bad(d.eitherGiven("keys.rotate_every", "tokens.access_ttl"),
+			"keys would be replaced before the tokens that they sign expire, expected keys.rotate_every to be at least tokens.access_ttl")
+	}
+}
+
+func (d *decoder) checkEncryptedClaims() {
+	names := d.config.Tokens.EncryptedClaims
+	for i, name := range names {
+		switch path := at("tokens.encrypted_claims", i); {
+		case !slices.Contains(authn.EncryptableClaims(), name):
+			d.bad(path, "is no claim that can be encrypted, expected %s", either(authn.EncryptableClaims(), "or"))
+		case slices.Contains(names[:i], name):
+			d.bad(path, "is given twice, expected each claim once")
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ func (c *Config) Warnings() []Warning {
 	w := warnings{config: c}
 	w.server()
 	w.tokens()
+	w.keys()
 	w.passwords()
 	w.registration()
 	w.routes()
@@ -100,6 +101,30 @@ func (w *warnings) tokens() {
 	}
 	if t.SecretKey != "" && t.SecretKey == t.RefreshSecretKey {
 		w.add("tokens.refresh_secret_key", "Is the same as tokens.secret_key: who learns one has learnt both.")
+	}
+}
+
+// keys warns of secrets of before that have no effect, and of signing keys that nothing protects.
+func (w *warnings) keys() {
+	t := w.config.Tokens
+	for _, s := range []struct {
+		path              string
+		secret, successor Secret
+	}{
+		{"tokens.secret_key_previous", t.SecretKeyPrevious, t.SecretKey},
+		{"tokens.refresh_secret_key_previous", t.RefreshSecretKeyPrevious, t.RefreshSecretKey},
+	} {
+		switch least := max(hmacBytes(w.config.Algorithm()), 32); {
+		case s.secret == "":
+		case s.secret == s.successor:
+			w.add(s.path, "Is the same as "+strings.TrimSuffix(s.path, "_previous")+" and has no effect.")
+		case len(s.secret) < least:
+			w.add(s.path, shortSecret(least))
+		}
+	}
+	if w.config.IsPostgres() && w.config.HasManagedKeys() && w.config.Keys.MasterKey == "" {
+		w.add("keys.master_key", "Is empty: the signing keys are in the database as they are, and who can read it, or a backup of "+
+			"it, can make tokens. Set it (AUTHLY_MASTER_KEY) on every replica; the keys are sealed at the next start.")
 	}
 }
 

@@ -23,6 +23,9 @@ func (w *warnings) routes() {
 		if len(r.Upstream) > 0 {
 			w.hidden(join(path, "paths"), r)
 		}
+		if r.Audience != "" && !r.Assertion {
+			w.add(join(path, "audience"), "Is of no use: the route has no assertion.")
+		}
 		if r.InsecureSkipVerify {
 			w.add(join(path, "insecure_skip_verify"),
 				"The upstream's certificate is not checked: anybody on the way can read and change everything.")

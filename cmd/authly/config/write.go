@@ -43,8 +43,12 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 func (c *Config) Redacted() *Config {
 	shown := *c
 	shown.Store.URL = withoutPassword(c.Store.URL)
-	shown.Tokens.SecretKey = Secret(c.Tokens.SecretKey.String())
-	shown.Tokens.RefreshSecretKey = Secret(c.Tokens.RefreshSecretKey.String())
+	for _, secret := range []*Secret{
+		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
+		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey,
+	} {
+		*secret = Secret(secret.String())
+	}
 	return &shown
 }
 

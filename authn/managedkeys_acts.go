@@ -1,0 +1,137 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+// List returns all keys, those of the store in the order in which they sign and then those of the configuration.
+func (m *ManagedKeys) List(ctx context.Context) ([]KeyView, error) {
+	keys, err := m.cfg.Store.ListKeys(ctx)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	now := m.cfg.Now()
+	views := []KeyView{}
+	for _, k := range keys {
+		views = append(views, m.view(keys, k, now))
+	}
+	for _, use := range m.uses {
+		if key := use.secretKey(); key != nil {
+			views = append(views, KeyView{ID: key.id, Purpose: use.purpose, Algorithm: key.method.Alg(), State: KeyActive, Configured: true})
+		}
+		if key := use.previousKey(); key != nil {
+			views = append(views, KeyView{ID: key.id, Purpose: use.purpose, Algorithm: key.method.Alg(), State: KeyRetired, Configured: true})
+		}
+	}
+	return views, nil
+}
+
+// Rotate adds the next key for a purpose, to sign after PublishAhead, or at once. One that waits to sign already is returned
+// instead, unless it is to be at once. At once means that who keeps a copy of the public keys may not know the key yet.
+//
+// Errors: CodeInvalidRequest for a purpose that there is not, CodeConflict if no managed key signs for it.
+func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce bool) (KeyView, error) {
+	use := m.use(purpose)
+	switch {
+	case use.purpose == "":
+		return KeyView{}, RefuseField("purpose", "There is no such purpose")
+	case use.idle:
+		return KeyView{}, Refuse(CodeConflict, "The configuration has no use for such a key")
+	case !use.isManaged():
+		return KeyView{}, Refuse(CodeConflict, "A secret of the configuration signs, and is replaced there")
+	}
+	for {
+		keys, err := m.cfg.Store.ListKeys(ctx)
+		if err != nil {
+			return KeyView{}, Fault(err)
+		}
+		now, last := m.cfg.Now(), lastOf(keys, use)
+		if last != nil && last.ActiveFrom.After(now) && !atOnce {
+			return m.view(keys, *last, now), nil
+		}
+		activeFrom, after := now, ""
+		if last != nil {
+			after = last.ID
+		}
+		if last != nil && !atOnce {
+			activeFrom = now.Add(PublishAhead)
+		}
+		key, added, err := m.add(ctx, use, now, activeFrom, after)
+		if err != nil {
+			return KeyView{}, Fault(err)
+		}
+		if added {
+			return m.view(append(keys, key), key, now), nil
+		}
+	}
+}
+
+// Revoke makes all dead that a key has signed, and erases the key. If it is the one that signs another one takes its place at
+// once, which is returned too.
+//
+// Errors: CodeNotFound, CodeConflict for a key that is revoked already and for a secret of the configuration.
+func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, successor *KeyView, err error) {
+	keys, err := m.cfg.Store.ListKeys(ctx)
+	if err != nil {
+		return KeyView{}, nil, Fault(err)
+	}
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == id })
+	switch {
+	case i < 0 && m.isConfigured(id):
+		return KeyView{}, nil, Refuse(CodeConflict, "This is a secret of the configuration: what it has signed dies when it is replaced there")
+	case i < 0:
+		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
+	}
+	now := m.cfg.Now()
+	var candidate *Key
+	if use := m.use(keys[i].Purpose); !use.idle && use.isManaged() && keys[i].signsFor(use) {
+		made, err := m.newKey(use, now, now)
+		if err != nil {
+			return KeyView{}, nil, Fault(err)
+		}
+		candidate = &made
+	}
+	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, now)
+	switch {
+	case errors.Is(err, ErrKeyNotFound):
+		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
+	case errors.Is(err, ErrStale):
+		return KeyView{}, nil, Refuse(CodeConflict, "The key is revoked already")
+	case err != nil:
+		return KeyView{}, nil, Fault(err)
+	}
+	m.cfg.Log.WarnContext(ctx, "a signing key was revoked: what it has signed is dead", "event", "key_revoked", "key_id", id,
+		"purpose", keys[i].Purpose, "algorithm", keys[i].Algorithm)
+	keys[i].RevokedAt = now
+	if replaced {
+		keys = append(keys, *candidate)
+		view := m.view(keys, *candidate, now)
+		successor = &view
+	}
+	return m.view(keys, keys[i], now), successor, nil
+}
+
+func (m *ManagedKeys) isConfigured(id string) bool {
+	return slices.ContainsFunc(m.uses, func(use keyUse) bool {
+		secret, previous := use.secretKey(), use.previousKey()
+		return secret != nil && secret.id == id || previous != nil && previous.id == id
+	})
+}
+
+// Purge removes the keys of which nothing that they have signed is left, and reports how many.
+func (m *ManagedKeys) Purge(ctx context.Context) (int, error) {
+	keys, err := m.cfg.Store.ListKeys(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := m.cfg.Now()
+	var over []string
+	for _, k := range keys {
+		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) {
+			over = append(over, k.ID)
+		}
+	}
+	return m.cfg.Store.PurgeKeys(ctx, over, now.Add(-keepSlack))
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store"
+)
+
+// keyCommand looks after signing keys in the configured store; running servers follow.
+func (c *cli) keyCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use: "key", Short: "See, replace and revoke the keys that sign tokens", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.AddCommand(c.keyListCommand(), c.keyRotateCommand(), c.keyRevokeCommand())
+	return root
+}
+
+// withKeys runs a function on the keys of the configured store. Unlike withMind it opens none of them: where the key file or the
+// master key is lost, keys must still be revoked.
+func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) error) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.DiscardHandler)
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
+	if err != nil {
+		return fmt.Errorf("store.url: %w", err)
+	}
+	defer disk.Close()
+	keysCfg, err := keysConfig(cfg, disk, log)
+	if err != nil {
+		return err
+	}
+	keys, err := authn.NewManagedKeys(keysCfg)
+	if err != nil {
+		return err
+	}
+	return do(keys)
+}
+
+func (c *cli) keyListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the keys, in the order in which they sign", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
+				views, err := keys.List(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return c.printKeys(views)
+			})
+		},
+	}
+}
+
+func (c *cli) keyRotateCommand() *cobra.Command {
+	var purpose string
+	var now bool
+	cmd := &cobra.Command{
+		Use: "rotate", Short: "Make the next key, which signs when everybody has had the time to learn of it", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
+				next, err := keys.Rotate(cmd.Context(), authn.KeyPurpose(purpose), now)
+				if err != nil {
+					return err
+				}
+				return c.print(showKey(next), func(w io.Writer) {
+					does, _ := usesOf(next.Purpose)
+					fmt.Fprintf(w, "key %s %s from %s\n", next.ID, does, next.ActiveFrom.UTC().Format(time.RFC3339))
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&purpose, "purpose", string(authn.SignAccess), "access, refresh, assertion or claims")
+	cmd.Flags().BoolVar(&now, "now", false, "sign with it at once; who checks tokens by the public keys may not know it for five minutes")
+	return cmd
+}
+
+func (c *cli) keyRevokeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "revoke KEY", Short: "End all tokens that a key has signed, and erase it", Args: exactArgs("KEY (an id as authly key list prints it)"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
+				revoked, successor, err := keys.Revoke(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return c.printRevoked(revoked, successor)
+			})
+		},
+	}
+}
+
+// revokedKey is what authly key revoke prints as JSON.
+type revokedKey struct {
+	Revoked   keyRow  `json:"revoked"`
+	Successor *keyRow `json:"successor,omitempty"`
+}
+
+func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) error {
+	shown := revokedKey{Revoked: showKey(revoked)}
+	if successor != nil {
+		row := showKey(*successor)
+		shown.Successor = &row
+	}
+	return c.print(shown, func(w io.Writer) {
+		_, dead := usesOf(revoked.Purpose)
+		fmt.Fprintf(w, "revoked %s: the %s are dead\n", revoked.ID, dead)
+		if successor != nil {
+			fmt.Fprintf(w, "key %s takes its place\n", successor.ID)
+		}
+	})
+}
+
+// usesOf says what keys of a purpose do, and what is dead when one is revoked.
+func usesOf(purpose authn.KeyPurpose) (does, dead string) {
+	switch purpose {
+	case authn.SignAssertion:
+		return "signs assertions", "assertions that it has signed"
+	case authn.SealClaims:
+		return "encrypts claims", "tokens whose claims it has encrypted"
+	}
+	return "signs " + string(purpose) + " tokens", string(purpose) + " tokens that it has signed"
+}
+
+// keyRow is a key as it is printed. It has nothing of what the key is made of.
+type keyRow struct {
+	ID            string     `json:"id"`
+	Purpose       string     `json:"purpose"`
+	Algorithm     string     `json:"algorithm"`
+	State         string     `json:"state"`
+	Configured    bool       `json:"configured"` // a secret of the configuration
+	CreatedAt     *time.Time `json:"created_at"`
+	ActiveFrom    *time.Time `json:"active_from"`
+	VerifiesUntil *time.Time `json:"verifies_until"`
+	RevokedAt     *time.Time `json:"revoked_at"`
+}
+
+func showKey(v authn.KeyView) keyRow {
+	return keyRow{
+		ID: v.ID, Purpose: string(v.Purpose), Algorithm: v.Algorithm, State: string(v.State), Configured: v.Configured,
+		CreatedAt: shownTime(v.CreatedAt), ActiveFrom: shownTime(v.ActiveFrom), VerifiesUntil: shownTime(v.VerifiesUntil),
+		RevokedAt: shownTime(v.RevokedAt),
+	}
+}
+
+// shownTime is null for a time that is not known.
+func shownTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (c *cli) printKeys(views []authn.KeyView) error {
+	shown := make([]keyRow, 0, len(views))
+	for _, v := range views {
+		shown = append(shown, showKey(v))
+	}
+	return c.print(shown, func(w io.Writer) {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		defer table.Flush()
+		fmt.Fprintln(table, "ID\tPURPOSE\tALGORITHM\tSTATE\tCREATED\tACTIVE FROM\tVERIFIES UNTIL")
+		for _, row := range shown {
+			state := row.State
+			if row.Configured {
+				state += ",configured"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.ID, row.Purpose, row.Algorithm, state,
+				timeOrDash(row.CreatedAt), timeOrDash(row.ActiveFrom), timeOrDash(row.VerifiesUntil))
+		}
+	})
+}
+
+func timeOrDash(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// lostKeys says what can be done where keys cannot be opened and what is missing is gone for good.
+func lostKeys(err error) error {
+	if !errors.Is(err, authn.ErrKeySealed) {
+		return err
+	}
+	return fmt.Errorf("%w; if that is lost for good: authly key list, and authly key revoke for each key, which ends all sessions", err)
+}

@@ -1,0 +1,406 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/secret"
+	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
+)
+
+const (
+	masterKey  = "a-master-key-that-was-made-for-these-tests"
+	anotherKey = "another-master-key-made-for-the-same-tests"
+)
+
+// startReplicas starts three servers on one database.
+func startReplicas(t *testing.T, storeURL string, environ ...string) []*authly {
+	t.Helper()
+	replicas := make([]*authly, 3)
+	for i := range replicas {
+		replicas[i] = launch(t, storeURL, protectedEcho, environ...)
+	}
+	for _, a := range replicas {
+		a.awaitReady(t)
+	}
+	return replicas
+}
+
+// kidOf is the kid that a token names.
+func kidOf(t *testing.T, token string) string {
+	t.Helper()
+	header, _, _ := strings.Cut(token, ".")
+	id, _ := segmentOf(t, header)["kid"].(string)
+	return id
+}
+
+// However often keys are replaced, at once and by whomever, no replica refuses what another one has just signed.
+func TestKeysRotateWhileServing(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		replicas := startReplicas(t, storeURL, "AUTHLY_MASTER_KEY="+masterKey)
+		var stop atomic.Bool
+		var clients sync.WaitGroup
+		var mu sync.Mutex
+		signed, rounds := map[string]bool{}, 0
+		for i := range replicas {
+			clients.Go(func() {
+				pair := replicas[i].login(t, "admin", adminPassword)
+				for n := 0; !stop.Load() && !t.Failed(); n++ {
+					a, b, c := replicas[(i+n)%3], replicas[(i+n+1)%3], replicas[(i+n+2)%3]
+					b.isIn(t, "signed elsewhere", pair, true)
+					c.isIn(t, "signed elsewhere", pair, true)
+					next := a.refreshed(t, pair.Refresh)
+					b.isIn(t, "refreshed elsewhere", next, true)
+					pair = a.login(t, "admin", adminPassword)
+					mu.Lock()
+					signed[kidOf(t, pair.Access)], signed[kidOf(t, pair.Refresh)] = true, true
+					rounds++
+					mu.Unlock()
+				}
+			})
+		}
+		for i := range 4 {
+			for _, purpose := range []string{"access", "refresh"} {
+				made := replicas[i%3].command(t, "", "key", "rotate", "--now", "--purpose", purpose)
+				eventually(t, "the new key signs", func() bool {
+					mu.Lock()
+					defer mu.Unlock()
+					return signed[made["id"].(string)] || t.Failed()
+				})
+			}
+		}
+		stop.Store(true)
+		clients.Wait()
+		if len(signed) < 8 || rounds < 8 {
+			t.Errorf("%d keys signed in %d rounds", len(signed), rounds)
+		}
+		for i, a := range replicas {
+			if published := strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`); published < 5 {
+				t.Errorf("replica %d publishes %d keys, want 5 of access tokens", i, published)
+			}
+		}
+	})
+}
+
+// When a key has signed for long enough the next one is made: by one of the replicas, and all publish it.
+func TestKeysRotateOnSchedule(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		first := start(t, storeURL, protectedEcho)
+		pair := first.login(t, "admin", adminPassword)
+		db, _ := sqlOf(t, storeURL)
+		month := (30 * 24 * time.Hour).Microseconds()
+		execute(t, db, fmt.Sprintf(`UPDATE keys SET created_at = created_at - %d, active_from = active_from - %d`, month, month))
+		replicas := startReplicas(t, storeURL)
+		for i, a := range replicas {
+			eventually(t, "the next key is published", func() bool {
+				return strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`) > 1
+			})
+			a.isIn(t, "signed by the present key", pair, true)
+			if id := kidOf(t, a.login(t, "admin", adminPassword).Access); id != kidOf(t, pair.Access) {
+				t.Errorf("replica %d signs with %s already", i, id)
+			}
+		}
+		var rows []struct{ Purpose, State string }
+		if err := json.Unmarshal([]byte(first.run(t, 0, "key", "list", "--output", "json")), &rows); err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for _, row := range rows {
+			count[row.Purpose+" "+row.State]++
+		}
+		for _, purpose := range []string{"access", "refresh"} {
+			if count[purpose+" active"] != 1 || count[purpose+" next"] != 1 || count[purpose+" retired"] != 0 {
+				t.Errorf("keys: %v", count)
+			}
+		}
+	})
+}
+
+// What a key has signed is dead on every replica when they have heard that it is revoked, and a login works.
+func TestKeyRevoked(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		replicas := startReplicas(t, storeURL)
+		old := replicas[0].login(t, "admin", adminPassword)
+		for _, a := range replicas {
+			a.isIn(t, "before", old, true)
+		}
+		printed := replicas[0].command(t, "", "key", "revoke", kidOf(t, old.Access))
+		successor := printed["successor"].(map[string]any)["id"].(string)
+		for i, a := range replicas {
+			eventually(t, "the gateway refuses what the revoked key has signed", func() bool {
+				return a.do(t, "GET", "/x", old.Access, "").status == http.StatusUnauthorized
+			})
+			if got := a.do(t, "GET", "/users/me", old.Access, ""); got.status != http.StatusUnauthorized {
+				t.Errorf("replica %d, endpoint: %d", i, got.status)
+			}
+			pair := a.login(t, "admin", adminPassword)
+			if kidOf(t, pair.Access) != successor {
+				t.Errorf("replica %d signs with %s, want %s", i, kidOf(t, pair.Access), successor)
+			}
+			for _, b := range replicas {
+				b.isIn(t, "after", pair, true)
+			}
+			published := a.do(t, "GET", "/.well-known/jwks.json", "", "").body
+			if !strings.Contains(published, successor) || strings.Contains(published, kidOf(t, old.Access)) {
+				t.Errorf("replica %d publishes %s", i, published)
+			}
+		}
+		next := replicas[1].refreshed(t, old.Refresh) // of another key
+		replicas[0].command(t, "", "key", "revoke", kidOf(t, next.Refresh))
+		for i, a := range replicas {
+			if got := a.refresh(t, next.Refresh); got.status != http.StatusUnauthorized {
+				t.Errorf("replica %d refreshes what the revoked key has signed: %d", i, got.status)
+			}
+			a.isIn(t, "the access token beside it", next, true)
+			a.refreshed(t, a.login(t, "admin", adminPassword).Refresh)
+		}
+	})
+}
+
+// A secret can be replaced without logging anybody out, and by managed keys.
+func TestPreviousSecrets(t *testing.T) {
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		const second, secondRefresh = "the-second-secret-for-access-tokens-of-tests", "the-second-secret-for-refresh-tokens-of-tests"
+		first := start(t, storeURL, protectedEcho, "JWT_SECRET_KEY="+accessSecret, "JWT_REFRESH_SECRET_KEY="+refreshSecret)
+		pairs := []tokens{first.login(t, "admin", adminPassword), first.login(t, "admin", adminPassword)}
+		previous := []string{"JWT_SECRET_KEY_PREVIOUS=" + accessSecret, "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + refreshSecret}
+		replaced := start(t, storeURL, protectedEcho, append([]string{"JWT_SECRET_KEY=" + second, "JWT_REFRESH_SECRET_KEY=" + secondRefresh}, previous...)...)
+		replaced.isIn(t, "with the previous secrets", pairs[0], true)
+		next := replaced.refreshed(t, pairs[0].Refresh)
+		replaced.isIn(t, "after a refresh", next, true)
+		if kidOf(t, next.Access) == kidOf(t, pairs[0].Access) || kidOf(t, next.Refresh) == kidOf(t, pairs[0].Refresh) {
+			t.Error("a previous secret signs")
+		}
+		managed := start(t, storeURL, protectedEcho, previous...)
+		managed.isIn(t, "with managed keys", pairs[1], true)
+		managed.isIn(t, "refreshed by managed keys", managed.refreshed(t, pairs[1].Refresh), true)
+
+		without := start(t, storeURL, protectedEcho, "JWT_SECRET_KEY="+second, "JWT_REFRESH_SECRET_KEY="+secondRefresh)
+		without.isIn(t, "without the previous secrets", pairs[0], false)
+		without.isIn(t, "of the secrets that are there", next, true)
+	})
+}
+
+// materialOf returns what the keys of a database are made of, by their ids, and each of them as it is stored.
+func materialOf(t *testing.T, storeURL string, cfg secret.Config) (plain, stored map[string][]byte) {
+	t.Helper()
+	db, err := store.Open(t.Context(), storeURL, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if cfg.MasterKey == "" {
+		cfg.KeyFile = db.File() + ".key"
+	}
+	sealer, err := secret.NewSealer(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := db.ListKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, stored = map[string][]byte{}, map[string][]byte{}
+	for _, key := range keys {
+		stored[key.ID], plain[key.ID] = key.Material, key.Material
+		if key.Sealing == "" {
+			continue
+		}
+		bound := string(key.Purpose) + " " + key.Algorithm + " " + key.ID
+		if plain[key.ID], err = sealer.Open(key.Material, key.Sealing, bound); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return plain, stored
+}
+
+// isOn reports whether bytes are in a text, in one of the ways in which bytes are written.
+func isOn(disk string, material []byte) bool {
+	return strings.Contains(disk, string(material)) || strings.Contains(disk, hex.EncodeToString(material)) ||
+		strings.Contains(disk, base64.StdEncoding.EncodeToString(material))
+}
+
+func keysAreSealed(t *testing.T, disk string, plain, stored map[string][]byte) {
+	t.Helper()
+	if len(plain) < 2 {
+		t.Fatalf("%d keys", len(plain))
+	}
+	for id, material := range plain {
+		if isOn(disk, material) || isOn(disk, material[len(material)-32:]) {
+			t.Errorf("key %s is on disk as it is", id)
+		}
+		if bytes.Equal(material, stored[id]) || !isOn(disk, stored[id]) {
+			t.Errorf("key %s was not looked for in the right place", id)
+		}
+	}
+}
+
+func TestKeysAreSealed(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		storeURL := sqliteURL(t)
+		start(t, storeURL, protectedEcho)
+		plain, stored := materialOf(t, storeURL, secret.Config{})
+		disk := sqliteFiles(t, storeURL)
+		keysAreSealed(t, disk, plain, stored)
+
+		a := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey) // set later
+		again, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		if !maps.EqualFunc(plain, again, bytes.Equal) {
+			t.Error("the keys are others")
+		}
+		if said := a.stdout.String() + a.stderr.String(); strings.Contains(said, masterKey) {
+			t.Error("the master key is in the log")
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		storeURL := storetest.PostgresURL(t)
+		open := start(t, storeURL, protectedEcho)
+		if !strings.Contains(open.stderr.String(), "keys.master_key") {
+			t.Error("nobody was warned")
+		}
+		pair := open.login(t, "admin", adminPassword)
+		plain, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		sealed := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey)
+		if strings.Contains(sealed.stderr.String(), "keys.master_key") {
+			t.Error("a warning without a reason")
+		}
+		again, stored := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		if !maps.EqualFunc(plain, again, bytes.Equal) {
+			t.Error("the keys are others")
+		}
+		keysAreSealed(t, postgresRows(t, storeURL), again, stored)
+		sealed.isIn(t, "signed before the keys were sealed", pair, true)
+		open.isIn(t, "at the replica that was started before", sealed.login(t, "admin", adminPassword), true)
+	})
+}
+
+// refusesToStart starts a server that must not start, and returns what it says.
+func refusesToStart(t *testing.T, storeURL string, blamed string, environ ...string) string {
+	t.Helper()
+	a := launch(t, storeURL, protectedEcho, environ...)
+	status := a.await(t)
+	said := a.stdout.String() + a.stderr.String()
+	if status == 0 || !strings.Contains(said, blamed) || strings.Contains(said, masterKey) || strings.Contains(said, anotherKey) {
+		t.Errorf("it ended with %d, want an error about %s: %s", status, blamed, said)
+	}
+	return said
+}
+
+// A master key that is wrong or missing stops the start. Nothing is made in the place of keys that cannot be opened.
+func TestMasterKeyIsNeeded(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		first := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey)
+		pair := first.login(t, "admin", adminPassword)
+		before, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		refusesToStart(t, storeURL, "keys.master_key", "AUTHLY_MASTER_KEY="+anotherKey)
+		refusesToStart(t, storeURL, "keys.master_key", "AUTHLY_MASTER_KEY="+anotherKey, "JWT_ALGORITHM=ES256")
+		refusesToStart(t, storeURL, "keys.master_key")
+		if after, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey}); !maps.EqualFunc(before, after, bytes.Equal) {
+			t.Errorf("there are %d keys, and were %d", len(after), len(before))
+		}
+		again := start(t, storeURL, protectedEcho, "AUTHLY_KEYS_MASTER_KEY="+masterKey)
+		again.isIn(t, "with the right master key", pair, true)
+	})
+}
+
+// The key file must be there and be nobody else's. Where it is lost keys can be revoked, and then there is a way on.
+func TestKeyFileIsNeeded(t *testing.T) {
+	t.Parallel()
+	storeURL := sqliteURL(t)
+	file := strings.TrimPrefix(storeURL, "sqlite://") + ".key"
+	first := start(t, storeURL, protectedEcho)
+	pair := first.login(t, "admin", adminPassword)
+	ids, _ := materialOf(t, storeURL, secret.Config{})
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key file: %v, %v", info, err)
+	}
+	put := func(content []byte, mode os.FileMode) {
+		t.Helper()
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(kept, 0o644)
+	refusesToStart(t, storeURL, file)
+	put(bytes.Repeat([]byte{1}, 32), 0o600)
+	refusesToStart(t, storeURL, "not the one")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if said := refusesToStart(t, storeURL, file); !strings.Contains(said, "authly key revoke") {
+		t.Errorf("no way out is shown: %s", said)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("another key file was made")
+	}
+	put(kept, 0o600)
+	start(t, storeURL, protectedEcho).isIn(t, "with the key file", pair, true)
+
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for id := range ids {
+		first.command(t, "", "key", "revoke", id)
+	}
+	anew := start(t, storeURL, protectedEcho)
+	anew.isIn(t, "after all keys were revoked", pair, false)
+	anew.isIn(t, "with new keys", anew.login(t, "admin", adminPassword), true)
+}
+
+// run runs a command on the server's store and returns what it says.
+func (a *authly) run(t *testing.T, status int, args ...string) string {
+	t.Helper()
+	program := exec.CommandContext(t.Context(), a.process.Path, args...)
+	program.Dir, program.Env = a.process.Dir, a.process.Env
+	said, err := program.CombinedOutput()
+	if program.ProcessState == nil || program.ProcessState.ExitCode() != status {
+		t.Errorf("authly %s: %v, want status %d: %s", strings.Join(args, " "), err, status, said)
+	}
+	return string(said)
+}
+
+// Secrets of the configuration are shown, and where they are replaced; what they are is not.
+func TestKeyCommandsWithSecrets(t *testing.T) {
+	t.Parallel()
+	a := start(t, sqliteURL(t), protectedEcho, "JWT_SECRET_KEY="+accessSecret, "JWT_REFRESH_SECRET_KEY="+refreshSecret)
+	listed := a.run(t, 0, "key", "list", "--output", "json")
+	type row struct {
+		ID, Purpose, State string
+		Configured         bool
+	}
+	var rows []row
+	if err := json.Unmarshal([]byte(listed), &rows); err != nil {
+		t.Fatal(err)
+	}
+	rows = slices.DeleteFunc(rows, func(r row) bool { return !r.Configured })
+	if len(rows) != 2 || rows[0].State != string(authn.KeyActive) || rows[0].Purpose != string(authn.SignAccess) {
+		t.Fatalf("listed: %s", listed)
+	}
+	said := listed + a.run(t, 1, "key", "revoke", rows[0].ID) + a.run(t, 1, "key", "rotate")
+	if strings.Count(said, "configuration") != 2 || strings.Contains(said, accessSecret) || strings.Contains(said, refreshSecret) {
+		t.Errorf("said: %s", said)
+	}
+}
