@@ -71,9 +71,6 @@ func (m *refusal) compare(ctx context.Context, s *stage, algorithm string) ([]co
 	return all, nil
 }
 
-// ask is the question with a token.
-func ask(token string) []byte { return question("last.example.com", "/reports", token) }
-
 // fresh are n good tokens of as many logins, so many that none is remembered when it comes again.
 func fresh(g *gate, n int) (load, error) {
 	pattern, err := readToken(g.access)
