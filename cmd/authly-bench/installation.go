@@ -55,7 +55,7 @@ func (s *stage) start(ctx context.Context, cfg replicaConfig) (*replica, error) 
 // command is authly with these arguments.
 func (i *installation) command(args ...string) *exec.Cmd {
 	c := exec.Command(i.binary, args...)
-	c.Dir, c.Env = i.folder, i.environ
+	c.Dir, c.Env, c.SysProcAttr = i.folder, i.environ, apart()
 	return c
 }
 

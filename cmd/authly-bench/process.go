@@ -69,7 +69,7 @@ func (s *stage) baseline(ctx context.Context, args ...string) (p *process, addre
 	}
 	cmd := exec.Command(self, append([]string{targetName}, args...)...)
 	cmd.Stderr = s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for this process alone
+	cmd.SysProcAttr = apart()
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, "", nil, err
@@ -122,7 +122,7 @@ func (s *stage) tryRival(ctx context.Context, write func(folder, address string)
 	}
 	defer said.Close()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = apart()
 	if err := cmd.Start(); err != nil {
 		return nil, "", err
 	}
