@@ -64,6 +64,7 @@ func (c *cli) all(ctx context.Context, but []string) (err error) {
 		if err != nil {
 			r = &report{Measurement: m.name, Rows: []row{missing(m.name, nil, failed, err.Error())}}
 		}
+		_ = printRows(c.stderr, r.table()) // for who waits
 		t.Reports, t.Rows = append(t.Reports, r), append(t.Rows, r.table()...)
 		t.Machine.Seconds += r.Machine.Seconds
 	}
