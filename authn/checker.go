@@ -19,7 +19,8 @@ const seeEvery = time.Minute
 
 // Checker is the Authenticator of the gate. It answers from memory: the signature of a token is verified once, and whether
 // the token still lives is asked of the Follower each time. Only while the Follower is not fresh does it ask the store, as
-// Logins always does; and then nobody passes if the store does not answer.
+// Logins always does; and then nobody passes if the store does not answer. It is asked too about tokens that outlive what the
+// Follower remembers.
 type Checker struct {
 	logins   *Logins
 	follower *Follower
@@ -35,6 +36,14 @@ type checkedToken struct {
 	identity Identity    // as the token says
 	over     atomic.Bool // it has expired once: a clock that is set back does not revive it
 	seen     atomic.Int64
+
+	changed atomic.Pointer[changedIdentity] // of the user as they were when somebody last looked; nil: nobody has
+}
+
+// changedIdentity is an identity since a change of its user.
+type changedIdentity struct {
+	since    *changedUser
+	identity *Identity
 }
 
 // NewChecker returns a Checker.
@@ -56,7 +65,10 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	if err != nil {
 		return nil, err
 	}
-	if !c.follower.Fresh() {
+	if !c.follower.Fresh() || c.follower.isOutlivedBy(&token.verified) {
+		if lives, _ := c.follower.check(&token.verified); !lives {
+			return nil, errBadToken // what has ended stays so, also if the store was put back from a backup
+		}
 		identity, err := c.logins.Authenticate(ctx, cred)
 		if err == nil {
 			c.see(token, now)
@@ -67,13 +79,13 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 		c.logins.cfg.Log.WarnContext(ctx, "STALE TOKEN ALLOWED: whether it was taken back cannot be found out, and its route does not mind",
 			"event", "stale_token_allowed", "route", cred.StaleRoute, "session_id", token.session)
 	}
-	lives, userChanged := c.follower.check(&token.verified)
+	lives, changed := c.follower.check(&token.verified)
 	if !lives {
 		return nil, errBadToken
 	}
 	identity := &token.identity
-	if userChanged {
-		if identity, err = c.changedIdentity(ctx, token); err != nil {
+	if changed != nil {
+		if identity, err = c.changedIdentity(ctx, token, changed); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +104,7 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 		}
 		token = &checkedToken{verified: v, identity: Identity{
 			UserID: v.userID, SessionID: v.session, Username: v.username, Email: v.email, Roles: v.roles,
-			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy,
+			JTI: v.jti, KeyID: v.keyID, SealedBy: v.sealedBy, Memo: new(Memo),
 		}}
 		token.over.Store(err != nil)
 		c.verified.Set(text, token)
@@ -107,15 +119,21 @@ func (c *Checker) token(text string, now time.Time) (*checkedToken, error) {
 }
 
 // changedIdentity is the identity of a user who is no longer as the token says.
-func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken) (*Identity, error) {
-	user, err := c.follower.user(ctx, token.userID)
+func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken, changed *changedUser) (*Identity, error) {
+	if known := token.changed.Load(); known != nil && known.since == changed {
+		return known.identity, nil
+	}
+	user, err := c.follower.user(ctx, token.userID, changed)
 	switch {
 	case errors.Is(err, ErrUserNotFound) || err == nil && !user.Active:
 		return nil, errBadToken
 	case err != nil:
 		return nil, Fault(err)
 	}
-	return c.logins.identity(user, &token.verified), nil
+	identity := c.logins.identity(user, &token.verified)
+	identity.Memo = new(Memo)
+	token.changed.Store(&changedIdentity{changed, identity})
+	return identity, nil
 }
 
 // see notes that a session is in use, at most once in a while.

@@ -96,6 +96,7 @@ var (
 	ErrKeyNotFound       = errors.New("key not found")
 	ErrKeyRevoked        = errors.New("the key that signed is revoked")
 	ErrKeySealed         = errors.New("a signing key cannot be opened")
+	ErrNoMasterKey       = errors.New("sealed with a master key that is not at hand")
 	ErrFeedReset         = errors.New("the cursor means nothing to this database")
 	ErrStale             = errors.New("the row has changed meanwhile")
 	ErrUnavailable       = errors.New("the store is unavailable")

@@ -55,7 +55,8 @@ type Follower struct {
 	done      atomic.Uint64 // the number of the latest look that succeeded
 	doubted   atomic.Uint64 // a look must have a higher number than this for the memory to be trusted
 	confirmed atomic.Int64  // when the look that succeeded began; this and all durations below are of Elapsed
-	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back
+	wall      atomic.Int64  // the same by Now, in nanoseconds since 1970
+	distrust  atomic.Int64  // until then the memory is not trusted, since the clock was set back or the feed began anew
 
 	mu       sync.RWMutex
 	sessions map[uuid.UUID]time.Duration // ended, and when that can be forgotten
@@ -106,25 +107,33 @@ func (f *Follower) Load(ctx context.Context) error {
 }
 
 func (f *Follower) look(ctx context.Context, number uint64) error {
-	asOf := f.cfg.Elapsed()
+	asOf, wall := f.cfg.Elapsed(), f.cfg.Now()
 	f.mu.RLock()
 	cursor := f.cursor
 	f.mu.RUnlock()
 	changes, next, err := f.cfg.Feed.Changes(ctx, cursor)
-	if errors.Is(err, ErrFeedReset) {
+	reset := errors.Is(err, ErrFeedReset)
+	if reset {
 		// Another database, or an older copy of this one. What is remembered stays: it is dead here too, or has never lived.
-		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew")
+		// But there may be tokens that this database does not know, and nothing in its feed tells of them.
+		f.cfg.Log.WarnContext(ctx, "the feed of changes begins anew: the store is asked about every token until those of before have expired")
+		f.distrustUntil(asOf + f.cfg.TokenLife + keepSlack)
 		cursor = Cursor{}
 		changes, next, err = f.cfg.Feed.Changes(ctx, cursor)
 	}
 	if err != nil {
 		return err
 	}
-	f.apply(changes, next, asOf, cursor != Cursor{})
+	live := cursor != Cursor{}
+	f.apply(changes, next, asOf, live)
 	f.watches.tell(changes)
+	if reset || live && asOf-time.Duration(f.confirmed.Load()) > f.cfg.TokenLife+keepSlack {
+		f.watches.endAll() // what ended them may have gone from the feed before it was read
+	}
 	f.tellOfKeys(changes)
 	f.setBack(asOf)
 	f.confirmed.Store(int64(asOf))
+	f.wall.Store(wall.UnixNano())
 	f.done.Store(number)
 	return nil
 }
@@ -142,9 +151,14 @@ func (f *Follower) setBack(now time.Duration) {
 	if back <= keepSlack/2 {
 		return
 	}
-	f.distrust.Store(max(f.distrust.Load(), int64(now+back+f.cfg.TokenLife+keepSlack)))
+	f.distrustUntil(now + back + f.cfg.TokenLife + keepSlack)
 	f.cfg.Log.Warn("the clock was set back: the store is asked about every token until those of before have expired",
 		"by", back.String())
+}
+
+// distrustUntil has the store asked until then, or longer if that is so already. It is called by one look at a time.
+func (f *Follower) distrustUntil(then time.Duration) {
+	f.distrust.Store(max(f.distrust.Load(), int64(then)))
 }
 
 // Heed is called when an act of this replica has been committed, before it is answered, and returns when what the act changed
@@ -175,7 +189,7 @@ func (f *Follower) Run(ctx context.Context) {
 	defer work.Wait()
 	ticker := time.NewTicker(f.cfg.PollEvery)
 	defer ticker.Stop()
-	failing := false
+	var told feedState
 	for {
 		select {
 		case <-ctx.Done():
@@ -183,11 +197,7 @@ func (f *Follower) Run(ctx context.Context) {
 		case <-ticker.C:
 		case <-f.wake:
 		}
-		err := f.Load(ctx)
-		if (err != nil) != failing && ctx.Err() == nil {
-			failing = err != nil
-			f.cfg.Log.WarnContext(ctx, "following the feed of changes", "failing", failing, "error", err)
-		}
+		f.tell(ctx, &told, f.Load(ctx))
 	}
 }
 
@@ -279,8 +289,13 @@ func (f *Follower) forget(now time.Duration) {
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
 func (f *Follower) Fresh() bool {
 	now := f.cfg.Elapsed()
-	return f.done.Load() > f.doubted.Load() && now-time.Duration(f.confirmed.Load()) < f.cfg.MaxStaleness &&
+	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed(now) < f.cfg.MaxStaleness &&
 		now >= time.Duration(f.distrust.Load())
+}
+
+// sinceConfirmed is by the clock that says more: the one that is never set stands still while the machine sleeps.
+func (f *Follower) sinceConfirmed(now time.Duration) time.Duration {
+	return max(now-time.Duration(f.confirmed.Load()), f.cfg.Now().Sub(time.Unix(0, f.wall.Load())))
 }
 
 // Age is the time since the feed was last read to its end; very long before the first time.
@@ -288,7 +303,7 @@ func (f *Follower) Age() time.Duration {
 	if f.done.Load() == 0 {
 		return 1<<63 - 1
 	}
-	return f.cfg.Elapsed() - time.Duration(f.confirmed.Load())
+	return f.sinceConfirmed(f.cfg.Elapsed())
 }
 
 // FollowerSizes counts what is in memory.
@@ -304,17 +319,20 @@ func (f *Follower) Sizes() FollowerSizes {
 	return FollowerSizes{Sessions: len(f.sessions), Tokens: len(f.tokens), Keys: len(f.keys), Users: len(f.users)}
 }
 
-// check holds a verified access token against what is remembered. It reports whether the token still lives, and whether the
-// user has changed since it may have been issued.
-func (f *Follower) check(v *verified) (lives, userChanged bool) {
+// check holds a verified access token against what is remembered. It reports whether the token still lives, and returns how
+// the user has changed since it may have been issued; nil: not.
+func (f *Follower) check(v *verified) (lives bool, changed *changedUser) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.hasEnded(v.session, v.jti, v.keyID, v.sealedBy) {
-		return false, false
+		return false, nil
 	}
-	_, userChanged = f.users[v.userID]
-	return true, userChanged
+	return true, f.users[v.userID]
 }
+
+// isOutlivedBy reports whether a token was given a longer life than what ends it is remembered for: by a configuration of
+// before, or of another replica.
+func (f *Follower) isOutlivedBy(v *verified) bool { return v.expires.Sub(v.issued) > f.cfg.TokenLife }
 
 // hasEnded reports whether a session, a token of it or one of the token's keys is remembered to have ended. The lock is held.
 func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool {
@@ -331,15 +349,8 @@ func (f *Follower) hasEnded(session uuid.UUID, jti, keyID, sealedBy string) bool
 	return ended
 }
 
-// user returns a changed user as they now are, reading the store if nobody has since the change. ErrUserNotFound if they are
-// gone.
-func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
-	f.mu.RLock()
-	changed := f.users[id]
-	f.mu.RUnlock()
-	if changed == nil {
-		return f.cfg.Users.UserByID(ctx, id) // it was forgotten just now
-	}
+// user returns a user as they are since a change, reading the store if nobody has. ErrUserNotFound if they are gone.
+func (f *Follower) user(ctx context.Context, id uuid.UUID, changed *changedUser) (User, error) {
 	if user, known, err := f.loaded(changed); known {
 		return user, err
 	}
@@ -359,6 +370,17 @@ func (f *Follower) user(ctx context.Context, id uuid.UUID) (User, error) {
 		changed.loaded, changed.user, changed.gone = true, user, err != nil
 	}
 	return user, err
+}
+
+// latest returns a user as they now are.
+func (f *Follower) latest(ctx context.Context, id uuid.UUID) (User, error) {
+	f.mu.RLock()
+	changed := f.users[id]
+	f.mu.RUnlock()
+	if changed == nil {
+		return f.cfg.Users.UserByID(ctx, id) // the change was forgotten just now
+	}
+	return f.user(ctx, id, changed)
 }
 
 // loaded returns a changed user if somebody has read them since the change.

@@ -2,6 +2,8 @@ package authn_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -9,7 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store"
 )
 
 // alone is a mind with one replica that is told of its own changes, as a server is.
@@ -46,6 +51,54 @@ func TestOwnChangesAreKnownAtOnce(t *testing.T) {
 	}
 	if r.store.tokens.Load() != 0 {
 		t.Error("the store was asked: it was not memory that knew")
+	}
+}
+
+// An act that finds done what it was to do, because another replica was first, has it in effect here all the same.
+func TestWhatOthersDidFirst(t *testing.T) {
+	for name, act := range map[string]func(s *store.Store, who *authn.Identity, now time.Time) error{
+		"session": func(s *store.Store, who *authn.Identity, now time.Time) error {
+			_, err := s.EndSession(t.Context(), who.UserID, who.SessionID, now)
+			return err
+		},
+		"logout": func(s *store.Store, who *authn.Identity, now time.Time) error {
+			_, err := s.EndSessions(t.Context(), who.UserID, uuid.Nil, now)
+			return err
+		},
+		"token": func(s *store.Store, who *authn.Identity, now time.Time) error {
+			return s.EndToken(t.Context(), who.JTI, now)
+		},
+		"disabled": func(s *store.Store, who *authn.Identity, now time.Time) error {
+			_, err := s.UpdateUser(t.Context(), who.UserID, authn.UserChange{Active: ptr(false), EndSessions: true, At: now})
+			return err
+		},
+		"deleted": func(s *store.Store, who *authn.Identity, now time.Time) error {
+			return s.DeleteUser(t.Context(), who.UserID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, r := alone(t)
+			other, err := store.Open(t.Context(), "sqlite://"+m.store.File(), store.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			access := m.login(t, "alice").Access
+			caller, refusal := r.check(t, access)
+			if refusal != "" {
+				t.Fatal(refusal)
+			}
+			if err := act(other, caller, m.clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+			if err := act(m.store, caller, m.clock.Now()); err != nil && !errors.Is(err, authn.ErrSessionNotFound) &&
+				!errors.Is(err, authn.ErrUserNotFound) {
+				t.Fatal(err)
+			}
+			if _, refusal := r.check(t, access); refusal != authn.CodeInvalidCredentials {
+				t.Errorf("the act was answered: %q", refusal)
+			}
+		})
 	}
 }
 
@@ -173,6 +226,28 @@ func TestClockSetBack(t *testing.T) {
 	r.load(t)
 	if !r.follower.Fresh() {
 		t.Error("memory is not trusted when all that could be forgotten has expired")
+	}
+}
+
+// While a machine sleeps, only the clock on its wall goes on.
+func TestMachineSlept(t *testing.T) {
+	m, r := alone(t)
+	access := m.login(t, "alice").Access
+	caller, refusal := r.check(t, access)
+	if refusal != "" {
+		t.Fatal(refusal)
+	}
+	m.store.Tell(func(context.Context) {}) // it is another replica that ends the session, meanwhile
+	if _, err := m.logins.Logout(t.Context(), caller); err != nil {
+		t.Fatal(err)
+	}
+	m.clock.sleep(time.Minute)
+	if _, refusal := r.check(t, access); refusal != authn.CodeInvalidCredentials || r.follower.Fresh() || r.follower.Age() < time.Minute {
+		t.Errorf("it woke up and has not looked: %q, fresh %v, age %v", refusal, r.follower.Fresh(), r.follower.Age())
+	}
+	r.load(t)
+	if !r.follower.Fresh() {
+		t.Error("it has looked, and memory is not trusted")
 	}
 }
 

@@ -60,7 +60,7 @@ type GateConfig struct {
 // Gate decides. It is safe for use by many goroutines.
 type Gate struct {
 	authenticator Authenticator
-	routes        []Route
+	table         *routeTable
 	general       *Limiter
 	perRoute      map[string]*Limiter
 }
@@ -69,7 +69,7 @@ type Gate struct {
 func NewGate(cfg GateConfig) *Gate {
 	g := &Gate{
 		authenticator: cfg.Authenticator,
-		routes:        cfg.Routes,
+		table:         newRouteTable(cfg.Routes),
 		general:       NewLimiter(cfg.General, cfg.Now),
 		perRoute:      make(map[string]*Limiter),
 	}
@@ -100,6 +100,9 @@ func (g *Gate) Explain(ctx context.Context, r Request) Decision {
 // Admit spends one request of the general limit. Decide does so itself; callers use it for requests that no route is asked
 // for, such as those to Authly's own endpoints. The error is CodeRateLimited.
 func (g *Gate) Admit(client netip.Addr) error {
+	if g.general == nil {
+		return nil
+	}
 	return g.general.Spend(ClientNetwork(client))
 }
 
@@ -132,9 +135,28 @@ func (g *Gate) decide(ctx context.Context, r Request, misses *[]Miss, limits map
 // match finds the first route for the request. A route that asks for the client's network, when that is not known, ends the
 // search with a refusal: passing it over could let the request reach a more generous route behind it.
 func (g *Gate) match(r Request, path string, misses *[]Miss) (*Route, error) {
-	for i := range g.routes {
-		route := &g.routes[i]
-		var why string
+	known := r.Client.IsValid()
+	place := g.table.first(r.Host, path, func(route *Route) bool {
+		return route.matchesMethod(r.Method) && (len(route.Networks) == 0 || !known || route.matchesAddress(r.Client))
+	})
+	if misses != nil {
+		*misses = g.misses(r, path, place)
+	}
+	if place == len(g.table.routes) {
+		return nil, Refuse(CodeNoRoute, "No route allows this request")
+	}
+	route := &g.table.routes[place]
+	if len(route.Networks) > 0 && !known {
+		return nil, Refuse(CodeBadRequestLine, "The client address is not known")
+	}
+	return route, nil
+}
+
+// misses says of each route before a place why it does not match.
+func (g *Gate) misses(r Request, path string, place int) []Miss {
+	var misses []Miss
+	for i := range g.table.routes[:place] {
+		route, why := &g.table.routes[i], "network"
 		switch {
 		case !route.matchesHost(r.Host):
 			why = "host"
@@ -142,18 +164,10 @@ func (g *Gate) match(r Request, path string, misses *[]Miss) (*Route, error) {
 			why = "path"
 		case !route.matchesMethod(r.Method):
 			why = "method"
-		case len(route.Networks) > 0 && !r.Client.IsValid():
-			return nil, Refuse(CodeBadRequestLine, "The client address is not known")
-		case !route.matchesAddress(r.Client):
-			why = "network"
-		default:
-			return route, nil
 		}
-		if misses != nil {
-			*misses = append(*misses, Miss{Route: route, Why: why})
-		}
+		misses = append(misses, Miss{Route: route, Why: why})
 	}
-	return nil, Refuse(CodeNoRoute, "No route allows this request")
+	return misses
 }
 
 // judge resolves the caller and applies the route's rule to them.

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -18,6 +19,27 @@ type Identity struct {
 	// What the access token can be taken back by: its own id, that of the key that signed it, and that of the key of its
 	// encrypted claims, if it has any.
 	JTI, KeyID, SealedBy string
+
+	// Memo is for who tells applications of the identity. Nil: it is for one request, and nothing need be kept.
+	Memo *Memo
+}
+
+// Memo keeps what is made of one identity, such as the headers that tell of it, so that it is made once and not for every
+// request. It is safe for use by many goroutines; a nil Memo keeps nothing.
+type Memo struct{ made atomic.Value }
+
+// Of returns what create has made. That may be called more than once if several ask at the same time, and must make the same
+// each time: an identity does not change, and whoever asks is one and the same.
+func (m *Memo) Of(create func() any) any {
+	if m == nil {
+		return create()
+	}
+	made := m.made.Load()
+	if made == nil {
+		made = create()
+		m.made.Store(made)
+	}
+	return made
 }
 
 // HasRole reports whether the identity has the role.

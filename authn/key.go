@@ -61,7 +61,8 @@ type Sealer interface {
 	// opened only with the same bound.
 	Seal(material []byte, bound string) (sealed []byte, sealing string, err error)
 
-	// Open returns what was sealed. The error says what to do about it and holds no secret.
+	// Open returns what was sealed. The error says what to do about it and holds no secret. ErrNoMasterKey if others may be
+	// able to open it.
 	Open(sealed []byte, sealing, bound string) (material []byte, err error)
 
 	// Current reports whether sealing is what Seal would use now.

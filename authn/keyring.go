@@ -162,14 +162,18 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 		if used == nil || !s.RevokedAt.IsZero() || k.isEnded(s.ID) {
 			continue
 		}
+		held := k.held.Load()
+		isNew := held != nil && !held.known[s.ID]
 		key, err := k.ready(s)
-		if err != nil && whole {
+		switch {
+		case err != nil && whole:
 			return nil, err
-		} else if err != nil {
+		case err != nil && isNew:
 			k.managed.cfg.Log.ErrorContext(ctx, "a signing key cannot be used", "key_id", s.ID, "purpose", s.Purpose, "error", err)
 			continue
-		}
-		if held := k.held.Load(); held != nil && !held.known[s.ID] {
+		case err != nil:
+			continue
+		case isNew:
 			k.managed.logAdded(ctx, s)
 		}
 		used.managed = append(used.managed, key)

@@ -19,10 +19,15 @@ func (k *KeyRing) Run(ctx context.Context) {
 	failing := false
 	for {
 		err := k.follow(ctx)
-		if (err != nil) != failing && ctx.Err() == nil {
-			failing = err != nil
-			k.managed.cfg.Log.WarnContext(ctx, "following the signing keys", "failing", failing, "error", err)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && failing:
+			k.managed.cfg.Log.InfoContext(ctx, "the signing keys are followed again")
+		case err != nil && !failing:
+			k.managed.cfg.Log.WarnContext(ctx, "the signing keys cannot be followed: those that are known go on", "error", err)
 		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -479,6 +480,48 @@ func TestSealedKeys(t *testing.T) {
 	if after, err := db.ListKeys(t.Context()); err != nil || len(after) != len(stored) {
 		t.Errorf("%d keys, %v", len(after), err)
 	}
+	keysAreNotSealedWithAnother(t, db, cfg, again)
+}
+
+// Who cannot open the keys that are there makes none that nobody else can open. Keys are revoked all the same, and who serves
+// makes another one.
+func keysAreNotSealedWithAnother(t *testing.T, db *store.Store, cfg authn.KeyRingConfig, serving *authn.KeyRing) {
+	t.Helper()
+	cfg.Algorithm = "EdDSA"
+	for name, sealer := range map[string]authn.Sealer{"another": testSealer("two"), "none": nil} {
+		cfg.Sealer = sealer
+		managed, err := authn.NewManagedKeys(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := managed.Rotate(t.Context(), authn.SignAccess, true); !errors.Is(err, authn.ErrKeySealed) {
+			t.Errorf("%s: rotating: %v", name, err)
+		}
+		signed := serving.PublicKeys()[0]["kid"]
+		if _, successor, err := managed.Revoke(t.Context(), signed); err != nil || successor != nil {
+			t.Errorf("%s: revoking: %v, successor %v", name, err, successor)
+		}
+		if err := serving.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if public := serving.PublicKeys(); len(public) != 1 || public[0]["kid"] == signed {
+			t.Errorf("%s: who serves has %v", name, public)
+		}
+		all, err := db.ListKeys(t.Context())
+		for _, key := range all {
+			if err != nil || key.RevokedAt.IsZero() && key.Sealing != "one" {
+				t.Errorf("%s: key %s is sealed with %q, %v", name, key.ID, key.Sealing, err)
+			}
+		}
+	}
+	cfg.Sealer = testSealer("one")
+	managed, err := authn.NewManagedKeys(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := managed.Rotate(t.Context(), authn.SignAccess, true); err != nil {
+		t.Errorf("with the right one: %v", err)
+	}
 }
 
 // testSealer seals by turning bytes round and putting what they belong to before them.
@@ -495,7 +538,7 @@ func (s testSealer) Seal(material []byte, bound string) ([]byte, string, error) 
 func (s testSealer) Open(sealed []byte, sealing, bound string) ([]byte, error) {
 	rest, ok := strings.CutPrefix(string(sealed), bound+"|")
 	if !ok || sealing != string(s) {
-		return nil, errors.New("not sealed by this one, or for another key")
+		return nil, fmt.Errorf("%w: not sealed by this one, or for another key", authn.ErrNoMasterKey)
 	}
 	material := []byte(rest)
 	for i := range material {

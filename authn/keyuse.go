@@ -1,7 +1,6 @@
 package authn
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -81,7 +80,7 @@ type unsealed struct{}
 func (unsealed) Seal(material []byte, _ string) ([]byte, string, error) { return material, "", nil }
 
 func (unsealed) Open([]byte, string, string) ([]byte, error) {
-	return nil, errors.New("it is sealed, and there is nothing to open it with")
+	return nil, fmt.Errorf("%w: it is sealed, and there is nothing to open it with", ErrNoMasterKey)
 }
 
 func (unsealed) Current(sealing string) bool { return sealing == "" }

@@ -76,6 +76,17 @@ func (m *ManagedKeys) isOver(v KeyView, now time.Time) bool {
 	return end.Before(now)
 }
 
+// standby is how long, at least, the last key of an algorithm is kept for replicas that are configured otherwise. While a
+// configuration is being changed from one algorithm to another, replicas of both run, and what one of them takes for retired
+// signs at another.
+const standby = 30 * 24 * time.Hour
+
+// maySignElsewhere reports whether a key signs at replicas that are configured for its algorithm, if there are any.
+func (m *ManagedKeys) maySignElsewhere(keys []Key, key Key, now time.Time) bool {
+	last := lastOf(keys, keyUse{purpose: key.Purpose, algorithm: key.Algorithm})
+	return last != nil && last.ID == key.ID && now.Before(key.ActiveFrom.Add(max(standby, 2*m.cfg.RotateEvery)))
+}
+
 func later(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return b

@@ -80,12 +80,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password)
-	tokens, err := l.beginSession(ctx, *user, from)
-	if err != nil {
-		return Tokens{}, err
-	}
-	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "client", addressText(from))
-	return tokens, nil
+	return l.beginSession(ctx, *user, from)
 }
 
 var (
@@ -216,6 +211,7 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
+	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "session_id", session.ID, "client", session.ClientAddress)
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 

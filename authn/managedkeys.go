@@ -153,6 +153,7 @@ func (m *ManagedKeys) reseal(ctx context.Context) error {
 		if err := m.cfg.Store.SealKey(ctx, s, before); err != nil {
 			return fmt.Errorf("sealing the signing key %s: %w", s.ID, err)
 		}
+		m.cfg.Log.InfoContext(ctx, "a signing key was sealed anew", "event", "key_sealed", "key_id", s.ID, "purpose", s.Purpose)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // List returns all keys, those of the store in the order in which they sign and then those of the configuration.
@@ -31,12 +32,13 @@ func (m *ManagedKeys) List(ctx context.Context) ([]KeyView, error) {
 // Rotate adds the next key for a purpose, to sign after PublishAhead, or at once. One that waits to sign already is returned
 // instead, unless it is to be at once. At once means that who keeps a copy of the public keys may not know the key yet.
 //
-// Errors: CodeInvalidRequest for a purpose that there is not, CodeConflict if no managed key signs for it.
+// Errors: CodeInvalidRequest for a purpose that there is not, CodeConflict if no managed key signs for it, ErrKeySealed if a key
+// that is there cannot be opened: what is sealed with something else now could not be opened by those who serve.
 func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce bool) (KeyView, error) {
 	use := m.use(purpose)
 	switch {
 	case use.purpose == "":
-		return KeyView{}, RefuseField("purpose", "There is no such purpose")
+		return KeyView{}, RefuseField("purpose", "There is no such purpose: it is access, refresh, assertion or claims")
 	case use.idle:
 		return KeyView{}, Refuse(CodeConflict, "The configuration has no use for such a key")
 	case !use.isManaged():
@@ -50,6 +52,9 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		now, last := m.cfg.Now(), lastOf(keys, use)
 		if last != nil && last.ActiveFrom.After(now) && !atOnce {
 			return m.view(keys, *last, now), nil
+		}
+		if _, err := m.openAll(keys); err != nil {
+			return KeyView{}, err
 		}
 		activeFrom, after := now, ""
 		if last != nil {
@@ -69,7 +74,8 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 }
 
 // Revoke makes all dead that a key has signed, and erases the key. If it is the one that signs another one takes its place at
-// once, which is returned too.
+// once, which is returned too; unless the keys that are there are sealed with a master key that is not at hand (ErrNoMasterKey): then who
+// serves makes the other one, as soon as it hears of this or when it starts.
 //
 // Errors: CodeNotFound, CodeConflict for a key that is revoked already and for a secret of the configuration.
 func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, successor *KeyView, err error) {
@@ -85,13 +91,9 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
 	}
 	now := m.cfg.Now()
-	var candidate *Key
-	if use := m.use(keys[i].Purpose); !use.idle && use.isManaged() && keys[i].signsFor(use) {
-		made, err := m.newKey(use, now, now)
-		if err != nil {
-			return KeyView{}, nil, Fault(err)
-		}
-		candidate = &made
+	candidate, err := m.successorOf(keys, keys[i], now)
+	if err != nil {
+		return KeyView{}, nil, Fault(err)
 	}
 	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, now)
 	switch {
@@ -113,6 +115,19 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 	return m.view(keys, keys[i], now), successor, nil
 }
 
+// successorOf makes what can sign in the place of a key; nil if nothing can or has to.
+func (m *ManagedKeys) successorOf(keys []Key, k Key, now time.Time) (*Key, error) {
+	use := m.use(k.Purpose)
+	if use.idle || !use.isManaged() || !k.signsFor(use) {
+		return nil, nil
+	}
+	if _, err := m.openAll(keys); errors.Is(err, ErrNoMasterKey) {
+		return nil, nil
+	}
+	made, err := m.newKey(use, now, now)
+	return &made, err
+}
+
 func (m *ManagedKeys) isConfigured(id string) bool {
 	return slices.ContainsFunc(m.uses, func(use keyUse) bool {
 		secret, previous := use.secretKey(), use.previousKey()
@@ -129,7 +144,7 @@ func (m *ManagedKeys) Purge(ctx context.Context) (int, error) {
 	now := m.cfg.Now()
 	var over []string
 	for _, k := range keys {
-		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) {
+		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) && !m.maySignElsewhere(keys, k, now) {
 			over = append(over, k.ID)
 		}
 	}

@@ -6,6 +6,10 @@ import "strings"
 // name), whatever is no token (RFC 9110 section 5.6.2), and lower-case letters. Methods are case-sensitive (section 9.1)
 // and every registered one is in capitals; a program behind Authly that reads "get" as GET would run around a rule for GET.
 func CheckMethod(method string) error {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return nil
+	}
 	served := method != "" && len(method) <= 64 && !strings.ContainsFunc(method, notMethodChar)
 	switch method {
 	case "CONNECT", "TRACE", "TRACK":

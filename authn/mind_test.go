@@ -42,6 +42,13 @@ func (c *clock) advance(d time.Duration) {
 	c.passed += max(d, 0)
 }
 
+// sleep lets time pass as it does for a machine that sleeps.
+func (c *clock) sleep(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
 // Elapsed is what a clock says that is never set.
 func (c *clock) Elapsed() time.Duration {
 	c.mu.Lock()

@@ -17,38 +17,9 @@ func ParsePath(raw string) (string, error) {
 	if raw == "" || raw[0] != '/' {
 		return "", ambiguous("it does not start with /")
 	}
-	var decoded strings.Builder
-	decoded.Grow(len(raw))
-	escaped := false
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c != '%' {
-			switch {
-			case c <= ' ' || c >= 0x7f:
-				return "", ambiguous("a byte outside printable ASCII is not encoded")
-			case c == '\\' || c == ';' || c == '#' || c == '?':
-				return "", ambiguous("it holds a backslash, a semicolon, # or ?")
-			}
-			decoded.WriteByte(c)
-			continue
-		}
-		if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
-			return "", ambiguous("it holds an invalid escape")
-		}
-		c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
-		switch {
-		case c < ' ' || c == 0x7f:
-			return "", ambiguous("it holds an encoded control character")
-		case strings.IndexByte(`/\.;#%?`, c) >= 0:
-			return "", ambiguous(`one of / \ . ; # % ? is encoded`)
-		}
-		decoded.WriteByte(c)
-		escaped = true
-		i += 2
-	}
-	path := decoded.String()
-	if escaped && !utf8.ValidString(path) {
-		return "", ambiguous("its escapes are not UTF-8")
+	path, err := decodePath(raw)
+	if err != nil {
+		return "", err
 	}
 	for rest := path[1:]; ; {
 		segment, after, more := strings.Cut(rest, "/")
@@ -63,6 +34,48 @@ func ParsePath(raw string) (string, error) {
 		}
 		rest = after
 	}
+}
+
+// decodePath decodes escapes and judges bytes, not segments. A path without escapes is returned as it is.
+func decodePath(raw string) (string, error) {
+	var decoded []byte // empty: nothing was escaped so far
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c != '%' {
+			switch {
+			case c <= ' ' || c >= 0x7f:
+				return "", ambiguous("a byte outside printable ASCII is not encoded")
+			case c == '\\' || c == ';' || c == '#' || c == '?':
+				return "", ambiguous("it holds a backslash, a semicolon, # or ?")
+			}
+			if len(decoded) > 0 {
+				decoded = append(decoded, c)
+			}
+			continue
+		}
+		if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
+			return "", ambiguous("it holds an invalid escape")
+		}
+		c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
+		switch {
+		case c < ' ' || c == 0x7f:
+			return "", ambiguous("it holds an encoded control character")
+		case strings.IndexByte(`/\.;#%?`, c) >= 0:
+			return "", ambiguous(`one of / \ . ; # % ? is encoded`)
+		}
+		if len(decoded) == 0 {
+			decoded = append(make([]byte, 0, len(raw)), raw[:i]...) // there is a slash at least
+		}
+		decoded = append(decoded, c)
+		i += 2
+	}
+	switch {
+	case len(decoded) == 0:
+		return raw, nil
+	case !utf8.Valid(decoded):
+		return "", ambiguous("its escapes are not UTF-8")
+	}
+	return string(decoded), nil
 }
 
 func ambiguous(why string) error {

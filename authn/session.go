@@ -151,6 +151,7 @@ type Feed interface {
 	// error. It is a hint and no more: a follower polls too.
 	Wake(ctx context.Context, wake func()) error
 
-	// PurgeChanges removes changes made before the given time and reports how many.
+	// PurgeChanges removes changes made before the given time and reports how many. Those that concern an access token which
+	// expires after it stay: tokens may have been given a longer life than they are now.
 	PurgeChanges(ctx context.Context, before time.Time) (int, error)
 }

@@ -87,9 +87,13 @@ func (s *Sessions) EndAll(ctx context.Context, caller *Identity, userID uuid.UUI
 // EndOwn ends the caller's session alone and reports how many tokens that made invalid.
 func (s *Sessions) EndOwn(ctx context.Context, caller *Identity) (int, error) {
 	tokens, err := s.cfg.Store.EndSession(ctx, caller.UserID, caller.SessionID, s.cfg.Now())
-	if err != nil && !errors.Is(err, ErrSessionNotFound) {
+	switch {
+	case errors.Is(err, ErrSessionNotFound):
+		return 0, nil
+	case err != nil:
 		return 0, Fault(err)
 	}
+	s.cfg.Log.InfoContext(ctx, "session ended", "user_id", caller.UserID, "session_id", caller.SessionID, "by", caller.UserID, "tokens", tokens)
 	return tokens, nil
 }
 

@@ -84,7 +84,8 @@ func newWatches() watches {
 // outlives those. The caller calls stop when the answer is of no interest any more. stop may be called more than once, and
 // does not wait: ended may just have begun.
 //
-// What is told here is late by as much as the Follower is behind the feed. That a user has changed says only that it may
+// What is told here is late by as much as the Follower is behind the feed. If it was away for so long that changes may have
+// gone from there, or the feed begins anew, all are told: whoever may come back comes back. That a user has changed says only that it may
 // be time: Run looks at the user in the background, once for all who watch, and again until the store answers.
 func (f *Follower) Watch(who *Identity, ended func()) (stop func()) {
 	w := &watch{who: who, ended: ended}
@@ -116,7 +117,7 @@ func (f *Follower) judge(ctx context.Context) {
 		case <-f.watches.look:
 		}
 		for _, id := range f.watches.takeDoubted() {
-			user, err := f.user(ctx, id)
+			user, err := f.latest(ctx, id)
 			switch {
 			case errors.Is(err, ErrUserNotFound) || err == nil && !user.Active:
 				f.watches.endUser(id)
@@ -210,6 +211,18 @@ func (s *watches) endUser(id uuid.UUID) {
 	defer s.mu.Unlock()
 	for s.byUser.first[id] != nil {
 		s.endLocked(s.byUser.first[id])
+	}
+}
+
+func (s *watches) endAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.byToken.first {
+		for w != nil {
+			next := w.ofToken.next
+			s.endLocked(w)
+			w = next
+		}
 	}
 }
 

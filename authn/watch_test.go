@@ -286,6 +286,45 @@ func TestWatchAfterStaleness(t *testing.T) {
 	awaitEnd(t, ended)
 }
 
+// Changes do not stay in the feed for ever. Who has missed some cannot tell which sessions have ended.
+func TestWatchAfterMissedChanges(t *testing.T) {
+	for name, c := range map[string]struct {
+		away  time.Duration
+		reset bool
+		ends  bool
+	}{
+		"away for a while":   {away: 44 * time.Minute},
+		"away for too long":  {away: 46 * time.Minute, ends: true},
+		"the feed was reset": {reset: true, ends: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMind(t, options{})
+			m.user(t, "alice")
+			alice := m.session(t, "alice")
+			r := m.replica(t)
+			r.load(t)
+			first, second := r.watch(t, alice), r.watch(t, alice)
+			if c.reset {
+				r.store.Feed = restored{m.store}
+			}
+			m.clock.advance(c.away)
+			r.load(t)
+			if c.ends {
+				awaitEnd(t, first)
+				awaitEnd(t, second)
+			}
+			if sessions, users, _ := r.follower.Watched(); (sessions+users == 0) != c.ends {
+				t.Errorf("%d sessions and %d users are watched", sessions, users)
+			}
+			again := r.watch(t, alice)
+			r.load(t)
+			if !open(again) {
+				t.Error("who came back has to go again")
+			}
+		})
+	}
+}
+
 // Of a thousand watches half are told, at once; those that are given up, before or after, leave nothing behind.
 func TestThousandWatches(t *testing.T) {
 	m := newMind(t, options{})

@@ -25,19 +25,19 @@ func Credentials(h http.Header) authn.Credentials {
 	if value == "" || len(value) > longestCredential {
 		return malformed
 	}
+	token, isBearer := cutBearer(value)
+	if isBearer && isBearerToken(token) { // and so there is no control character
+		return authn.Credentials{Kind: authn.BearerCredential, Token: token}
+	}
 	for i := range len(value) {
 		if value[i] < ' ' || value[i] == 0x7f {
 			return malformed
 		}
 	}
-	token, isBearer := cutBearer(value)
-	switch {
-	case !isBearer:
-		return authn.Credentials{Kind: authn.ForeignCredential}
-	case !isBearerToken(token):
+	if isBearer {
 		return malformed
 	}
-	return authn.Credentials{Kind: authn.BearerCredential, Token: token}
+	return authn.Credentials{Kind: authn.ForeignCredential}
 }
 
 // cutBearer returns what follows the scheme Bearer, in any case, and the spaces behind it. A scheme that merely starts with
@@ -61,12 +61,16 @@ func cutBearer(value string) (rest string, ok bool) {
 func isBearerToken(s string) bool {
 	body := strings.TrimRight(s, "=")
 	for i := range len(body) {
-		switch c := body[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("-._~+/", c) >= 0:
-		default:
+		if c := body[i]; c >= 128 || c < 64 && bearerSigns>>c&1 == 0 || c >= 64 && bearerLetters>>(c-64)&1 == 0 {
 			return false
 		}
 	}
 	return body != ""
 }
+
+// The bytes below 64, and from there to 127, that may stand in a b64token before its padding: a bit for each. Tokens are long,
+// and every request has one.
+const (
+	bearerSigns   uint64 = (1<<10-1)<<'0' | 1<<'-' | 1<<'.' | 1<<'/' | 1<<'+'
+	bearerLetters uint64 = (1<<26-1)<<('A'-64) | (1<<26-1)<<('a'-64) | 1<<('_'-64) | 1<<('~'-64)
+)

@@ -77,3 +77,14 @@ func TestCredentials(t *testing.T) {
 		})
 	}
 }
+
+// Which bytes make a token is what RFC 6750 section 2.1 says, byte by byte.
+func TestBearerTokenBytes(t *testing.T) {
+	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+	for c := range 256 {
+		kind := headers.Credentials(http.Header{"Authorization": {"Bearer a" + string([]byte{byte(c)}) + "b"}}).Kind
+		if good := strings.IndexByte(allowed, byte(c)) >= 0; (kind == authn.BearerCredential) != good {
+			t.Errorf("%#x: %v", c, kind)
+		}
+	}
+}

@@ -16,13 +16,33 @@ type Exchange struct {
 	Reason  string // the authn.Code of the refusal or failure
 	User    string // username of the caller; empty: anonymous
 	Started time.Time
+
+	parent context.Context // of the context that carries it
 }
 
 type exchangeKey struct{}
 
-// WithExchange returns a context that carries x.
+// WithExchange returns a context that carries x. An Exchange is carried by one context.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
-	return context.WithValue(ctx, exchangeKey{}, x)
+	if x == nil {
+		return context.WithValue(ctx, exchangeKey{}, x)
+	}
+	x.parent = ctx
+	return (*carrier)(x)
+}
+
+// carrier is an Exchange as the context that carries it: every request has one, and this way it is made by one allocation.
+type carrier Exchange
+
+func (c *carrier) Deadline() (time.Time, bool) { return c.parent.Deadline() }
+func (c *carrier) Done() <-chan struct{}       { return c.parent.Done() }
+func (c *carrier) Err() error                  { return c.parent.Err() }
+
+func (c *carrier) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return (*Exchange)(c)
+	}
+	return c.parent.Value(key)
 }
 
 // ExchangeOf returns the Exchange that ctx carries, and an empty one that nobody will read if it carries none. It is never

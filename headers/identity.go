@@ -92,17 +92,41 @@ func (n IdentityNames) StripTrailer(h http.Header) {
 // Stamp sets every name to exactly one value, the identity's. For nil, an anonymous caller, every name is set to the empty
 // value: some front proxies leave the client's own header in place when the answer omits it. Other spellings are not
 // touched, see Strip.
-func (n IdentityNames) Stamp(h http.Header, id *authn.Identity) {
+func (n IdentityNames) Stamp(h http.Header, id *authn.Identity) { n.Stamps(id).Set(h) }
+
+// Stamps are the headers that tell of one identity, ready to be set as often as need be.
+type Stamps struct {
+	names  []string
+	values [][]string // of one element each, and no room for another
+	bytes  int
+}
+
+// Stamps makes ready what Stamp sets.
+func (n IdentityNames) Stamps(id *authn.Identity) *Stamps {
 	var values [4]string
 	if id != nil {
 		values = [4]string{EncodeValue(id.Username), EncodeValue(id.Email), encodeList(id.Roles), id.UserID.String()}
 	}
+	s := new(Stamps)
 	for i, list := range n.lists() {
 		for _, name := range list {
-			h.Set(name, values[i])
+			s.names = append(s.names, http.CanonicalHeaderKey(name))
+			s.values = append(s.values, []string{values[i]})
+			s.bytes += len(name) + len(": ") + len(values[i]) + len("\r\n")
 		}
 	}
+	return s
 }
+
+// Set sets the headers. Their values must not be changed in place.
+func (s *Stamps) Set(h http.Header) {
+	for i, name := range s.names {
+		h[name] = s.values[i]
+	}
+}
+
+// Bytes is how long the headers are on the wire, separators included.
+func (s *Stamps) Bytes() int { return s.bytes }
 
 // encodeList joins values by commas. A comma within a value, which no role has, is encoded.
 func encodeList(values []string) string {

@@ -76,12 +76,19 @@ func (s *Security) Own(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		for name, values := range s.own.of(ExchangeOf(r.Context()).Origin.Scheme == "https") {
-			h[name] = values
-		}
+		s.PutOwn(w.Header(), ExchangeOf(r.Context()).Origin.Scheme == "https")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// PutOwn puts the headers of Own on one answer.
+func (s *Security) PutOwn(h http.Header, https bool) {
+	if s == nil {
+		return
+	}
+	for name, values := range s.own.of(https) {
+		h[name] = values
+	}
 }
 
 // Merge adds to the headers of a proxied answer those that the application did not set itself, even to nothing. It never

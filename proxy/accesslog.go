@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/descoped/authly/headers"
 )
@@ -31,6 +34,26 @@ func (d *Door) accessLog(next http.Handler) http.Handler {
 	})
 }
 
+// Access is a line of the access log. Its texts are printable ASCII, but for a sign where something long was cut.
+type Access struct {
+	Time      time.Time // when the request was over
+	RequestID string
+	Method    string
+	Host      string
+	Path      string // as on the wire, without the query
+	Status    int
+	Bytes     int64 // of the answer's body
+	Route     string
+	Decision  string // allow, challenge, deny; empty: none was asked for
+	Reason    string // of a refusal, or of an answer that broke off
+	User      string
+	Client    netip.Addr // the zero Addr: not known
+	Duration  time.Duration
+}
+
+// Milliseconds is the duration as it is logged, to the microsecond.
+func (a *Access) Milliseconds() float64 { return float64(a.Duration.Microseconds()) / 1000 }
+
 func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
 	x := exchangeOf(r)
 	status := rec.status
@@ -44,24 +67,38 @@ func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
 	if !completed && reason == "" {
 		reason = reasonAborted
 	}
-	client := ""
-	if x.Origin.Client.IsValid() {
-		client = x.Origin.Client.String()
-	}
 	rawPath, _, _ := strings.Cut(r.RequestURI, "?")
-	d.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request",
-		slog.String("request_id", x.ID),
-		slog.String("method", plain(r.Method, 32)),
-		slog.String("host", plain(r.Host, 256)),
-		slog.String("path", plain(rawPath, 1024)),
-		slog.Int("status", status),
-		slog.Int64("bytes", rec.bytes),
-		slog.String("route", x.Route),
-		slog.String("decision", x.Verdict),
-		slog.String("reason", reason),
-		slog.String("user", plain(headers.EncodeValue(x.User), 256)),
+	now := d.cfg.Now()
+	line := Access{
+		Time: now, RequestID: x.ID, Method: plain(r.Method, 32), Host: plain(r.Host, 256), Path: plain(rawPath, 1024),
+		Status: status, Bytes: rec.bytes, Route: x.Route, Decision: x.Verdict, Reason: reason,
+		User: plain(headers.EncodeValue(x.User), 256), Client: x.Origin.Client, Duration: now.Sub(x.Started),
+	}
+	if d.cfg.Access != nil {
+		d.cfg.Access(line)
+		return
+	}
+	d.log(r.Context(), &line)
+}
+
+func (d *Door) log(ctx context.Context, a *Access) {
+	client := ""
+	if a.Client.IsValid() {
+		client = a.Client.String()
+	}
+	d.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "request",
+		slog.String("request_id", a.RequestID),
+		slog.String("method", a.Method),
+		slog.String("host", a.Host),
+		slog.String("path", a.Path),
+		slog.Int("status", a.Status),
+		slog.Int64("bytes", a.Bytes),
+		slog.String("route", a.Route),
+		slog.String("decision", a.Decision),
+		slog.String("reason", a.Reason),
+		slog.String("user", a.User),
 		slog.String("client", client),
-		slog.Float64("duration_ms", float64(d.cfg.Now().Sub(x.Started).Microseconds())/1000),
+		slog.Float64("duration_ms", a.Milliseconds()),
 	)
 }
 

@@ -67,20 +67,20 @@ func dialectOf(requestURI string) (d dialect, rest string, ok bool) {
 // ForwardAuth serves questions of front proxies and nothing else: on this listener everything but /authz/ is not found, and
 // no public route of any application answers 200.
 func (d *Door) ForwardAuth() http.Handler {
-	return d.root(d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return d.root(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.RequestURI, authzPrefix) {
-			d.cfg.Problem(w, r, authn.Refuse(authn.CodeNotFound, "Not found"))
+			d.refuse(w, r, authn.Refuse(authn.CodeNotFound, "Not found"))
 			return
 		}
 		d.serveAuthz(w, r)
-	})))
+	}))
 }
 
 // serveAuthz answers a front proxy's question. Neither CORS nor a mux may stand in front of it: the 2xx with which they
 // answer preflights, and the redirects with which they clean paths, would be taken for the answer.
 func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request) {
 	abandonBody(w, r)
-	w.Header().Set("Cache-Control", "no-store")
+	w.Header()["Cache-Control"] = noStore
 	exchangeOf(r).Verdict = verdictDeny // until the decision says otherwise
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !d.cfg.Trust.Trusts(peer.Addr()) {
@@ -160,28 +160,23 @@ func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.R
 	if err != nil {
 		return err
 	}
-	stamped := http.Header{}
-	d.cfg.Names.Stamp(stamped, decision.Identity)
-	stamped.Set(headers.AssertionName, assertion)
-	bytes := 0
-	for name, values := range stamped {
-		bytes += len(name) + len(": ") + len(values[0]) + len("\r\n")
-	}
-	if bytes > mostIdentityBytes {
+	stamps := d.stamps(decision.Identity)
+	if stamps.Bytes()+len(headers.AssertionName)+len(": ")+len(assertion)+len("\r\n") > mostIdentityBytes {
 		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
 	}
-	for name, values := range stamped {
-		h[name] = values
-	}
+	stamps.Set(h)
+	h[headers.AssertionName] = []string{assertion}
 	return nil
 }
 
-// refuseAuthz answers with an error, in a status that the front proxy relays.
+// refuseAuthz answers with an error, in a status that the front proxy relays. Unlike a permission, which ends at the front
+// proxy, it comes before people's browsers, and has the security headers.
 //
 // It is the one place where forward-auth says no, and so the place for whatever a refusal should carry beside the problem,
 // such as the Location of a login page on a 401.
 func (d *Door) refuseAuthz(w http.ResponseWriter, r *http.Request, relayed func(int) int, err error) {
 	reason := authn.Fault(err).Code
+	d.cfg.Security.PutOwn(w.Header(), exchangeOf(r).Origin.Scheme == "https")
 	w.Header().Set(reasonHeader, string(reason))
 	if reason == codeIdentityTooLarge { // to the table of errors it is one of many ways in which a caller may not
 		err = authn.Refuse(authn.CodeForbidden, authn.Fault(err).Detail)
@@ -214,6 +209,9 @@ func (w *relayWriter) Write(body []byte) (int, error) {
 	return w.ResponseWriter.Write(body)
 }
 
+// noStore is the value of Cache-Control on every answer here. It is never changed.
+var noStore = []string{"no-store"}
+
 // unchanged is the relayed of dialects whose front proxy passes on any refusal.
 func unchanged(status int) int { return status }
 
@@ -238,9 +236,9 @@ func forwarded(r *http.Request, _ string) (question, error) {
 }
 
 // only returns the one value of a header that a question cannot do without. Missing, empty or given twice it is an error: a
-// default would let whoever can suppress or add a header choose the rule.
+// default would let whoever can suppress or add a header choose the rule. The name is in canonical form.
 func only(h http.Header, name string) (string, error) {
-	values := h.Values(name)
+	values := h[name]
 	switch {
 	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", authn.Refuse(authn.CodeBadRequestLine, "The header "+name+" is missing")

@@ -26,7 +26,7 @@ func original(r *http.Request, _ string) (question, error) {
 	if err != nil {
 		return question{}, err
 	}
-	url, err := only(r.Header, "X-Original-URL")
+	url, err := only(r.Header, "X-Original-Url")
 	if err != nil {
 		return question{}, err
 	}

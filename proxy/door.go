@@ -44,6 +44,7 @@ type Config struct {
 
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger
+	Access    func(Access) // writes a line of the access log, in place of Log; optional
 	Now       func() time.Time
 }
 
@@ -53,6 +54,7 @@ type Door struct {
 	upstreams map[string]*upstream
 	buffers   *bufferPool
 	sockets   sockets
+	anonymous *headers.Stamps
 }
 
 // New returns a Door, or an error that names the route whose upstream makes no sense.
@@ -69,7 +71,7 @@ func New(cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("proxy: identity headers: %w", err)
 	}
 	cfg.Problem = logged(cfg.Problem, cfg.Log)
-	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)), buffers: new(bufferPool)}
+	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)), buffers: new(bufferPool), anonymous: cfg.Names.Stamps(nil)}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(cfg.PublicURL); err != nil || u.Host == "" {
 			return nil, errors.New("proxy: PublicURL is not an absolute URL")

@@ -30,7 +30,7 @@ func (d *Door) exchange(next http.Handler) http.Handler {
 		if err != nil {
 			ctx = context.WithValue(ctx, originErrorKey{}, err)
 		}
-		w.Header().Set(requestIDHeader, x.ID)
+		w.Header()[requestIDHeader] = []string{x.ID}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -20,11 +20,10 @@ import (
 // There is no ServeMux on this way: it redirects and cleans paths, and so would decide on another path than the
 // application sees.
 func (d *Door) Gateway() http.Handler {
-	authz := d.own(http.HandlerFunc(d.serveAuthz))
 	endpoints := d.endpoints()
 	return d.root(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.RequestURI, "/authz/") {
-			authz.ServeHTTP(w, r)
+			d.serveAuthz(w, r)
 			return
 		}
 		t, err := parse(r)

@@ -37,11 +37,19 @@ func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 
 	h.Set(requestIDHeader, x.ID)
 	if p.identity != nil {
-		names.Stamp(h, p.identity) // none for an anonymous caller: to some applications an empty name is a name
+		u.door.stamps(p.identity).Set(h) // none for an anonymous caller: to some applications an empty name is a name
 	}
 	if p.assertion != "" {
 		h.Set(headers.AssertionName, p.assertion)
 	}
+}
+
+// stamps returns the headers that tell of an identity, which are made once for it.
+func (d *Door) stamps(id *authn.Identity) *headers.Stamps {
+	if id == nil {
+		return d.anonymous
+	}
+	return id.Memo.Of(func() any { return d.cfg.Names.Stamps(id) }).(*headers.Stamps)
 }
 
 // setTarget makes the path and the query go out as they came in. An URL that is opaque is written as it stands; a Path would

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -51,7 +52,8 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		if b == nil {
 			return nil, failed
 		}
-		res, err := p.transport.RoundTrip(b.address(req))
+		req.URL.Scheme, req.URL.Host = b.scheme, b.host // the request is the ReverseProxy's own, and nobody else's
+		res, err := p.transport.RoundTrip(req)
 		if err == nil {
 			res.Body = p.releasing(b, res.Body)
 			return res, nil
@@ -66,15 +68,6 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		tried, failed = append(tried, b), err
 	}
-}
-
-// address returns the request with the backend's address in its URL.
-func (b *backend) address(req *http.Request) *http.Request {
-	out := req.WithContext(req.Context())
-	u := *req.URL
-	u.Scheme, u.Host = b.scheme, b.host
-	out.URL = &u
-	return out
 }
 
 // acquire returns the least busy of the healthy backends that were not tried yet and counts a request on it. If there is
@@ -149,32 +142,33 @@ func dialer(timeout time.Duration) func(ctx context.Context, network, addr strin
 // releasing returns body so that closing it ends the request's being in flight. The body of a switched protocol is also
 // written to, and ReverseProxy looks for that.
 func (p *pool) releasing(b *backend, body io.ReadCloser) io.ReadCloser {
-	release := sync.OnceFunc(func() { p.release(b) })
+	releasing := releasingBody{ReadCloser: body, pool: p, backend: b}
 	if rw, ok := body.(io.ReadWriteCloser); ok {
-		return &switchedBody{ReadWriteCloser: rw, release: release}
+		return &switchedBody{ReadWriteCloser: rw, releasing: &releasing}
 	}
-	return &releasingBody{ReadCloser: body, release: release}
+	return &releasing
 }
 
 type releasingBody struct {
 	io.ReadCloser
-	release func()
+	pool     *pool
+	backend  *backend
+	released atomic.Bool
 }
 
 func (b *releasingBody) Close() error {
-	defer b.release()
+	if !b.released.Swap(true) {
+		defer b.pool.release(b.backend)
+	}
 	return b.ReadCloser.Close()
 }
 
 type switchedBody struct {
 	io.ReadWriteCloser
-	release func()
+	releasing *releasingBody
 }
 
-func (b *switchedBody) Close() error {
-	defer b.release()
-	return b.ReadWriteCloser.Close()
-}
+func (b *switchedBody) Close() error { return b.releasing.Close() }
 
 // CloseWrite passes on that the client has said its last word, where the connection can say so.
 func (b *switchedBody) CloseWrite() error {

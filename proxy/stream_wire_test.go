@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/descoped/authly/authn"
 )
 
 // A gRPC stream fails when its session ends, in both directions.
@@ -124,12 +126,16 @@ func TestEchoEndsWithTheSession(t *testing.T) {
 	people := newSessions(t)
 	for _, http2 := range []bool{false, true} {
 		c := withUpstream("echo:")
-		c.people, c.watch = people, people.follower.Watch
+		watched := make(chan bool, 1)
+		c.people, c.watch = people, func(who *authn.Identity, ended func()) (stop func()) {
+			defer func() { watched <- true }()
+			return people.follower.Watch(who, ended)
+		}
 		g := newGateway(t, c)
 		token := people.login(t, "alice")
 		reader, writer := io.Pipe()
 		t.Cleanup(func() { writer.Close() })
-		req := streamRequest(t, g, "/public/x", token, "")
+		req := streamRequest(t, g, "/x", token, "")
 		req.Method, req.Body = "POST", reader
 		done := make(chan error, 1)
 		go func() {
@@ -143,6 +149,7 @@ func TestEchoEndsWithTheSession(t *testing.T) {
 		if _, err := writer.Write([]byte("hello")); err != nil {
 			t.Fatal(err)
 		}
+		wait(t, watched, "the request to be let in") // else it would be nobody's, on a public route
 		people.end(t, token)
 		if err := wait(t, done, "an answer"); err.Error() != "401 Unauthorized" {
 			t.Errorf("http2=%t: %v", http2, err)

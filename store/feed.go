@@ -159,10 +159,16 @@ func (e *entry) change() (authn.Change, error) {
 	return c, nil
 }
 
-// PurgeChanges removes changes made before the given time.
+// PurgeChanges removes changes that are old and concern no token any more. A token that was signed while its user was changed
+// may say what was true before.
 func (s *Store) PurgeChanges(ctx context.Context, before time.Time) (int, error) {
 	return s.purge(ctx, `DELETE FROM changes WHERE position IN (
-		SELECT position FROM changes WHERE made_at < $1 ORDER BY made_at LIMIT $2`+s.engine.skipLocked+`)`, micros(before))
+		SELECT c.position FROM changes c WHERE c.made_at < $1
+			AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.jti = c.jti AND t.expires_at > $1)
+			AND NOT EXISTS (SELECT 1 FROM tokens t WHERE t.session_id = c.session_id AND t.kind = 'access' AND t.expires_at > $1)
+			AND NOT EXISTS (SELECT 1 FROM tokens t WHERE c.kind = '`+string(authn.UserChanged)+`' AND t.user_id = c.user_id
+				AND t.kind = 'access' AND t.expires_at > $1 AND t.created_at < c.made_at + $2)
+		ORDER BY c.made_at LIMIT $3`+s.engine.skipLocked+`)`, micros(before), time.Minute.Microseconds())
 }
 
 // Wake calls wake once it hears of changes, and then whenever there may be one.

@@ -31,6 +31,10 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 	if _, ok := connect.RuntimeParams["application_name"]; !ok {
 		connect.RuntimeParams["application_name"] = "authly"
 	}
+	// A server that only reads may be a copy that is behind: what was revoked would pass there. This tries the URL's next host.
+	if connect.ValidateConnect == nil {
+		connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	// A caller who gives up cancels the statement on the server and keeps the connection, unless that does not answer either.
 	connect.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}

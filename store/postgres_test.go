@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net"
@@ -91,6 +92,38 @@ func TestPostgresDead(t *testing.T) {
 		}
 		if waited := time.Since(begin); waited > 5*time.Second {
 			t.Errorf("%s: it took %v", name, waited)
+		}
+	}
+}
+
+// A server that only reads is another one's copy, and nobody knows how far it is behind. Nothing is asked of it.
+func TestPostgresOnlyReads(t *testing.T) {
+	database := storetest.PostgresURL(t)
+	line := proxyTo(t, database)
+	s := openPostgres(t, line.url, 0)
+	var cursor authn.Cursor
+	read(t, s, &cursor)
+	execute(t, "pgx", database, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',
+		current_database()); END $$`)
+	line.cut() // as when another server takes over
+	asks := map[string]func() error{
+		"the feed": func() error { _, _, err := s.Changes(t.Context(), cursor); return err },
+		"a token": func() error {
+			_, _, err := s.TokenOwner(t.Context(), authn.AccessToken, "a", nil, time.Now())
+			return err
+		},
+		"ready": func() error { return s.Ping(t.Context()) },
+		"the wakeup": func() error {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			return s.Wake(ctx, cancel) // which is called if it listens
+		},
+	}
+	for what, ask := range asks {
+		for range 3 {
+			if err := ask(); !errors.Is(err, authn.ErrUnavailable) {
+				t.Errorf("%s: got %v, want ErrUnavailable", what, err)
+			}
 		}
 	}
 }

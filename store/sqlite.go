@@ -26,10 +26,10 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 	}
 	warnIfReadable(loc.path, opts)
 	if err := enterWAL(ctx, loc.path, opts.Timeout); err != nil {
-		return engine{}, sqliteFault(err)
+		return engine{}, sqliteFault(loc.path, err)
 	}
 	if err := migrateSQLite(ctx, sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate")); err != nil {
-		return engine{}, sqliteFault(err)
+		return engine{}, sqliteFault(loc.path, err)
 	}
 	writes, err := sql.Open("sqlite", sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate"))
 	if err != nil {
@@ -162,12 +162,13 @@ func enterWAL(ctx context.Context, path string, timeout time.Duration) error {
 	}
 }
 
-// sqliteFault marks an error of opening as authn.ErrUnavailable where it is one.
-func sqliteFault(err error) error {
+// sqliteFault says which file an error of opening is about, which SQLite does not, and marks it as authn.ErrUnavailable where it
+// is one.
+func sqliteFault(path string, err error) error {
 	if sqliteUnavailable(err) || isDisconnect(err) {
-		return unavailable(err)
+		return unavailable(fmt.Errorf("%s: %w", path, err))
 	}
-	return fmt.Errorf("the SQLite database: %w", err)
+	return fmt.Errorf("the SQLite database %s: %w", path, err)
 }
 
 // sqliteCode returns the primary and the extended result code, 0 for an error that is not SQLite's.

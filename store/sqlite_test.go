@@ -93,11 +93,16 @@ func TestSQLiteOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte(strings.Repeat("this is no database. ", 500)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	obstructed := filepath.Join(folder, "obstructed.db")
+	if err := os.Mkdir(obstructed+"-wal", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		filepath.Join(folder, "missing", "authly.db"): "the folder " + filepath.Join(folder, "missing"),
 		folder:                              "not a regular file",
 		filepath.Join(garbage, "authly.db"): "garbage.db",
-		garbage:                             "not a database",
+		garbage:                             garbage + ": file is not a database",
+		obstructed:                          "the store is unavailable: " + obstructed + ": disk I/O error",
 	} {
 		s, err := Open(t.Context(), "sqlite://"+path, Options{})
 		if err == nil {

@@ -162,6 +162,7 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 		return authn.User{}, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		old, err := s.lockUser(ctx, q, id)
 		if err != nil {
 			return err
@@ -243,6 +244,7 @@ func updateUser(ctx context.Context, q querier, u authn.User) error {
 // DeleteUser removes the user; sessions and tokens go with the row.
 func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
+		heeds(q)
 		old, err := s.lockUser(ctx, q, id)
 		if err != nil {
 			return err

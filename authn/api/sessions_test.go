@@ -300,9 +300,13 @@ func TestLogoutScope(t *testing.T) {
 		s.do(t, request{method: "POST", path: "/auth/logout", token: mine.Access, body: "scope=session",
 			contentType: "application/x-www-form-urlencoded"}).refused(415, "Unsupported content type")
 		s.call(t, "GET", "/users/me", mine.Access, "").want(200)
+		before := strings.Count(s.log.String(), `msg="session ended"`)
 		s.call(t, "POST", "/auth/logout", mine.Access, `{"scope":"session"}`).want(200).wantEnded("Successfully logged out", 2)
 		s.dead(t, mine)
 		s.lives(t, other)
+		if told := strings.Count(s.log.String(), `msg="session ended"`) - before; told != 1 {
+			t.Errorf("the log tells of %d sessions that ended, want 1", told)
+		}
 	})
 }
 

@@ -12,6 +12,9 @@ import (
 // fileBytes is the length of a key file: random bytes, as they are.
 const fileBytes = 32
 
+// ErrFileMode is the refusal of a key file that every user of the machine may read or write.
+var ErrFileMode = errors.New("is accessible to every user of this machine: chmod 600 it")
+
 // readFile returns what the key file holds. One that everybody on this machine may read is refused: it protects nothing. That a
 // group may is only worth a warning, since what mounts volumes into containers can do that to every file.
 func readFile(path string) ([]byte, error) {
@@ -24,7 +27,7 @@ func readFile(path string) ([]byte, error) {
 	case !info.Mode().IsRegular() || info.Size() != fileBytes:
 		return nil, fmt.Errorf("the key file %s is not one: it must hold %d bytes", path, fileBytes)
 	case info.Mode().Perm()&0o007 != 0:
-		return nil, fmt.Errorf("the key file %s is accessible to every user of this machine: chmod 600 it", path)
+		return nil, fmt.Errorf("the key file %s %w", path, ErrFileMode)
 	}
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) != fileBytes {
@@ -42,14 +45,19 @@ func isShared(path string) bool {
 	return err == nil && info.Mode().Perm()&0o077 != 0
 }
 
-// readOrMake returns what the key file holds, after making it if there is none.
-func readOrMake(path string) ([]byte, error) {
+// readOrMake returns what the key file holds, after making it if there is none. That it was made is told: from then on a copy of
+// the database alone is no backup.
+func (s *Sealer) readOrMake(path string) ([]byte, error) {
 	key, err := readFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if err := makeFile(path); err != nil {
 		return nil, fmt.Errorf("the key file %s cannot be made: %w", path, err)
+	}
+	if s.cfg.Log != nil {
+		s.cfg.Log.Warn("made a key file, without which Authly does not start again: keep a copy, apart from those of the database",
+			"path", path)
 	}
 	return readFile(path)
 }

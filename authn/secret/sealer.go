@@ -64,7 +64,7 @@ func (s *Sealer) Seal(material []byte, bound string) (sealed []byte, sealing str
 		return material, "", nil
 	}
 	if by == nil {
-		if by, err = s.fileBox(readOrMake); err != nil {
+		if by, err = s.fileBox(s.readOrMake); err != nil {
 			return nil, "", err
 		}
 	}
@@ -88,9 +88,9 @@ func (s *Sealer) Open(sealed []byte, sealing, bound string) ([]byte, error) {
 func (s *Sealer) boxOf(sealing string) (*box, error) {
 	switch {
 	case strings.HasPrefix(sealing, masterPrefix) && s.master == nil:
-		return nil, errors.New("it is sealed with a master key, and keys.master_key (AUTHLY_MASTER_KEY) is not set: set it to the one that was used")
+		return nil, fmt.Errorf("it is %w: keys.master_key (AUTHLY_MASTER_KEY) is not set, set it to the one that was used", authn.ErrNoMasterKey)
 	case strings.HasPrefix(sealing, masterPrefix) && s.master.name != sealing:
-		return nil, errors.New("keys.master_key (AUTHLY_MASTER_KEY) is not the master key that it was sealed with")
+		return nil, fmt.Errorf("it is %w: keys.master_key (AUTHLY_MASTER_KEY) is not the master key that was used", authn.ErrNoMasterKey)
 	case strings.HasPrefix(sealing, masterPrefix):
 		return s.master, nil
 	case !strings.HasPrefix(sealing, filePrefix):

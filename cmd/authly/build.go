@@ -131,7 +131,9 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 
 // newDoor builds what requests come in by. Requests to applications are checked by the checker, and end when the follower
 // says that their session has ended.
-func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Checker, follower *authn.Follower) (*proxy.Door, error) {
+func (m *mind) newDoor(
+	cfg *config.Config, log *slog.Logger, access func(proxy.Access), checker *authn.Checker, follower *authn.Follower,
+) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
@@ -157,7 +159,7 @@ func (m *mind) newDoor(cfg *config.Config, log *slog.Logger, checker *authn.Chec
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
-		PublicURL: cfg.Server.PublicURL, Log: log, Now: time.Now,
+		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
 	})
 }
 

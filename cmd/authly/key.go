@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/store"
 )
 
@@ -46,7 +49,7 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 	if err != nil {
 		return err
 	}
-	return do(keys)
+	return lostKeys(do(keys))
 }
 
 func (c *cli) keyListCommand() *cobra.Command {
@@ -92,11 +95,16 @@ func (c *cli) keyRevokeCommand() *cobra.Command {
 		Use: "revoke KEY", Short: "End all tokens that a key has signed, and erase it", Args: exactArgs("KEY (an id as authly key list prints it)"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
+				before, err := keys.List(cmd.Context())
+				if err != nil {
+					return err
+				}
 				revoked, successor, err := keys.Revoke(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
-				return c.printRevoked(revoked, successor)
+				signed := slices.ContainsFunc(before, func(v authn.KeyView) bool { return v.ID == revoked.ID && v.State == authn.KeyActive })
+				return c.printRevoked(revoked, successor, signed)
 			})
 		},
 	}
@@ -108,7 +116,8 @@ type revokedKey struct {
 	Successor *keyRow `json:"successor,omitempty"`
 }
 
-func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) error {
+// printRevoked tells of a revoked key, and whether it was the one that signed.
+func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView, signed bool) error {
 	shown := revokedKey{Revoked: showKey(revoked)}
 	if successor != nil {
 		row := showKey(*successor)
@@ -117,8 +126,11 @@ func (c *cli) printRevoked(revoked authn.KeyView, successor *authn.KeyView) erro
 	return c.print(shown, func(w io.Writer) {
 		_, dead := usesOf(revoked.Purpose)
 		fmt.Fprintf(w, "revoked %s: the %s are dead\n", revoked.ID, dead)
-		if successor != nil {
+		switch {
+		case successor != nil:
 			fmt.Fprintf(w, "key %s takes its place\n", successor.ID)
+		case signed:
+			fmt.Fprintln(w, "no key takes its place yet: a server that needs one makes it, when it hears of this or at its start")
 		}
 	})
 }
@@ -191,9 +203,10 @@ func timeOrDash(t *time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// lostKeys says what can be done where keys cannot be opened and what is missing is gone for good.
+// lostKeys says what can be done where keys cannot be opened and what is missing is gone for good. Of a key file that is there,
+// and only has the wrong mode or owner, it says no such thing.
 func lostKeys(err error) error {
-	if !errors.Is(err, authn.ErrKeySealed) {
+	if !errors.Is(err, authn.ErrKeySealed) || errors.Is(err, secret.ErrFileMode) || errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return fmt.Errorf("%w; if that is lost for good: authly key list, and authly key revoke for each key, which ends all sessions", err)

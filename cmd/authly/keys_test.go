@@ -253,7 +253,10 @@ func keysAreSealed(t *testing.T, disk string, plain, stored map[string][]byte) {
 func TestKeysAreSealed(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		storeURL := sqliteURL(t)
-		start(t, storeURL, protectedEcho)
+		first := start(t, storeURL, protectedEcho)
+		if !strings.Contains(first.stderr.String(), "made a key file") {
+			t.Error("nobody was told that there is a key file to keep")
+		}
 		plain, stored := materialOf(t, storeURL, secret.Config{})
 		disk := sqliteFiles(t, storeURL)
 		keysAreSealed(t, disk, plain, stored)
@@ -263,8 +266,12 @@ func TestKeysAreSealed(t *testing.T) {
 		if !maps.EqualFunc(plain, again, bytes.Equal) {
 			t.Error("the keys are others")
 		}
-		if said := a.stdout.String() + a.stderr.String(); strings.Contains(said, masterKey) {
+		said := a.stdout.String() + a.stderr.String()
+		if strings.Contains(said, masterKey) {
 			t.Error("the master key is in the log")
+		}
+		if strings.Contains(said, "made a key file") || strings.Count(said, "sealed anew") != len(plain) {
+			t.Errorf("it does not tell that the keys are sealed with the master key: %s", said)
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
@@ -316,6 +323,13 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		}
 		again := start(t, storeURL, protectedEcho, "AUTHLY_KEYS_MASTER_KEY="+masterKey)
 		again.isIn(t, "with the right master key", pair, true)
+		theirs := again.process.Env
+		again.process.Env = append(slices.Clone(theirs), "AUTHLY_KEYS_MASTER_KEY="+anotherKey) // of a command, beside the server
+		if said := again.run(t, 1, "key", "rotate", "--now"); !strings.Contains(said, "keys.master_key") {
+			t.Errorf("a key was sealed with what the server does not have: %s", said)
+		}
+		again.process.Env = theirs
+		again.run(t, 0, "key", "rotate", "--now")
 	})
 }
 
@@ -344,7 +358,9 @@ func TestKeyFileIsNeeded(t *testing.T) {
 		}
 	}
 	put(kept, 0o644)
-	refusesToStart(t, storeURL, file)
+	if said := refusesToStart(t, storeURL, file); strings.Contains(said, "authly key revoke") || !strings.Contains(said, "chmod") {
+		t.Errorf("the way out is another one: %s", said)
+	}
 	put(bytes.Repeat([]byte{1}, 32), 0o600)
 	refusesToStart(t, storeURL, "not the one")
 	if err := os.Remove(file); err != nil {

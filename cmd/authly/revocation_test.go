@@ -55,6 +55,9 @@ func TestMemoryWithoutDatabase(t *testing.T) {
 		return [3]int{a.do(t, "GET", path, pair.Access, "").status, check("caddy", path), check("nginx", path)}
 	}
 	for round := range 2 {
+		told := func(what string) {
+			eventually(t, "the log says once: "+what, func() bool { return strings.Count(a.stderr.String(), what) == round+1 })
+		}
 		if got := asked("/x"); got != [3]int{200, 200, 200} {
 			t.Fatalf("round %d, at first: %v", round, got)
 		}
@@ -80,8 +83,11 @@ func TestMemoryWithoutDatabase(t *testing.T) {
 		if log := a.stderr.String(); !strings.Contains(log, "STALE TOKEN ALLOWED") || !strings.Contains(log, `"route":"pictures"`) {
 			t.Error("the log does not say that a stale token was allowed, and where")
 		}
+		told("feed of changes cannot be followed")
+		told("memory is not trusted any more")
 		line.set(false, false)
 		eventually(t, "memory is trusted again", func() bool { return a.metrics(t)["authly_revocation_trusted"] == "1" })
+		told("feed of changes is followed again")
 	}
 	// A logout that cannot be written is none, and one that was answered is one.
 	line.set(true, false)

@@ -30,7 +30,8 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(c.stderr, cfg.Log)
+	log, access, spool := newLog(c.stderr, cfg.Log)
+	defer spool.Flush()
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
@@ -49,7 +50,7 @@ func (c *cli) serve(ctx context.Context) error {
 	}
 	metrics.show(follower)
 	checker := authn.NewChecker(m.logins, follower)
-	door, err := m.newDoor(cfg, log, checker, follower)
+	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ func feedCases() []promise {
 		{"feed/misses nothing", "while many write, who reads must see every change", missesNothing},
 		{"feed/another database", "after a fail-over to an older copy, a replica must notice that it knows nothing", anotherFeed},
 		{"feed/purge", "old entries go, and a reader goes on all the same", purgeChanges},
+		{"feed/purge what tokens need", "what ends or changes a token is told for as long as the token lives, however long that is", purgeNeeded},
 		{"feed/wakes", "an effect at once needs somebody who tells, on this replica and on the others", wakes},
 	}
 }
@@ -297,6 +298,9 @@ func purgeChanges(t *testing.T, db Database) {
 		must(t, err)
 		return n
 	}
+	equal(t, "purged while their tokens could live", purge(now.Add(time.Minute)), 0)
+	_, err := s.PurgeTokens(t.Context(), now.Add(365*24*time.Hour))
+	must(t, err)
 	equal(t, "purged before anything", purge(now), 0)
 	equal(t, "purged after the first", purge(now.Add(time.Microsecond)), 1)
 	var zero authn.Cursor
@@ -304,10 +308,47 @@ func purgeChanges(t *testing.T, db Database) {
 	equal(t, "purged after all", purge(now.Add(time.Hour)), 2)
 	expect(t, s, &cursor, "nobody") // the reader goes on, although the entry that it saw last is gone
 	session, _ := loginAt(t, s, u, now)
-	_, err := s.EndSession(t.Context(), u.ID, session.ID, now)
+	_, err = s.EndSession(t.Context(), u.ID, session.ID, now)
 	must(t, err)
 	expect(t, s, &cursor, "an act after the purge", sessionEnd(session, now))
 	expect(t, db.open(t), &zero, "an act after the purge", sessionEnd(session, now))
+}
+
+func purgeNeeded(t *testing.T, db Database) {
+	s := db.open(t)
+	needed := map[string]func(u authn.User, access authn.Token, at time.Time) error{
+		"session": func(u authn.User, access authn.Token, at time.Time) error {
+			_, err := s.EndSession(t.Context(), u.ID, access.SessionID, at)
+			return err
+		},
+		"token": func(_ authn.User, access authn.Token, at time.Time) error {
+			return s.EndToken(t.Context(), access.JTI, at)
+		},
+		"user": func(u authn.User, _ authn.Token, at time.Time) error {
+			_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"staff"}, At: at})
+			return err
+		},
+	}
+	at := now.Add(time.Minute)
+	var expires time.Time
+	for name, change := range needed {
+		u := add(t, s, person(name))
+		session, access, refresh := sessionAt(u, now)
+		must(t, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}))
+		must(t, change(u, access, at))
+		expires = access.ExpiresAt
+	}
+	unneeded := add(t, s, person("late"))
+	_, err := s.UpdateUser(t.Context(), unneeded.ID, authn.UserChange{Roles: &[]string{"staff"}, At: now})
+	must(t, err)
+	loginAt(t, s, unneeded, at) // knows of it
+	purge := func(before time.Time) int {
+		n, err := s.PurgeChanges(t.Context(), before)
+		must(t, err)
+		return n
+	}
+	equal(t, "purged a moment before the tokens expire", purge(expires.Add(-time.Microsecond)), 1)
+	equal(t, "purged when they have expired", purge(expires), len(needed))
 }
 
 func wakes(t *testing.T, db Database) {

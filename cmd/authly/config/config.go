@@ -127,7 +127,7 @@ type Keys struct {
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
 // that exist.
 type Sessions struct {
-	// The time after which a session that is not used ends; 0: never.
+	// The time after which a session that is not used ends, at least two minutes; 0: never.
 	IdleTimeout time.Duration `yaml:"idle_timeout" min:"0s" max:"8784h"`
 	// The time after its login at which a session ends; 0: never.
 	MaxLifetime time.Duration `yaml:"max_lifetime" min:"0s" max:"87840h"`

@@ -161,7 +161,7 @@ func (d *decoder) fromVariable(variable, value string, k key, path string) {
 	case !isText && strings.TrimSpace(value) == "":
 		return // counts as not set
 	case k.secret == "all" && value == "":
-		d.wrong(nil, path, "is empty, expected a secret; leave the variable out to have Authly make and keep one")
+		d.wrong(nil, path, "is empty, expected a secret; leave the variable out if there is to be none")
 		return
 	}
 	node := &yaml.Node{Kind: yaml.ScalarNode, Value: value}

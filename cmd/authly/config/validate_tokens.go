@@ -40,6 +40,10 @@ func (d *decoder) checkTokens() {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
 			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
 	}
+	if idle := d.config.Sessions.IdleTimeout; idle > 0 && idle < 2*time.Minute {
+		d.bad("sessions.idle_timeout", // that a session is used is noted once a minute, and written some time later
+			"would end sessions that are in use, expected 0s for never, or at least 2m")
+	}
 	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
 		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
 	}

@@ -177,7 +177,7 @@ func strays(env map[string]string, known map[string]bool) []Warning {
 	for _, name := range sortedNames(env) {
 		plain := strings.TrimSuffix(name, "_FILE")
 		switch {
-		case !strings.HasPrefix(name, "AUTHLY_") || strings.HasPrefix(name, "AUTHLY_TEST_"):
+		case !looksOurs(plain, names) || strings.HasPrefix(name, "AUTHLY_TEST_"):
 		case known[name] || known[plain] || slices.Contains(others, plain):
 		case kubernetes.MatchString(name) && !isSlip(name, env[name]):
 		default:
@@ -192,6 +192,12 @@ func strays(env map[string]string, known map[string]bool) []Warning {
 		}
 	}
 	return list
+}
+
+// looksOurs reports whether a variable is meant for Authly: by its first letters; or it is nearly one of those that others have
+// too, such as JWT_SECRET_KEY_PREVIOUS, without which everybody is logged out.
+func looksOurs(name string, names []string) bool {
+	return strings.HasPrefix(name, "AUTHLY_") || strings.HasPrefix(name, "JWT_") && strings.HasPrefix(nearest(name, names), "JWT_")
 }
 
 // isSlip reports whether a variable such as AUTHLY_SERVER_PORT is not Kubernetes' after all: there its value is a URL. Its

@@ -72,7 +72,9 @@ func TestWarnings(t *testing.T) {
 		{"not hidden from front proxies", quiet + "routes: [{name: a, paths: [/users/*], allow: public}]\n", nil, nil},
 		{"unknown variables", quiet + quietRoutes, []string{"AUTHLY_STORE_ULR=x", "AUTHLY_STORE_ULR_FILE=/x", "AUTHLY_COLOUR=x", "AUTHLY_SERVER_PORT=80"},
 			[]string{"AUTHLY_COLOUR: No such variable, it has no effect.", "AUTHLY_SERVER_PORT: No such variable", "AUTHLY_STORE_ULR: No such variable, it has no effect; did you mean AUTHLY_STORE_URL?", "AUTHLY_STORE_ULR_FILE: No such variable, it has no effect; did you mean AUTHLY_STORE_URL_FILE?"}},
-		{"variables of others", quiet + quietRoutes, []string{
+		{"a previous secret that is none", quiet + quietRoutes, []string{"JWT_SECRET_KEY_PREVOUS=x", "JWT_SECRET_KEY_PREVIOUS=0123456789abcdef0123456789abcdef"},
+			[]string{"JWT_SECRET_KEY_PREVOUS: No such variable, it has no effect; did you mean JWT_SECRET_KEY_PREVIOUS?"}},
+		{"variables of others", quiet + quietRoutes, []string{"JWT_ISSUER=x", "JWT_PRIVATE_KEY=x",
 			"AUTHLY_ADMIN_PASSWORD=x", "AUTHLY_CONFIG=x", "AUTHLY_TEST_POSTGRES_URL=x", "AUTHLYX=x", "PATH=/", "AUTHLY_SERVICE_HOST=10.0.0.1",
 			"AUTHLY_SERVICE_PORT=80", "AUTHLY_SERVICE_PORT_HTTP=80", "AUTHLY_PORT=tcp://10.0.0.1:80", "AUTHLY_PORT_80_TCP=tcp://10.0.0.1:80",
 			"AUTHLY_PORT_80_TCP_PROTO=tcp", "AUTHLY_PORT_80_TCP_PORT=80", "AUTHLY_PORT_80_TCP_ADDR=10.0.0.1", "AUTHLY_DB_SERVICE_HOST=10.0.0.2",
