@@ -65,7 +65,7 @@ type replica struct {
 	lags     atomic.Int32
 }
 
-func (m *mind) replica(t *testing.T) *replica {
+func (m *mind) replica(t testing.TB) *replica {
 	t.Helper()
 	r := &replica{store: &watched{LoginStore: m.store, Feed: m.store}}
 	logins := authn.NewLogins(authn.LoginsConfig{
@@ -83,7 +83,7 @@ func (m *mind) replica(t *testing.T) *replica {
 	return r
 }
 
-func (r *replica) load(t *testing.T) {
+func (r *replica) load(t testing.TB) {
 	t.Helper()
 	if err := r.follower.Load(t.Context()); err != nil {
 		t.Fatal(err)

@@ -154,7 +154,7 @@ var from = authn.Client{Address: netip.MustParseAddr("192.0.2.7"), UserAgent: "t
 const password = "correct horse"
 
 // user makes a verified user whose password is password.
-func (m *mind) user(t *testing.T, name string) authn.User {
+func (m *mind) user(t testing.TB, name string) authn.User {
 	t.Helper()
 	u, err := m.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
 		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true,
@@ -165,7 +165,7 @@ func (m *mind) user(t *testing.T, name string) authn.User {
 	return u
 }
 
-func (m *mind) login(t *testing.T, name string) authn.Tokens {
+func (m *mind) login(t testing.TB, name string) authn.Tokens {
 	t.Helper()
 	tokens, err := m.logins.Login(t.Context(), name, password, from)
 	if err != nil {

@@ -145,3 +145,9 @@ func portWhenConnected(_, _ string, c syscall.RawConn) error {
 	})
 	return errors.Join(err, failed)
 }
+
+// apart makes a process to be started one that an interrupt at the terminal does not reach, and that ends when this one does,
+// however that ends: so far as there is no orderly end, which stops it first.
+func apart() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+}

@@ -22,3 +22,5 @@ func busy() string                                { return "unknown" }
 func sleepUntil(t time.Time)                      { time.Sleep(time.Until(t)) }
 
 func portWhenConnected(string, string, syscall.RawConn) error { return nil }
+
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -35,6 +35,11 @@ func (c *cli) allCommand() *cobra.Command {
 
 // all makes the measurements. One that fails is a row that says so, and the others go on.
 func (c *cli) all(ctx context.Context, but []string) (err error) {
+	for _, name := range but {
+		if !slices.ContainsFunc(measurements(), func(m measurement) bool { return m.name == name }) {
+			return usageError{fmt.Errorf("--but: there is no measurement %q", name)}
+		}
+	}
 	t := table{Machine: newMachine()}
 	program, err := newStage(c.binary, c.pace, c.stderr) // built once, for all
 	if err != nil {
@@ -59,6 +64,7 @@ func (c *cli) all(ctx context.Context, but []string) (err error) {
 		if err != nil {
 			r = &report{Measurement: m.name, Rows: []row{missing(m.name, nil, failed, err.Error())}}
 		}
+		_ = printRows(c.stderr, r.table()) // for who waits
 		t.Reports, t.Rows = append(t.Reports, r), append(t.Rows, r.table()...)
 		t.Machine.Seconds += r.Machine.Seconds
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
@@ -124,40 +123,4 @@ func (r *replica) address() string {
 		return ""
 	}
 	return u.Host
-}
-
-// question is what nginx asks about a request for a page, with a bearer token unless it is empty.
-func question(host, path, token string) []byte {
-	text := "GET /authz/nginx HTTP/1.1\r\nHost: authly\r\n" +
-		"X-Original-Method: GET\r\nX-Original-URL: https://" + host + path + "\r\nX-Forwarded-For: 203.0.113.9\r\n"
-	if token != "" {
-		text += "Authorization: Bearer " + token + "\r\n"
-	}
-	return []byte(text + "\r\n")
-}
-
-// page is a request for a page itself.
-func page(host, path, token string) []byte {
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAccept: */*\r\nUser-Agent: authly-bench\r\n" +
-		"Authorization: Bearer " + token + "\r\n\r\n")
-}
-
-// hostTable is a table of n routes as a company has it: hosts with something public, something for administrators and the
-// rest for who is signed in. The last route is for last.example.com.
-func hostTable(n int) string {
-	var b strings.Builder
-	b.WriteString("routes:\n")
-	for i := range n - 1 {
-		host := fmt.Sprintf("app%d.example.com", i/3)
-		switch i % 3 {
-		case 0:
-			fmt.Fprintf(&b, "  - {name: public%d, hosts: [%s], paths: [/public/*, /favicon.ico], allow: public}\n", i, host)
-		case 1:
-			fmt.Fprintf(&b, "  - {name: admin%d, hosts: [%s], paths: [/admin/*], allow: {roles: [admin]}}\n", i, host)
-		default:
-			fmt.Fprintf(&b, "  - {name: app%d, hosts: [%s], paths: [/*], allow: authenticated}\n", i, host)
-		}
-	}
-	b.WriteString("  - {name: last, hosts: [last.example.com], paths: [/*], allow: authenticated}\n")
-	return b.String()
 }

@@ -21,28 +21,41 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bench runs the program and returns its report. It fails unless everything that was started has ended.
+// bench runs a measurement and returns its report.
 func bench(t *testing.T, args ...string) report {
+	t.Helper()
+	var r report
+	status := runs(t, &r, args...)
+	if r.Passed != (status == 0) {
+		t.Errorf("exit status %d of a report that says passed: %v", status, r.Passed)
+	}
+	return r
+}
+
+// runs runs the program and reads what it prints. It fails unless everything that was started has ended.
+func runs(t *testing.T, into any, args ...string) (status int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	leavesNothing(t, func() { status = run(t.Context(), append(args, "--output", "json"), &stdout, &stderr) })
+	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
+		t.Fatalf("status %d, %v:\n%s\n%s", status, err, stdout.String(), stderr.String())
+	}
+	return status
+}
+
+// leavesNothing fails if there are processes or files after something was done that were not before.
+func leavesNothing(t *testing.T, do func()) {
 	t.Helper()
 	folder := temporary(t)
 	t.Setenv("TMPDIR", folder)
 	before := children(t)
-	var stdout, stderr bytes.Buffer
-	status := run(t.Context(), append(args, "--output", "json"), &stdout, &stderr)
-	var r report
-	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
-		t.Fatalf("status %d, %v:\n%s\n%s", status, err, stdout.String(), stderr.String())
-	}
-	if r.Passed != (status == 0) {
-		t.Errorf("exit status %d of a report that says passed: %v", status, r.Passed)
-	}
+	do()
 	if after := children(t); !slices.Equal(after, before) {
 		t.Errorf("processes %v are left of %v", after, before)
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("left in the temporary folder: %v, %v", left, err)
 	}
-	return r
 }
 
 // temporary is a folder that everybody can reach: PostgreSQL may run as somebody else.
@@ -139,6 +152,15 @@ func TestCommandLine(t *testing.T) {
 		"revocation --revocations 0":    2,
 		"revocation --notifications no": 2,
 		"revocation --binary /no/such":  1,
+		"check --rounds 0":              2,
+		"check --slice 1ms":             2,
+		"check --connections 0":         2,
+		"check --algorithms none":       2,
+		"latency --rate 1":              2,
+		"streams --sockets 0":           2,
+		"growth --stores mysql":         2,
+		"all --but no":                  2,
+		"target no":                     2,
 	} {
 		var stdout, stderr bytes.Buffer
 		if got := run(t.Context(), strings.Fields(args), &stdout, &stderr); got != want || (want != 0) != strings.Contains(stderr.String(), "authly-bench: ") {

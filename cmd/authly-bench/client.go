@@ -30,6 +30,7 @@ type answer struct {
 // request is what a client sends.
 type request struct {
 	method, url, token string
+	host               string // empty: that of the URL
 	json               any
 	header             http.Header
 }
@@ -47,6 +48,7 @@ func send(ctx context.Context, client *http.Client, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	req.Host = r.host
 	for name, values := range r.header {
 		req.Header[name] = values
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -41,24 +42,52 @@ func (m *logins) measure(ctx context.Context, s *stage) (*report, error) {
 		return nil, err
 	}
 	target := m.logins(s, g)
+	costly, bare := m.costs(s, g, hash)
 	rows, err := s.compare(ctx, []comparison{
 		{name: "login, bcrypt " + fmt.Sprint(cost), target: target, baseline: m.bare(s, hash, g.password, 1), bound: least(0.9)},
 		{name: "login, bcrypt " + fmt.Sprint(cost), target: target, baseline: m.bare(s, hash, g.password, runtime.NumCPU())},
+		{name: "login, bcrypt " + fmt.Sprint(cost) + ", processor time", target: costly, baseline: bare},
 	})
 	return &report{Rows: rows}, err
 }
 
 // logins is how many logins a replica answers in a second, of others each time: those of one account take turns.
 func (m *logins) logins(s *stage, g *gate) *contender {
+	login := m.login(s, g)
+	return &contender{name: "authly", unit: "a second", measure: func(ctx context.Context) (float64, error) {
+		return perSecond(ctx, s.pace.slice*3, 2*runtime.NumCPU(), login)
+	}}
+}
+
+func (m *logins) login(s *stage, g *gate) func(context.Context) error {
 	client := newClient()
 	s.atEnd(func() error { client.CloseIdleConnections(); return nil })
 	var turn atomic.Int64
-	return &contender{name: "authly", unit: "a second", measure: func(ctx context.Context) (float64, error) {
-		return perSecond(ctx, s.pace.slice*3, 2*runtime.NumCPU(), func(ctx context.Context) error {
-			_, err := g.login(ctx, client, fill.Username(int(turn.Add(1)%1000)), g.password)
-			return err
-		})
-	}}
+	return func(ctx context.Context) error {
+		_, err := g.login(ctx, client, fill.Username(int(turn.Add(1)%1000)), g.password)
+		return err
+	}
+}
+
+// costs are the processor time of a login and of a bare bcrypt: what else the machine does disturbs them less.
+func (m *logins) costs(s *stage, g *gate, hash []byte) (login, bare *contender) {
+	of := func(name string, p *process, do func(context.Context) error) *contender {
+		return &contender{name: name, unit: "ms", measure: func(ctx context.Context) (float64, error) {
+			const times = 4
+			used, err := p.during(func() error {
+				for range times {
+					if err := do(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			return float64(used) / float64(time.Millisecond) / times, err
+		}}
+	}
+	return of("authly", &g.process, m.login(s, g)), of("bare bcrypt", &process{pid: os.Getpid(), alone: true}, func(context.Context) error {
+		return bcrypt.CompareHashAndPassword(hash, []byte(g.password))
+	})
 }
 
 // bare is how many passwords all cores can check in a second, measured with so many of them at a time.

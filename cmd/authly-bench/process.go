@@ -17,12 +17,21 @@ import (
 
 // process is a server that runs, with the workers that it has started.
 type process struct {
-	pid int
+	pid   int
+	alone bool // what it has started is not counted
+}
+
+// pids are those that count.
+func (p *process) pids() ([]int, error) {
+	if p.alone {
+		return []int{p.pid}, nil
+	}
+	return family(p.pid)
 }
 
 // time returns the processor time that it has used.
 func (p *process) time() (time.Duration, error) {
-	pids, err := family(p.pid)
+	pids, err := p.pids()
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +53,7 @@ func (p *process) during(do func() error) (time.Duration, error) {
 
 // resident returns its memory in bytes, now and at most.
 func (p *process) resident() (now, most int64, err error) {
-	pids, err := family(p.pid)
+	pids, err := p.pids()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -60,7 +69,7 @@ func (s *stage) baseline(ctx context.Context, args ...string) (p *process, addre
 	}
 	cmd := exec.Command(self, append([]string{targetName}, args...)...)
 	cmd.Stderr = s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for this process alone
+	cmd.SysProcAttr = apart()
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, "", nil, err
@@ -80,7 +89,7 @@ func (s *stage) baseline(ctx context.Context, args ...string) (p *process, addre
 	if len(said) == 0 {
 		return nil, "", nil, fmt.Errorf("%s %s says nothing", targetName, strings.Join(args, " "))
 	}
-	return &process{cmd.Process.Pid}, said[0], said[1:], ctx.Err()
+	return &process{pid: cmd.Process.Pid}, said[0], said[1:], ctx.Err()
 }
 
 // rival starts a server of somebody else, whose configuration is written for an address of the loopback interface, and returns
@@ -113,7 +122,7 @@ func (s *stage) tryRival(ctx context.Context, write func(folder, address string)
 	}
 	defer said.Close()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, said, said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = apart()
 	if err := cmd.Start(); err != nil {
 		return nil, "", err
 	}
@@ -127,7 +136,7 @@ func (s *stage) tryRival(ctx context.Context, write func(folder, address string)
 		text, _ := os.ReadFile(said.Name())
 		return nil, "", fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, text)
 	}
-	return &process{cmd.Process.Pid}, address, nil
+	return &process{pid: cmd.Process.Pid}, address, nil
 }
 
 // end stops a process, and the hard way if it does not heed.

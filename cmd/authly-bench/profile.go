@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,8 +32,8 @@ func (s *stage) profile(ctx context.Context, name string, r *replica, under *con
 	}()
 	err := r.fetchProfile(ctx, seconds, filepath.Join(s.pace.profiles, fileName(name)))
 	stop()
-	if failed := <-loaded; err == nil && loading.Err() == nil {
-		err = failed
+	if failed := <-loaded; !errors.Is(failed, context.Canceled) {
+		err = errors.Join(err, failed)
 	}
 	return err
 }

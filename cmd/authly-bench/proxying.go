@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"os/exec"
+
+	"github.com/descoped/authly/store/fill"
 )
 
 const proxyingLong = `A request with a good RS256 token for 1 KiB, through Authly, which checks it, removes what clients may not
@@ -33,6 +37,9 @@ routes:
 	if err != nil {
 		return nil, err
 	}
+	if err := m.try(ctx, g.address(), g.access); err != nil {
+		return nil, fmt.Errorf("authly: %w", err)
+	}
 	get := load{requests: [][]byte{page("app.example.com", "/kib", g.access)}, status: 200, length: 1024}
 	target := s.costly("authly", &g.process, g.address(), get)
 
@@ -55,8 +62,11 @@ routes:
 		process, address, err := s.rival(ctx, func(folder, address string) (*exec.Cmd, error) {
 			return r.command(ctx, path, folder, address)
 		})
+		if err == nil && r.checks {
+			err = m.try(ctx, address, g.access)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		all = append(all, comparison{
 			name: "proxy, checked, 1 KiB: " + r.name, target: target, bound: r.bound, baseline: s.costly(r.name, process, address, get),
@@ -64,4 +74,34 @@ routes:
 	}
 	compared, err := s.compare(ctx, all)
 	return &report{Rows: append(compared, rows...)}, err
+}
+
+// try sees that who claims to check does: a good token passes and its user is told to the upstream, whatever the client says,
+// and one with another signature does not pass.
+func (m *proxying) try(ctx context.Context, address, access string) error {
+	client := newClient()
+	defer client.CloseIdleConnections()
+	good, err := readToken(access)
+	if err != nil {
+		return err
+	}
+	for _, tt := range []struct {
+		token  string
+		status int
+		says   string
+	}{
+		{access, http.StatusOK, fmt.Sprint([]string{fill.Username(1)})}, {good.text(nil, anotherID()), http.StatusUnauthorized, ""},
+	} {
+		got, err := send(ctx, client, request{
+			method: http.MethodGet, url: "http://" + address + "/who", token: tt.token,
+			host: "app.example.com", header: http.Header{"X-Forwarded-User": {"root"}},
+		})
+		if err != nil {
+			return err
+		}
+		if got.status != tt.status || tt.status == http.StatusOK && string(got.body) != tt.says {
+			return fmt.Errorf("status %d, want %d: %s", got.status, tt.status, got.body)
+		}
+	}
+	return nil
 }

@@ -53,7 +53,17 @@ func (m *refusal) compare(ctx context.Context, s *stage, algorithm string) ([]co
 		return nil, err
 	}
 	var all []comparison
+	empty, emptyAddress, _, err := s.baseline(ctx, "empty")
+	if err != nil {
+		return nil, err
+	}
 	for _, k := range kinds {
+		if k.long { // then it is the reading that costs
+			all = append(all, comparison{
+				name: "refusal, " + k.name, target: s.costly("authly", &k.at.process, k.at.authz, k.load),
+				baseline: s.costly("empty handler", empty, emptyAddress, load{requests: k.load.requests, status: http.StatusOK}),
+			})
+		}
 		all = append(all, comparison{
 			name: "refusal, " + k.name, target: s.costly("authly", &k.at.process, k.at.authz, k.load), baseline: honest, bound: most(1.0),
 			replica: k.at.replica,
@@ -70,9 +80,6 @@ func (m *refusal) compare(ctx context.Context, s *stage, algorithm string) ([]co
 	}
 	return all, nil
 }
-
-// ask is the question with a token.
-func ask(token string) []byte { return question("last.example.com", "/reports", token) }
 
 // fresh are n good tokens of as many logins, so many that none is remembered when it comes again.
 func fresh(g *gate, n int) (load, error) {

@@ -15,6 +15,7 @@ type rubbish struct {
 	name string
 	at   *gate // where it is bad
 	load load
+	long bool
 }
 
 // kinds returns the kinds of rubbish for an algorithm. Each is tried first: it must be refused, where a good token is not.
@@ -28,7 +29,7 @@ func (m *refusal) kinds(ctx context.Context, s *stage, g *gate, algorithm string
 		for _, text := range tokens {
 			l.requests = append(l.requests, ask(text))
 		}
-		return rubbish{name, g, l}
+		return rubbish{name: name, at: g, load: l, long: len(tokens[0]) > 2000}
 	}
 	kinds := []rubbish{bad("wrong signature "+algorithm, good.text(nil, nil)).other(len(good.signature) / 2)}
 	if algorithm == algorithms()[0] {
@@ -56,7 +57,7 @@ func (m *refusal) kinds(ctx context.Context, s *stage, g *gate, algorithm string
 		if err != nil {
 			return nil, err
 		}
-		kinds = append(kinds, rubbish{"expired", expiring, load{requests: expired, status: http.StatusUnauthorized}})
+		kinds = append(kinds, rubbish{name: "expired", at: expiring, load: load{requests: expired, status: http.StatusUnauthorized}})
 	}
 	return kinds, m.try(g, kinds)
 }
@@ -75,7 +76,7 @@ func random(length int) string {
 
 // try sees that a good token passes and each kind of bad one does not.
 func (m *refusal) try(g *gate, kinds []rubbish) error {
-	all := append([]rubbish{{"a good token", g, load{requests: [][]byte{ask(g.access)}, status: http.StatusOK}}}, kinds...)
+	all := append([]rubbish{{name: "a good token", at: g, load: load{requests: [][]byte{ask(g.access)}, status: http.StatusOK}}}, kinds...)
 	for _, k := range all {
 		d := newDrive(k.at.authz, 1, k.load)
 		err := d.once(d.wires[0])

@@ -12,6 +12,7 @@ import (
 // rival is a proxy of somebody else.
 type rival struct {
 	name    string
+	checks  bool   // tokens, and tells the upstream who is calling
 	bound   *bound // of what Authly costs ÷ what it costs
 	find    func() (path string, err error)
 	command func(ctx context.Context, path, folder, address string) (*exec.Cmd, error) // writes its configuration into the folder
@@ -20,11 +21,11 @@ type rival struct {
 // rivals are those that proxy to an upstream as g does.
 func rivals(upstream string, g *gate) []rival {
 	return []rival{
-		{"HAProxy, jwt_verify RS256, headers", most(1.05), installed("haproxy", ""), haproxy(upstream, g)},
-		{"Caddy, no check", most(0.6), installed("caddy", ""), caddy(upstream)},
-		{"Traefik, no check", most(0.95), installed("traefik", "AUTHLY_BENCH_TRAEFIK"), traefik(upstream)},
-		{"nginx, no check", nil, installed("nginx", ""), nginx(upstream)},
-		{"HAProxy, no check", nil, installed("haproxy", ""), haproxy(upstream, nil)},
+		{"HAProxy, jwt_verify RS256, headers", true, most(1.05), installed("haproxy", ""), haproxy(upstream, g)},
+		{"Caddy, no check", false, most(0.6), installed("caddy", ""), caddy(upstream)},
+		{"Traefik, no check", false, most(0.95), installed("traefik", "AUTHLY_BENCH_TRAEFIK"), traefik(upstream)},
+		{"nginx, no check", false, nil, installed("nginx", ""), nginx(upstream)},
+		{"HAProxy, no check", false, nil, installed("haproxy", ""), haproxy(upstream, nil)},
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 )
 
 const rulesLong = `A front proxy's question on replicas with 10, 1,000 and 10,000 routes of which the last matches: a table of hosts with
@@ -25,9 +24,9 @@ func (m *rules) measure(ctx context.Context, s *stage) (*report, error) {
 		table func(int) string
 		ask   func(n int, token string) []byte
 	}{
-		{"hosts", hostTable, func(_ int, token string) []byte { return question("last.example.com", "/reports", token) }},
+		{"hosts", hostTable, func(_ int, token string) []byte { return question("nginx", lastHost, "/reports", token) }},
 		{"paths", pathTable, func(n int, token string) []byte {
-			return question("app.example.com", fmt.Sprintf("/service%d/reports", n-1), token)
+			return question("nginx", "app.example.com", fmt.Sprintf("/service%d/reports", n-1), token)
 		}},
 	} {
 		of := func(n int) (*contender, error) {
@@ -53,14 +52,4 @@ func (m *rules) measure(ctx context.Context, s *stage) (*report, error) {
 	}
 	rows, err := s.compare(ctx, all)
 	return &report{Rows: rows}, err
-}
-
-// pathTable is a table of n routes, each for a path on any host.
-func pathTable(n int) string {
-	var b strings.Builder
-	b.WriteString("routes:\n")
-	for i := range n {
-		fmt.Fprintf(&b, "  - {name: service%d, paths: [/service%d/*], allow: authenticated}\n", i, i)
-	}
-	return b.String()
 }

@@ -11,11 +11,12 @@ import (
 	"strconv"
 )
 
-// upstreamTarget is the application behind every proxy: /kib answers with one KiB, /bytes/N with N bytes, /sink with how many
+// upstreamTarget is the application behind every proxy: /kib answers with one KiB, /who with who is calling, /bytes/N with N bytes, /sink with how many
 // bytes it was sent, /socket is a WebSocket that says again what it hears.
 func upstreamTarget([]string) (http.Handler, []string, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /kib", kib)
+	mux.HandleFunc("GET /who", who)
 	mux.HandleFunc("GET /bytes/{n}", manyBytes)
 	mux.HandleFunc("POST /sink", sink)
 	mux.HandleFunc("GET /socket", socket)
@@ -27,6 +28,8 @@ func kib(w http.ResponseWriter, _ *http.Request) {
 	h["Content-Type"], h["Content-Length"] = []string{"text/plain; charset=utf-8"}, []string{"1024"}
 	_, _ = w.Write(bytes.Repeat([]byte("0123456789abcde\n"), 64))
 }
+
+func who(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Header["X-Forwarded-User"]) }
 
 func manyBytes(w http.ResponseWriter, r *http.Request) {
 	n, err := strconv.ParseInt(r.PathValue("n"), 10, 64)
