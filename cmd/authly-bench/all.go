@@ -49,6 +49,9 @@ func (c *cli) all(ctx context.Context, but []string) (err error) {
 	if c.binary, err = program.program(ctx); err != nil {
 		return err
 	}
+	if !c.pace.quick {
+		fmt.Fprintln(c.stderr, "all of it takes about half an hour on two cores at the usual pace")
+	}
 	for _, m := range measurements() {
 		if slices.Contains(but, m.name) {
 			continue
