@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,13 +136,40 @@ func TestRotationRefusesNobody(t *testing.T) {
 	})
 }
 
+// That a key was revoked takes effect when the follower hears of it, and not only when the ring looks at the store.
+func TestRevokedKeyIsPublishedNoMore(t *testing.T) {
+	m := newMind(t, options{unverified: true})
+	m.user(t, "alice")
+	follower := authn.NewFollower(authn.FollowerConfig{
+		Feed: m.store, Users: m.store, TokenLife: time.Hour, PollEvery: time.Second, MaxStaleness: time.Second,
+		Now: m.clock.Now, Elapsed: m.clock.Elapsed, Log: discard(), KeyChanged: m.keys.Heed,
+	})
+	access := m.login(t, "alice").Access
+	id := kidOf(t, access)
+	published := func() bool {
+		return slices.ContainsFunc(m.keys.PublicKeys(), func(key authn.JWK) bool { return key["kid"] == id })
+	}
+	if !published() || m.logins.Verify(authn.AccessToken, access) != nil {
+		t.Fatal("the key is none")
+	}
+	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := follower.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if published() || m.logins.Verify(authn.AccessToken, access) == nil {
+		t.Error("the revoked key is published or verifies")
+	}
+}
+
 // A replica whose configuration is the one of before, and which has not looked since its key was removed by another one, signs
 // with no key that is not there.
 func TestNobodySignsWithARemovedKey(t *testing.T) {
 	r := newRotor(t, openAt(t, t.TempDir(), 1), []time.Duration{0, 0})
 	changed, before := r.replicas[0], r.replicas[1]
 	changed.withKeys(t, keysOf(changed.store, changed.clock, options{rotateEvery: rotateEvery, algorithm: "ES256"}))
-	r.advance(45 * time.Minute)
+	r.advance(31 * 24 * time.Hour) // the last key of an algorithm stays for a month
 	if removed, err := changed.keys.Purge(t.Context()); err != nil || removed != 1 {
 		t.Fatal(removed, err)
 	}

@@ -125,6 +125,23 @@ func TestCloseFrameStandsBetweenFrames(t *testing.T) {
 	}
 }
 
+// No frame may follow a close frame (RFC 6455 section 5.5.1): if the upstream has said goodbye, nobody says it again.
+func TestGoodbyeIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t)
+		upstream, other := net.Pipe()
+		done := p.relay(other)
+		said := string(closeFrame(1000, "bye"))
+		write(t, upstream, []byte(said))
+		synctest.Wait()
+		p.end(endOfSession)
+		if got := <-p.received; got != said {
+			t.Errorf("the client got %q, want %q", got, said)
+		}
+		<-done
+	})
+}
+
 // Where no close frame can be said, the connection is cut, and it is not waited for long.
 func TestSocketIsCut(t *testing.T) {
 	for name, c := range map[string]struct {

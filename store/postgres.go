@@ -31,9 +31,8 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 	if _, ok := connect.RuntimeParams["application_name"]; !ok {
 		connect.RuntimeParams["application_name"] = "authly"
 	}
-	// A server that only reads may be a copy that is behind: what was revoked would pass there. This tries the URL's next host.
 	if connect.ValidateConnect == nil {
-		connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		connect.ValidateConnect = refuseStandby
 	}
 	// A caller who gives up cancels the statement on the server and keeps the connection, unless that does not answer either.
 	connect.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
@@ -64,6 +63,18 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 		listen:   listener{config: connect.Copy(), timeout: opts.Timeout}.listen,
 		violated: postgresViolated, unavailable: postgresUnavailable, again: postgresAgain,
 	}, nil
+}
+
+var errStandby = errors.New("store: the server is a standby")
+
+// refuseStandby has the URL's next host tried. A standby may be behind by any time: what was revoked would pass there. One that
+// is merely set to read is not.
+func refuseStandby(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, `SELECT pg_is_in_recovery()`).ReadAll()
+	if err == nil && string(results[0].Rows[0][0]) == "t" {
+		err = errStandby
+	}
+	return err
 }
 
 // parseFault says what pgx does not like about a URL without the URL: its own message repeats it.

@@ -96,14 +96,16 @@ func TestPostgresDead(t *testing.T) {
 	}
 }
 
-// A server that only reads is another one's copy, and nobody knows how far it is behind. Nothing is asked of it.
-func TestPostgresOnlyReads(t *testing.T) {
+// A standby is another server's copy, and nobody knows how far it is behind. Nothing is asked of it.
+func TestPostgresStandby(t *testing.T) {
 	database := storetest.PostgresURL(t)
 	line := proxyTo(t, database)
 	s := openPostgres(t, line.url, 0)
 	var cursor authn.Cursor
 	read(t, s, &cursor)
-	execute(t, "pgx", database, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',
+	execute(t, "pgx", database, `CREATE SCHEMA standby`)
+	execute(t, "pgx", database, `CREATE FUNCTION standby.pg_is_in_recovery() RETURNS boolean LANGUAGE SQL AS 'SELECT true'`)
+	execute(t, "pgx", database, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = standby, pg_catalog, public',
 		current_database()); END $$`)
 	line.cut() // as when another server takes over
 	asks := map[string]func() error{

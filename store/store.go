@@ -96,8 +96,8 @@ type engine struct {
 // SQLite: sqlite://authly.db (relative to the working directory) or sqlite:///var/lib/authly/authly.db. The file is made with
 // mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database (version 13 or newer) with the parameters
 // of libpq and pgx, such as sslmode and default_query_exec_mode; the role must own the schema or be allowed to create in it,
-// and needs no other right. A server that only reads, such as a standby, is not used. The driver names that other programs put
-// into their URLs, as in postgresql+asyncpg://, are accepted and ignored.
+// and needs no other right. A standby is not used. The driver names that other programs put into their URLs,
+// as in postgresql+asyncpg://, are accepted and ignored.
 //
 // Any number of replicas may call Open at once. A database with a newer schema than this program knows is refused. No error
 // repeats a password.
