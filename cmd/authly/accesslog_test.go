@@ -57,29 +57,47 @@ func TestAccessLine(t *testing.T) {
 	}
 }
 
+// written is what was written to it, for whoever looks while others write.
+type written struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all.Write(p)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all.String()
+}
+
 // Lines of the access log wait for each other, but not for long, and everything comes in order.
 func TestSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out written
 		s := newSpool(&out)
 		add := func(text string) { s.later(func(b []byte) []byte { return append(b, text...) }) }
 		add("a\n")
 		add("b\n")
-		if out.Len() != 0 {
-			t.Errorf("written at once: %q", &out)
+		if out.String() != "" {
+			t.Errorf("written at once: %q", out.String())
 		}
 		time.Sleep(spoolFor + time.Millisecond)
 		synctest.Wait()
 		if out.String() != "a\nb\n" {
-			t.Errorf("written after a moment: %q", &out)
+			t.Errorf("written after a moment: %q", out.String())
 		}
 		add("c\n")
 		fmt.Fprint(s, "d\n")
 		if out.String() != "a\nb\nc\nd\n" {
-			t.Errorf("out of order: %q", &out)
+			t.Errorf("out of order: %q", out.String())
 		}
 		add(strings.Repeat("e", spoolBytes))
-		if out.Len() != 8+spoolBytes {
+		if len(out.String()) != 8+spoolBytes {
 			t.Errorf("%d bytes wait", spoolBytes)
 		}
 		add("f\n")
