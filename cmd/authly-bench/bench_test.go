@@ -35,12 +35,25 @@ func bench(t *testing.T, args ...string) report {
 // runs runs the program and reads what it prints. It fails unless everything that was started has ended.
 func runs(t *testing.T, into any, args ...string) (status int) {
 	t.Helper()
-	var stdout, stderr bytes.Buffer
-	leavesNothing(t, func() { status = run(t.Context(), append(args, "--output", "json"), &stdout, &stderr) })
+	var stdout bytes.Buffer
+	stderr := newLog(t)
+	leavesNothing(t, func() { status = run(t.Context(), append(args, "--output", "json"), &stdout, stderr) })
 	if err := json.Unmarshal(stdout.Bytes(), into); err != nil {
-		t.Fatalf("status %d, %v:\n%s\n%s", status, err, stdout.String(), stderr.String())
+		said, _ := os.ReadFile(stderr.Name())
+		t.Fatalf("status %d, %v:\n%s\n%s", status, err, stdout.String(), said)
 	}
 	return status
+}
+
+// newLog is a file, as a program has one: those that it starts write to it too.
+func newLog(t *testing.T) *os.File {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
 }
 
 // leavesNothing fails if there are processes or files after something was done that were not before.
