@@ -79,7 +79,9 @@ func (u *upstream) copyBody(w http.ResponseWriter, res *http.Response) error {
 	var flush func() error
 	if res.ContentLength == -1 || isEventStream(res.Header) {
 		flush = http.NewResponseController(w).Flush
-		_ = flush() // who waits for the first event is to know that it will come
+		if came, ok := res.Body.(*linkBody); !ok || !came.hasCome(res) {
+			_ = flush() // who waits for the first event is to know that it will come
+		}
 	}
 	if res.Body == http.NoBody {
 		return nil

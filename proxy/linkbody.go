@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -43,4 +44,17 @@ func (b *linkBody) settle(end error) {
 	if end != io.EOF && b.ctx.Err() != nil {
 		b.end = context.Cause(b.ctx)
 	}
+}
+
+// hasCome reports whether the beginning of the body has come with the head of the answer, so that it can be read without
+// waiting.
+func (b *linkBody) hasCome(res *http.Response) bool {
+	if b.end != nil {
+		return false
+	}
+	came, _ := b.link.in.Peek(b.link.in.Buffered())
+	if len(res.TransferEncoding) > 0 { // there must be something behind the size of the first chunk
+		_, came, _ = bytes.Cut(came, []byte("\n"))
+	}
+	return len(came) > 0
 }

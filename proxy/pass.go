@@ -86,6 +86,9 @@ func (u *upstream) deliver(w http.ResponseWriter, r *http.Request, p *passage, r
 	w.WriteHeader(res.StatusCode)
 	if err := u.copyBody(w, res); err != nil {
 		u.log.LogAttrs(r.Context(), slog.LevelDebug, "answer broke off", slog.String("error", describe(err)))
+		if p.stream.http10 {
+			reset(w)
+		}
 		panic(http.ErrAbortHandler)
 	}
 	if len(res.Trailer) > 0 {

@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// answering is an application that answers whatever comes, and tells of connections that end.
+func answering(t *testing.T) (address string, ended <-chan struct{}) {
+	t.Helper()
+	over := make(chan struct{}, 1000)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "ok") }),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				over <- struct{}{}
+			}
+		},
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { server.Close() })
+	return listener.Addr().String(), over
+}
+
+func directTo(address string, limits limits) *direct {
+	return &direct{address: address, dial: dialer(10 * time.Second), limits: limits}
+}
+
+var plainCall = call{method: "GET", message: []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), repeatable: true, interim: func(int, http.Header) {}}
+
+func (d *direct) get(t *testing.T, ctx context.Context) *http.Response {
+	t.Helper()
+	res, err := d.roundTrip(ctx, &plainCall)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func finish(t *testing.T, res *http.Response) {
+	t.Helper()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "ok" {
+		t.Fatalf("got %q, %v", body, err)
+	}
+	res.Body.Close()
+}
+
+func (d *direct) idling() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.idle)
+}
+
+func waitEnded(t *testing.T, ended <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the connection is still open")
+	}
+}
+
+func TestIdleConnectionsAreFew(t *testing.T) {
+	t.Parallel()
+	address, ended := answering(t)
+	d := directTo(address, limits{answer: time.Minute, idle: time.Minute, links: 2, head: 1 << 20})
+	var open []*http.Response
+	for range 4 {
+		open = append(open, d.get(t, t.Context()))
+	}
+	for _, res := range open {
+		finish(t, res)
+	}
+	waitEnded(t, ended)
+	waitEnded(t, ended)
+	if n := d.idling(); n != 2 {
+		t.Errorf("%d idle connections, want 2", n)
+	}
+	d.close()
+	waitEnded(t, ended)
+	waitEnded(t, ended)
+	finish(t, d.get(t, t.Context()))
+	waitEnded(t, ended)
+}
+
+func TestIdleConnectionsEnd(t *testing.T) {
+	t.Parallel()
+	address, ended := answering(t)
+	d := directTo(address, limits{answer: time.Minute, idle: 50 * time.Millisecond, links: 9, head: 1 << 20})
+	for range 2 { // the sweep begins anew
+		first, second := d.get(t, t.Context()), d.get(t, t.Context())
+		finish(t, first)
+		finish(t, second)
+		waitEnded(t, ended)
+		waitEnded(t, ended)
+		if n := d.idling(); n != 0 {
+			t.Errorf("%d idle connections, want none", n)
+		}
+	}
+}
+
+// A body that was not read to its end leaves a connection of which nobody knows where it stands.
+func TestHalfReadBodiesEndTheConnection(t *testing.T) {
+	t.Parallel()
+	address, ended := answering(t)
+	d := directTo(address, limits{answer: time.Minute, idle: time.Minute, links: 9, head: 1 << 20})
+	res := d.get(t, t.Context())
+	if _, err := io.ReadFull(res.Body, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	waitEnded(t, ended)
+	if _, err := res.Body.Read(make([]byte, 1)); err == nil || errors.Is(err, io.EOF) {
+		t.Errorf("after Close, Read returns %v", err)
+	}
+	if n := d.idling(); n != 0 {
+		t.Errorf("%d idle connections, want none", n)
+	}
+	finish(t, d.get(t, t.Context()))
+	if n := d.idling(); n != 1 {
+		t.Errorf("%d idle connections, want 1", n)
+	}
+	d.close()
+}
+
+// The end of a request's context, at whatever moment, never ends the next request on the same connection.
+func TestEndOfContextsDoesNotReachTheNextRequest(t *testing.T) {
+	t.Parallel()
+	address, _ := answering(t)
+	d := directTo(address, limits{answer: time.Minute, idle: time.Minute, links: 9, head: 1 << 20})
+	defer d.close()
+	for i := range 300 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		go func() {
+			time.Sleep(time.Duration(i) * time.Microsecond)
+			cancel(gone)
+		}()
+		res, err := d.roundTrip(ctx, &plainCall)
+		if err == nil {
+			_, err = io.ReadAll(res.Body)
+			res.Body.Close()
+		}
+		if err != nil && !errors.Is(err, gone) {
+			t.Fatalf("the end of a context is told as %v", err)
+		}
+		once := call{method: "GET", message: plainCall.message, interim: plainCall.interim}
+		res, err = d.roundTrip(t.Context(), &once) // which is not repeated
+		if err != nil {
+			t.Fatalf("the next request: %v", err)
+		}
+		finish(t, res)
+	}
+}
