@@ -18,7 +18,7 @@ func (d *direct) take() *link {
 		d.idle[last] = nil
 		d.idle = d.idle[:last]
 		d.mu.Unlock()
-		if time.Since(l.since) < d.limits.idle && l.isQuiet() {
+		if l.isQuiet() { // how long it was idle is the sweep's business
 			return l
 		}
 		l.conn.Close()

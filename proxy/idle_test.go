@@ -161,3 +161,37 @@ func TestEndOfContextsDoesNotReachTheNextRequest(t *testing.T) {
 		finish(t, res)
 	}
 }
+
+// patient is a connection that keeps what its reading was last limited to.
+type patient struct {
+	*net.TCPConn
+	deadlines []time.Time
+}
+
+func (c *patient) SetReadDeadline(t time.Time) error {
+	c.deadlines = append(c.deadlines, t)
+	return c.TCPConn.SetReadDeadline(t)
+}
+
+// The limit of time is that of the head: a body may take as long as it likes.
+func TestBodiesHaveNoDeadline(t *testing.T) {
+	t.Parallel()
+	address, _ := answering(t)
+	d := directTo(address, limits{answer: time.Minute, idle: time.Minute, links: 9, head: 1 << 20})
+	var conn *patient
+	d.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conn = &patient{TCPConn: c.(*net.TCPConn)}
+		return conn, nil
+	}
+	before := time.Now()
+	res := d.get(t, t.Context())
+	if len(conn.deadlines) != 2 || conn.deadlines[0].Before(before.Add(time.Minute)) || !conn.deadlines[1].IsZero() {
+		t.Errorf("deadlines %v, want one in a minute and then none", conn.deadlines)
+	}
+	finish(t, res)
+	d.close()
+}

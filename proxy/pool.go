@@ -89,9 +89,8 @@ func (p *pool) send(ctx context.Context, again bool, ask func(*backend) (*http.R
 func (p *pool) acquire(tried []*backend) *backend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
 	b := p.leastBusy(func(b *backend) bool {
-		return !b.down && !now.Before(b.ejectedUntil) && !slices.Contains(tried, b)
+		return !b.down && !p.isEjected(b) && !slices.Contains(tried, b)
 	})
 	if b == nil && len(tried) == 0 {
 		b = p.leastBusy(func(*backend) bool { return true })
@@ -100,6 +99,11 @@ func (p *pool) acquire(tried []*backend) *backend {
 		b.inFlight++
 	}
 	return b
+}
+
+// isEjected reports whether a backend is passed over. What time it is does not matter as long as none has failed.
+func (p *pool) isEjected(b *backend) bool {
+	return !b.ejectedUntil.IsZero() && p.now().Before(b.ejectedUntil)
 }
 
 func (p *pool) leastBusy(eligible func(*backend) bool) *backend {
