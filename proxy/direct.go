@@ -25,7 +25,7 @@ import (
 //     since: an application that talks unasked has lost count, and the next caller would get what was meant for the last.
 //   - A connection that turns out to be dead before the first byte of an answer is replaced by a new one, once, if the request
 //     can be repeated (RFC 9110 section 9.2.2).
-//   - The end of the request's context ends everything at once, and closes the connection.
+//   - The end of the request's context, or of its stream, ends everything at once, and closes the connection.
 //
 // To http.Transport it leaves bodies, Expect, upgrades, trailers, TLS and HTTP/2, and heads that are long: only who reads
 // while it writes can be told by the application that they are too long.
@@ -91,6 +91,7 @@ type call struct {
 	method     string
 	message    []byte                               // every byte of the request
 	repeatable bool                                 // it does no harm if it arrives twice
+	stream     *stream                              // that may be ended meanwhile
 	interim    func(status int, header http.Header) // is told of informational answers
 }
 
@@ -100,25 +101,35 @@ func (d *direct) roundTrip(ctx context.Context, c *call) (*http.Response, error)
 	if l := d.take(); l != nil {
 		res, err := l.roundTrip(ctx, c)
 		dead, unanswered := errors.AsType[deadLink](err)
-		if !unanswered || ctx.Err() != nil || dead.asked && !c.repeatable {
+		if !unanswered || dead.asked && !c.repeatable {
 			return res, err
 		}
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	conn, err := d.dial(ctx, "tcp", d.address)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, err
-	}
-	l, err := newLink(d, conn)
+	l, err := d.connect(ctx, c.stream)
 	if err != nil {
 		return nil, err
 	}
 	return l.roundTrip(ctx, c)
+}
+
+// connect makes a new connection.
+func (d *direct) connect(ctx context.Context, s *stream) (*link, error) {
+	dialing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := s.hold(cancel); err != nil {
+		return nil, err
+	}
+	conn, err := d.dial(dialing, "tcp", d.address)
+	s.release()
+	switch {
+	case err == nil:
+		return newLink(d, conn)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case dialing.Err() != nil:
+		return nil, errCut // which is no fault of the address
+	}
+	return nil, err
 }
 
 // deadLink is the error of a connection that ended before the first byte of an answer.

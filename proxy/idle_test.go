@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/descoped/authly/headers"
 )
 
 // answering is an application that answers whatever comes, and tells of connections that end.
@@ -35,11 +39,16 @@ func directTo(address string, limits limits) *direct {
 	return &direct{address: address, dial: dialer(10 * time.Second), limits: limits}
 }
 
-var plainCall = call{method: "GET", message: []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), repeatable: true, interim: func(int, http.Header) {}}
+func plainCall(repeatable bool) *call {
+	return &call{
+		method: "GET", message: []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), repeatable: repeatable, stream: &stream{},
+		interim: func(int, http.Header) {},
+	}
+}
 
 func (d *direct) get(t *testing.T, ctx context.Context) *http.Response {
 	t.Helper()
-	res, err := d.roundTrip(ctx, &plainCall)
+	res, err := d.roundTrip(ctx, plainCall(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,33 +141,41 @@ func TestHalfReadBodiesEndTheConnection(t *testing.T) {
 	d.close()
 }
 
-// The end of a request's context, at whatever moment, never ends the next request on the same connection.
-func TestEndOfContextsDoesNotReachTheNextRequest(t *testing.T) {
+// The end of a request's context or stream, at whatever moment, never ends the next request on the same connection.
+func TestEndsDoNotReachTheNextRequest(t *testing.T) {
 	t.Parallel()
 	address, _ := answering(t)
 	d := directTo(address, limits{answer: time.Minute, idle: time.Minute, links: 9, head: 1 << 20})
 	defer d.close()
-	for i := range 300 {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		gone := errors.New("gone")
+	door := &Door{cfg: Config{Log: slog.New(slog.DiscardHandler)}}
+	for i := range 400 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := plainCall(true)
+		ended.stream = &stream{door: door, x: &headers.Exchange{}, w: httptest.NewRecorder()}
+		over := make(chan struct{})
 		go func() {
-			time.Sleep(time.Duration(i) * time.Microsecond)
-			cancel(gone)
+			defer close(over)
+			time.Sleep(time.Duration(i/2) * time.Microsecond) // so that it comes at another moment each time
+			if i%2 == 0 {
+				cancel()
+			} else {
+				ended.stream.end(endOfSession)
+			}
 		}()
-		res, err := d.roundTrip(ctx, &plainCall)
+		res, err := d.roundTrip(ctx, ended)
 		if err == nil {
 			_, err = io.ReadAll(res.Body)
 			res.Body.Close()
 		}
-		if err != nil && !errors.Is(err, gone) {
-			t.Fatalf("the end of a context is told as %v", err)
+		if err != nil && i%2 == 0 && ctx.Err() == nil {
+			t.Fatal(err)
 		}
-		once := call{method: "GET", message: plainCall.message, interim: plainCall.interim}
-		res, err = d.roundTrip(t.Context(), &once) // which is not repeated
-		if err != nil {
+		if res, err = d.roundTrip(t.Context(), plainCall(false)); err != nil {
 			t.Fatalf("the next request: %v", err)
 		}
 		finish(t, res)
+		<-over
+		cancel()
 	}
 }
 

@@ -28,6 +28,7 @@ type link struct {
 var (
 	errTooManyInterim = errors.New("the upstream sent too many informational answers")
 	errHeadTooLong    = errors.New("the head of the upstream's answer is too long")
+	errCut            = errors.New("the stream of the request was ended")
 )
 
 func newLink(d *direct, conn net.Conn) (*link, error) {
@@ -65,22 +66,27 @@ func (l *link) isQuiet() bool {
 
 // roundTrip makes a request on the connection, which is closed in case of an error.
 func (l *link) roundTrip(ctx context.Context, c *call) (*http.Response, error) {
-	stop := context.AfterFunc(ctx, l.close)
+	if err := c.stream.hold(l.close); err != nil {
+		l.conn.Close()
+		return nil, err
+	}
+	u := use{link: l, stream: c.stream, stop: context.AfterFunc(ctx, l.close)}
 	res, err := l.ask(c)
 	if err != nil {
-		stop()
-		l.conn.Close()
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+		switch released := u.end(false); {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case !released:
+			return nil, errCut
 		}
 		return nil, err
 	}
 	// An answer 101 is not for this connection to obey: nobody has asked for another protocol.
-	reusable := !res.Close && res.StatusCode >= 200
+	u.reusable = !res.Close && res.StatusCode >= 200
 	if res.Body == http.NoBody {
-		l.settle(stop() && reusable)
+		u.end(true)
 	} else {
-		res.Body = &linkBody{link: l, body: res.Body, ctx: ctx, stop: stop, reusable: reusable}
+		res.Body = &linkBody{use: u, body: res.Body}
 	}
 	return res, nil
 }
@@ -127,11 +133,22 @@ func (l *link) answer(c *call) (*http.Response, error) {
 	return nil, errTooManyInterim
 }
 
-// settle ends the use of a connection, which may be used again if all that was to be read from it was.
-func (l *link) settle(reusable bool) {
-	if reusable && l.in.Buffered() == 0 {
-		l.direct.give(l)
-		return
+// use is that a connection is used for a request.
+type use struct {
+	link     *link
+	stream   *stream
+	stop     func() bool // false: the connection was closed at the end of the context, or is being closed
+	reusable bool        // when the answer is over
+}
+
+// end ends the use of a connection, once, and reports whether its stream goes on. If the answer was read to its end, and nothing
+// beyond it, and nobody has closed the connection meanwhile or will, it may be used again.
+func (u *use) end(whole bool) (released bool) {
+	stopped, released := u.stop(), u.stream.release()
+	if whole && stopped && released && u.reusable && u.link.in.Buffered() == 0 {
+		u.link.direct.give(u.link)
+	} else {
+		u.link.conn.Close()
 	}
-	l.conn.Close()
+	return released
 }

@@ -2,54 +2,42 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 )
 
 // linkBody is the body of an answer. At its end it gives the connection back.
 type linkBody struct {
-	link     *link
-	body     io.Reader // by http.ReadResponse
-	ctx      context.Context
-	stop     func() bool // false: the connection was closed at the end of ctx, or is being closed
-	reusable bool        // the connection, after this answer
-	end      error       // what every further Read returns; nil: the connection is in use
+	use
+	body io.Reader // by http.ReadResponse
+	over error     // what every further Read returns; nil: the connection is in use
 }
 
 func (b *linkBody) Read(p []byte) (int, error) {
-	if b.end != nil {
-		return 0, b.end
+	if b.over != nil {
+		return 0, b.over
 	}
 	n, err := b.body.Read(p)
 	if err != nil {
-		b.settle(err)
+		b.over = err
+		b.end(err == io.EOF)
 	}
-	return n, b.end
+	return n, err
 }
 
 // Close closes the connection if the body was not read to its end: nobody knows how much of it is still to come.
 func (b *linkBody) Close() error {
-	if b.end == nil {
-		b.settle(http.ErrBodyReadAfterClose)
+	if b.over == nil {
+		b.over = http.ErrBodyReadAfterClose
+		b.end(false)
 	}
 	return nil
-}
-
-// settle gives the connection up.
-func (b *linkBody) settle(end error) {
-	b.end = end
-	running := b.stop()
-	b.link.settle(running && b.reusable && end == io.EOF)
-	if end != io.EOF && b.ctx.Err() != nil {
-		b.end = context.Cause(b.ctx)
-	}
 }
 
 // hasCome reports whether the beginning of the body has come with the head of the answer, so that it can be read without
 // waiting.
 func (b *linkBody) hasCome(res *http.Response) bool {
-	if b.end != nil {
+	if b.over != nil {
 		return false
 	}
 	came, _ := b.link.in.Peek(b.link.in.Buffered())

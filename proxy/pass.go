@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -31,11 +30,12 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, p *passage) bool
 	if l.write(u, r, p) != nil {
 		return false
 	}
-	var ctx context.Context
-	p.stream, ctx = u.openStream(w, r, p.identity)
+	ctx := r.Context()
+	p.stream = u.newStream(w, r)
+	p.stream.begin(p.identity)
 	defer p.stream.close()
 	asked := call{
-		method: r.Method, repeatable: l.repeatable,
+		method: r.Method, repeatable: l.repeatable, stream: p.stream,
 		interim: func(status int, header http.Header) { inform(w, status, header) },
 	}
 	res, b, err := u.pool.send(ctx, true, func(b *backend) (*http.Response, error) {

@@ -37,8 +37,8 @@ type API struct {
 	base     string // PublicURL and Prefix: what every link starts with
 	routes   []route
 	tops     map[string]bool // the first segments of their patterns, none of which is a variable
-	document []byte // openapi.json as served
-	page     []byte // the human page as served
+	document []byte          // openapi.json as served
+	page     []byte          // the human page as served
 }
 
 // New returns the API. It fails if something required is missing or Prefix is not of its form.
