@@ -125,13 +125,6 @@ func (s *Stamps) Set(h http.Header) {
 	}
 }
 
-// Each tells emit each of the headers.
-func (s *Stamps) Each(emit func(name, value string)) {
-	for i, name := range s.names {
-		emit(name, s.values[i][0])
-	}
-}
-
 // Bytes is how long the headers are on the wire, separators included.
 func (s *Stamps) Bytes() int { return s.bytes }
 

@@ -56,3 +56,10 @@ func fateOf(name string) Fate {
 	}
 	return Passes
 }
+
+// Each tells emit each of the headers.
+func (s *Stamps) Each(emit func(name, value string)) {
+	for i, name := range s.names {
+		emit(name, s.values[i][0])
+	}
+}

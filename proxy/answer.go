@@ -76,20 +76,27 @@ func addTrailers(h, trailer http.Header, announced int) {
 // copyBody passes on the body of an answer. What has no length is passed on as it comes, and so are events; else net/http
 // decides when there is enough to be sent.
 func (u *upstream) copyBody(w http.ResponseWriter, res *http.Response) error {
+	body, _ := res.Body.(*linkBody)
 	var flush func() error
 	if res.ContentLength == -1 || isEventStream(res.Header) {
 		flush = http.NewResponseController(w).Flush
-		if came, ok := res.Body.(*linkBody); !ok || !came.hasCome(res) {
+		if body == nil || !body.hasCome(res) {
 			_ = flush() // who waits for the first event is to know that it will come
 		}
 	}
-	if res.Body == http.NoBody {
+	if body == nil {
 		return nil
 	}
 	buf := u.door.buffers.Get()
 	defer u.door.buffers.Put(buf)
-	for {
-		n, err := res.Body.Read(buf)
+	for left := res.ContentLength; ; {
+		if flush == nil {
+			if done, err := body.splice(w, left); done {
+				return err
+			}
+		}
+		n, err := body.Read(buf)
+		left -= int64(n)
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
 				return err

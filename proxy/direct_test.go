@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/proxy"
 )
 
@@ -225,4 +228,67 @@ func TestDirectDoesNotMixUp(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// Long bodies arrive whole, byte for byte, on a connection that serves the next request; and one that breaks off is not taken for
+// whole.
+func TestDirectLongBodies(t *testing.T) {
+	t.Parallel()
+	g, up := newDirect(t)
+	for _, size := range []int{1, 4096, 256<<10 - 1, 256 << 10, 1<<20 + 7} {
+		body := strings.Repeat("0123456789abcdef,", size/17+1)[:size]
+		up.script(func(string) (string, bool) { return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, body), false })
+		for _, token := range []string{"", "alice"} {
+			a := g.get(t, "/public/x", token)
+			if a.body != body || a.Header.Get("X-Frame-Options") != "DENY" {
+				t.Errorf("%d bytes: got %d, %v", size, len(a.body), a.Header)
+			}
+			if line := g.journal.access(t, a.Header.Get("X-Request-Id")); line["bytes"] != float64(size) {
+				t.Errorf("%d bytes: the log says %v", size, line["bytes"])
+			}
+		}
+	}
+	if n := up.everOpened(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+	up.script(func(string) (string, bool) {
+		return "HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + strings.Repeat("x", 1_000_000), true
+	})
+	c := dial(t, g.addr)
+	defer c.Close()
+	c.write(t, request("GET", "/public/x", ""))
+	res, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, res.Body); err == nil || n != 1_000_000 {
+		t.Errorf("a body of 2,000,000 bytes that broke off: %d, %v", n, err)
+	}
+}
+
+// A long body that nobody takes ends with the session, and so does the connection to the application.
+func TestDirectLongBodiesEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	up := newScripted(t)
+	up.script(func(string) (string, bool) {
+		return "HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n" + strings.Repeat("x", 50_000_000), false
+	})
+	watched := make(chan func(), 1)
+	g := newGateway(t, gatewayConfig{
+		upstream: proxy.UpstreamConfig{URLs: []string{"http://" + up.addr}},
+		people:   people{"alice": {UserID: aliceID, SessionID: uuid.New(), Username: "alice"}},
+		watch:    func(_ *authn.Identity, ended func()) func() { watched <- ended; return func() {} },
+	})
+	c := dial(t, g.addr)
+	defer c.Close()
+	c.write(t, request("GET", "/x", "alice"))
+	if _, err := http.ReadResponse(c.in, nil); err != nil {
+		t.Fatal(err)
+	}
+	go wait(t, watched, "the watch")()
+	up.waitOpen(t, 0)
+	if n, err := io.Copy(io.Discard, c); err == nil && n >= 50_000_000 {
+		t.Errorf("the whole body came: %d bytes", n)
+	}
+	g.journal.find(t, func(e map[string]any) bool { return e["msg"] == "request" && e["reason"] == "session_ended" })
 }
