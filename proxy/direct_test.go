@@ -237,7 +237,9 @@ func TestDirectLongBodies(t *testing.T) {
 	g, up := newDirect(t)
 	for _, size := range []int{1, 4096, 256<<10 - 1, 256 << 10, 1<<20 + 7} {
 		body := strings.Repeat("0123456789abcdef,", size/17+1)[:size]
-		up.script(func(string) (string, bool) { return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, body), false })
+		up.script(func(string) (string, bool) {
+			return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, body), false
+		})
 		for _, token := range []string{"", "alice"} {
 			a := g.get(t, "/public/x", token)
 			if a.body != body || a.Header.Get("X-Frame-Options") != "DENY" {
