@@ -36,8 +36,9 @@ type API struct {
 	cfg      Config
 	base     string // PublicURL and Prefix: what every link starts with
 	routes   []route
-	document []byte // openapi.json as served
-	page     []byte // the human page as served
+	tops     map[string]bool // the first segments of their patterns, none of which is a variable
+	document []byte          // openapi.json as served
+	page     []byte          // the human page as served
 }
 
 // New returns the API. It fails if something required is missing or Prefix is not of its form.
@@ -54,6 +55,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
 	a.routes = a.table()
+	a.tops = tops(a.routes)
 	var err error
 	if a.document, err = describe(a.base, cfg.Version); err != nil {
 		return nil, err
@@ -76,11 +78,26 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
+// tops returns the first segments of the routes' patterns.
+func tops(routes []route) map[string]bool {
+	all := make(map[string]bool)
+	for i := range routes {
+		all[top(routes[i].pattern)] = true
+	}
+	return all
+}
+
+// top returns the first segment of a path, which begins with a slash.
+func top(path string) string {
+	first, _, _ := strings.Cut(path[1:], "/")
+	return first
+}
+
 // Owns reports whether a decoded path belongs to the API: one of its endpoints, or anything at all below /auth and /users,
-// so that a slip of the pen in an endpoint's name never reaches an application.
+// so that a slip of the pen in an endpoint's name never reaches an application. It is asked about every request to one.
 func (a *API) Owns(path string) bool {
 	rest, ok := a.below(path)
-	if !ok {
+	if !ok || !a.tops[top(rest)] {
 		return false
 	}
 	if within(rest, "/auth") || within(rest, "/users") {
