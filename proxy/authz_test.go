@@ -155,6 +155,9 @@ func newAuthzRig(t *testing.T, c authzConfig) *authzRig {
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.DisableGeneralOptionsHandler = true // as cmd/authly must: net/http would answer "OPTIONS *" with 200
+	if !c.gateway {
+		server.Listener = proxy.ReadyConns(server.Config, server.Listener)
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 	return &authzRig{address: server.Listener.Addr().String(), log: log}
