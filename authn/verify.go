@@ -74,12 +74,19 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	return v, err
 }
 
+// longestHeader is how long the header of a token may be that is not as Authly writes it, in characters. None that is good
+// needs a third of that.
+const longestHeader = 512
+
 // ofHeader returns the key that the header of a token of this kind asks for, if it may. That of nearly every token is, letter
 // for letter, the one that the key itself puts on what it signs; others are read.
 func (k *KeyRing) ofHeader(kind TokenKind, segment string) (*signingKey, error) {
 	purpose := purposeOf(kind)
 	if key := k.held.Load().byPurpose[purpose].byHeader[segment]; key != nil && !k.isEnded(key.id) {
 		return key, nil
+	}
+	if len(segment) > longestHeader {
+		return nil, errTokenMalformed
 	}
 	var header map[string]any
 	content, err := decodeSegment(segment)

@@ -13,10 +13,6 @@ import (
 // is. It is compared with the raw target, in front of any mux: a mux would clean and decode what Envoy puts behind it.
 const authzPrefix = "/authz/"
 
-// reasonHeader tells a front proxy and its administrator why a request was refused, in the words of authn.Code. It survives
-// where the status does not.
-const reasonHeader = "X-Authly-Reason"
-
 // question is what a front proxy wants to know, in one shape whoever asks. Its fields are as they stood on the wire.
 type question struct {
 	method string
@@ -127,46 +123,6 @@ func (d *Door) requestOf(asked dialect, r *http.Request, x *headers.Exchange, re
 		Credentials: headers.Credentials(r.Header),
 		Preflight:   headers.IsPreflight(q.method, r.Header),
 	}, nil
-}
-
-// refuseAuthz answers with an error, in a status that the front proxy relays. Unlike a permission, which ends at the front
-// proxy, it comes before people's browsers, and has the security headers.
-//
-// It is the one place where forward-auth says no, and so the place for whatever a refusal should carry beside the problem,
-// such as the Location of a login page on a 401.
-func (d *Door) refuseAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exchange, relayed func(int) int, err error) {
-	reason, h := authn.Fault(err).Code, w.Header()
-	d.cfg.Security.PutOwn(h, x.Origin.Scheme == "https")
-	h[requestIDHeader], h[reasonHeader] = []string{x.ID}, []string{string(reason)}
-	if reason == codeIdentityTooLarge { // to the table of errors it is one of many ways in which a caller may not
-		err = authn.Refuse(authn.CodeForbidden, authn.Fault(err).Detail)
-	}
-	d.cfg.Problem(&relayWriter{ResponseWriter: w, relayed: relayed}, carrying(r, x), err)
-	x.Reason = string(reason)
-}
-
-// relayWriter writes a refusal in the status that the front proxy relays.
-type relayWriter struct {
-	http.ResponseWriter
-	relayed func(status int) int
-	begun   bool
-}
-
-// WriteHeader never lets a refusal out as a 1xx or a 2xx.
-func (w *relayWriter) WriteHeader(status int) {
-	w.begun = true
-	if status = w.relayed(status); status < 300 {
-		status = http.StatusForbidden
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write of a body whose writer named no status would be a 200.
-func (w *relayWriter) Write(body []byte) (int, error) {
-	if !w.begun {
-		w.WriteHeader(http.StatusForbidden)
-	}
-	return w.ResponseWriter.Write(body)
 }
 
 // unchanged is the relayed of dialects whose front proxy passes on any refusal.

@@ -46,8 +46,9 @@ func (d *Door) answer(v *visit, r *http.Request) {
 
 // carrying returns a request with x in its context, where those look for it who are not handed it.
 func carrying(r *http.Request, x *headers.Exchange) *http.Request {
-	if exchangeOf(r) == x {
+	ctx := headers.WithExchange(r.Context(), x)
+	if ctx == r.Context() {
 		return r
 	}
-	return r.WithContext(headers.WithExchange(r.Context(), x))
+	return r.WithContext(ctx)
 }

@@ -31,7 +31,8 @@ func (d *Door) permit(w http.ResponseWriter, r *http.Request, x *headers.Exchang
 		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
 	}
 	if c := readyConnOf(r); c != nil {
-		c.ready("Cache-Control: no-store\r\n", stamps.Lines(), headers.AssertionName, ": ", assertion, "\r\n", requestIDHeader, ": ", x.ID, "\r\n")
+		c.ready(http.StatusOK, "Cache-Control: no-store\r\n", stamps.Lines(),
+			headers.AssertionName, ": ", assertion, "\r\n", requestIDHeader, ": ", x.ID, "\r\n")
 	} else {
 		h := w.Header()
 		h["Cache-Control"], h[requestIDHeader], h[headers.AssertionName] = noStore, []string{x.ID}, []string{assertion}

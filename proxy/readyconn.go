@@ -6,20 +6,21 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strconv"
 )
 
 // readyConn is a connection of a front proxy that can be given header lines which are ready to be sent.
 //
 // net/http makes the headers of an answer of a map, which is filled, copied, sorted and looked at line by line for every
-// answer. For a permission, whose dozen lines are the same each time, that takes longer than to decide. Here these lines are
-// put behind the status line of the answer when net/http writes it. All else of an answer, and all of a request, is net/http's
+// answer. With a dozen lines that are the same each time that takes longer than to decide. Here these lines are put behind the status line of the answer when net/http writes it. All else of an answer, and all of a request, is net/http's
 // as ever.
 //
 // It belongs to the goroutine that serves the connection, like the answer itself: requests on it come one after the other.
 type readyConn struct {
 	*net.TCPConn
-	lines []byte // for the next answer; none: it has all it needs
-	whole []byte // the answer with them, kept to be used again
+	status int    // of the answer that lines are for
+	lines  []byte // for the next answer; none: it has all it needs
+	whole  []byte // the answer with them, kept to be used again
 }
 
 type readyConnKey struct{}
@@ -55,9 +56,9 @@ func readyConnOf(r *http.Request) *readyConn {
 	return c
 }
 
-// ready gives lines for the next answer, which must be a 200. Each part is plain ASCII and each line has its end.
-func (c *readyConn) ready(parts ...string) {
-	c.lines = c.lines[:0]
+// ready gives lines for the next answer, which must be of this status. They are printable ASCII, and each has its end.
+func (c *readyConn) ready(status int, parts ...string) {
+	c.status, c.lines = status, c.lines[:0]
 	for _, part := range parts {
 		c.lines = append(c.lines, part...)
 	}
@@ -71,14 +72,24 @@ func (c *readyConn) Write(p []byte) (int, error) {
 	if len(c.lines) == 0 {
 		return c.TCPConn.Write(p)
 	}
-	status := bytes.IndexByte(p, '\n') + 1
-	if !bytes.HasPrefix(p, []byte("HTTP/1.")) || !bytes.HasSuffix(p[:status], []byte(" 200 OK\r\n")) {
+	first := bytes.IndexByte(p, '\n') + 1
+	if statusOf(p[:first]) != c.status {
 		return 0, errNotReady
 	}
-	c.whole = append(append(append(c.whole[:0], p[:status]...), c.lines...), p[status:]...)
+	c.whole = append(append(append(c.whole[:0], p[:first]...), c.lines...), p[first:]...)
 	c.lines = c.lines[:0]
 	if _, err := c.TCPConn.Write(c.whole); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// statusOf reads the status of a status line as net/http writes it; 0: it is none.
+func statusOf(line []byte) int {
+	const version = len("HTTP/1.1 ")
+	if len(line) < version+len("200 ") || !bytes.HasPrefix(line, []byte("HTTP/1.")) {
+		return 0
+	}
+	status, _ := strconv.Atoi(string(line[version : version+3]))
+	return status
 }
