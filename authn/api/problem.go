@@ -59,10 +59,13 @@ func writeProblem(w http.ResponseWriter, r *http.Request, e *authn.Error, oauth 
 		delete(h, name) // they were meant for the answer that did not come about
 	}
 	challenge(h, status, e)
-	h["Cache-Control"] = []string{"no-store"}
+	h["Cache-Control"] = noStore
 	body, _ := marshal(p) // strings and a number: this cannot fail
 	send(w, status, "application/problem+json", body)
 }
+
+// noStore is a value of Cache-Control. It is never changed.
+var noStore = []string{"no-store"}
 
 // challenge sets the headers by which a client learns what to do next: log in, or wait.
 func challenge(h http.Header, status int, e *authn.Error) {
@@ -71,7 +74,7 @@ func challenge(h http.Header, status int, e *authn.Error) {
 		value := `Bearer realm="authly"`
 		switch e.Code {
 		case authn.CodeInvalidCredentials: // RFC 6750 section 3: no error where no token was sent
-			value += `, error="invalid_token"`
+			value = `Bearer realm="authly", error="invalid_token"`
 		case authn.CodeInvalidClient: // RFC 6749 section 5.2: the scheme that a client can use
 			value = `Basic realm="authly"`
 		}
