@@ -12,8 +12,8 @@ import (
 // readyConn is a connection of a front proxy that can be given header lines which are ready to be sent.
 //
 // net/http makes the headers of an answer of a map, which is filled, copied, sorted and looked at line by line for every
-// answer. With a dozen lines that are the same each time that takes longer than to decide. Here these lines are put behind the status line of the answer when net/http writes it. All else of an answer, and all of a request, is net/http's
-// as ever.
+// answer. With a dozen lines that are the same each time that takes longer than to decide. Here these lines are put behind the
+// status line of the answer when net/http writes it. All else of an answer, and all of a request, is net/http's as ever.
 //
 // It belongs to the goroutine that serves the connection, like the answer itself: requests on it come one after the other.
 type readyConn struct {
