@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
 
@@ -42,6 +43,7 @@ type LoginsConfig struct {
 // Logins turns passwords into tokens and tokens into identities. It is the only place that looks at either.
 type Logins struct {
 	cfg       LoginsConfig
+	validator *jwt.Validator
 	byAccount *Limiter
 	byNetwork *Limiter
 	attempts  *turns
@@ -50,7 +52,8 @@ type Logins struct {
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
 	return &Logins{
-		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now), attempts: newTurns(),
+		cfg: cfg, validator: newValidator(cfg), attempts: newTurns(),
+		byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now),
 	}
 }
 

@@ -22,10 +22,13 @@ type Exchange struct {
 
 type exchangeKey struct{}
 
-// WithExchange returns a context that carries x. An Exchange is carried by one context.
+// WithExchange returns a context that carries x: ctx itself if it does. An Exchange is carried by one context.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
 	if x == nil {
 		return context.WithValue(ctx, exchangeKey{}, x)
+	}
+	if ctx.Value(exchangeKey{}) == any(x) {
+		return ctx
 	}
 	x.parent = ctx
 	return (*carrier)(x)

@@ -26,10 +26,10 @@ const (
 // value and no query, so that there is no place in it for a credential.
 func (d *Door) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w, http10: !r.ProtoAtLeast(1, 1), last: isChunked(r)}
+		rec := newRecorder(w, r)
 		completed := false
-		defer func() { d.logRequest(rec, r, completed) }()
-		next.ServeHTTP(rec, r)
+		defer func() { d.logRequest(&rec, r, exchangeOf(r), completed) }()
+		next.ServeHTTP(&rec, r)
 		completed = true
 	})
 }
@@ -54,8 +54,7 @@ type Access struct {
 // Milliseconds is the duration as it is logged, to the microsecond.
 func (a *Access) Milliseconds() float64 { return float64(a.Duration.Microseconds()) / 1000 }
 
-func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
-	x := exchangeOf(r)
+func (d *Door) logRequest(rec *recorder, r *http.Request, x *headers.Exchange, completed bool) {
 	status := rec.status
 	switch {
 	case !completed && status == 0:
