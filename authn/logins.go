@@ -44,13 +44,12 @@ type Logins struct {
 	cfg       LoginsConfig
 	byAccount *Limiter
 	byNetwork *Limiter
-	attempts  *turns
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
 	return &Logins{
-		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now), attempts: newTurns(),
+		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now),
 	}
 }
 
@@ -79,7 +78,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	case !user.Verified && l.cfg.RequireVerification:
 		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
-	l.upgradeHash(ctx, user, password)
+	l.upgradeHash(ctx, user, password, from)
 	return l.beginSession(ctx, *user, from)
 }
 
@@ -114,8 +113,7 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
 // checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
-// side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
+// at, so that guesses sent side by side are all counted, but only when it is its turn, does the same work whether the user exists (nil: does not), and
 // forgets the failures when the password is right.
 func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
 	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
@@ -124,7 +122,7 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 	if err := l.byAccount.Spend(account); err != nil {
 		return err
 	}
-	done, err := l.attempts.begin(ctx, account)
+	done, err := l.cfg.Passwords.Begin(ctx, from, account)
 	if err != nil {
 		return Fault(err)
 	}
@@ -168,7 +166,7 @@ func (l *Logins) refused(user *User, from Client, refusal *Error) error {
 }
 
 // upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
-func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
+func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, from Client) {
 	if !l.cfg.Passwords.Outdated(user.PasswordHash) {
 		return
 	}
@@ -176,7 +174,7 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 	if err != nil {
 		return // shorter or longer than a new one may be: it goes on with the hash it has
 	}
-	hash, err := l.cfg.Passwords.Hash(ctx, prepared)
+	hash, err := l.cfg.Passwords.Hash(ctx, from, prepared)
 	if err != nil {
 		return
 	}

@@ -35,7 +35,9 @@ func (c *cli) serve(ctx context.Context) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
-	m, err := newMind(ctx, cfg, log)
+	hashing := newHasher(log)
+	defer hashing.Close()
+	m, err := newMind(ctx, cfg, log, hashing.Do)
 	if err != nil {
 		return err
 	}
@@ -49,6 +51,7 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
