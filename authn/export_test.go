@@ -54,7 +54,9 @@ func SchemeDraws(stored map[string]int, n int) map[string]int {
 // HashQueue is a queue without anything behind it.
 type HashQueue struct{ *hashQueue }
 
-func NewHashQueue(slots int, maxWait time.Duration) HashQueue { return HashQueue{newHashQueue(slots, maxWait)} }
+func NewHashQueue(slots int, maxWait time.Duration) HashQueue {
+	return HashQueue{newHashQueue(slots, maxWait)}
+}
 
 // Begin enters the queue of those who log in, or of those who set a password.
 func (q HashQueue) Begin(ctx context.Context, setting bool, network, account string) (done func(), err error) {

@@ -9,8 +9,8 @@ import (
 
 // How many may wait for a password to be looked at. Who waits holds a request of up to 64 KiB in memory.
 const (
-	maxWaiting           = 512
-	maxWaitingPerNetwork = 64
+	maxWaiting           = 1024
+	maxWaitingPerNetwork = 512
 )
 
 // hashQueue decides whose password is hashed next. As many are served at a time as there are slots, and one of those who set a

@@ -55,12 +55,13 @@ func (p workPlan) besides(scheme string) (schemes []string) {
 			schemes = append(schemes, bcryptScheme(cost))
 		}
 	}
-	if missing := p.argon.work() - params.work(); missing > 0 {
-		rest := p.argon
-		rest.Memory = uint32(missing / uint64(rest.Iterations))
-		if rest.sane() {
-			schemes = append(schemes, rest.prefix())
-		}
+	if p.argon.work() <= params.work() {
+		return schemes
+	}
+	rest := p.argon
+	rest.Memory = uint32((p.argon.work() - params.work()) / uint64(rest.Iterations))
+	if rest.sane() { // else it is next to nothing
+		schemes = append(schemes, rest.prefix())
 	}
 	return schemes
 }

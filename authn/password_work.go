@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
@@ -18,6 +19,24 @@ type PasswordWork struct {
 	Algorithm  string // of a new hash
 	BcryptCost int
 	Argon2id   Argon2Params
+}
+
+// cheapWork is how much work is done sooner than it is worth while to have it done elsewhere: some milliseconds, as in tests.
+const (
+	cheapBcryptCost = 7
+	cheapArgonWork  = 4 << 10 // KiB times iterations
+)
+
+// Cheap reports whether the work takes some milliseconds at most.
+func (w PasswordWork) Cheap() bool {
+	schemes := append([]string{PasswordScheme(w.Against)}, w.Besides...)
+	if w.Against == "" {
+		schemes[0] = PasswordsConfig{Algorithm: w.Algorithm, BcryptCost: w.BcryptCost, Argon2id: w.Argon2id}.ownScheme()
+	}
+	return !slices.ContainsFunc(schemes, func(scheme string) bool {
+		cost, params := parseScheme(scheme)
+		return cost > cheapBcryptCost || params.work() > cheapArgonWork
+	})
 }
 
 // PasswordResult is what the work has come to.

@@ -60,7 +60,8 @@ func New(cfg Config) *Hasher {
 	return &Hasher{cfg: cfg, slots: make(chan struct{}, 2*cfg.Workers), here: authn.WorkHere()}
 }
 
-// Do is an authn.PasswordWorker. Where there can be no second process the work is done in this one, and the log says so.
+// Do is an authn.PasswordWorker. What is cheap is done on the spot, and so is everything where there can be no second process; the
+// log then says so.
 func (h *Hasher) Do(ctx context.Context, w authn.PasswordWork) (authn.PasswordResult, error) {
 	select {
 	case h.slots <- struct{}{}:
@@ -68,6 +69,9 @@ func (h *Hasher) Do(ctx context.Context, w authn.PasswordWork) (authn.PasswordRe
 		return authn.PasswordResult{}, authn.Fault(fmt.Errorf("%w: waiting to hash a password: %w", authn.ErrUnavailable, ctx.Err()))
 	}
 	defer func() { <-h.slots }()
+	if w.Cheap() {
+		return h.here(ctx, w)
+	}
 	var err error
 	for range 2 { // it may have ended since the last time
 		var c *child
