@@ -57,8 +57,10 @@ func (d *decoder) checkPasswords() {
 	if p.Argon2id.Memory < 8*p.Argon2id.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
 	}
-	if u, err := url.Parse(p.BreachURL); p.BreachURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		d.bad("passwords.breach_url", "is no URL, expected one of http or https, such as https://api.pwnedpasswords.com/range/")
+	u, err := url.Parse(p.BreachURL)
+	if p.BreachURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || !strings.HasSuffix(p.BreachURL, "/")) {
+		d.bad("passwords.breach_url", "is no URL to which five digits can be added, expected one of http or https without user and password "+
+			"that ends with a slash, such as https://api.pwnedpasswords.com/range/")
 	}
 }
 
