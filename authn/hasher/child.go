@@ -3,6 +3,7 @@ package hasher
 import (
 	"encoding/gob"
 	"io"
+	"os"
 	"sync"
 
 	"github.com/descoped/authly/authn"
@@ -10,8 +11,10 @@ import (
 
 // child is the process that hashes, as seen from the one that has it hash.
 type child struct {
-	in   io.Closer
-	over chan struct{} // closed when it has ended
+	process *os.Process
+	in      io.Closer
+	woken   chan struct{} // holds one element when there is new work
+	over    chan struct{} // closed when it has ended
 
 	mu    sync.Mutex
 	to    *gob.Encoder
@@ -47,7 +50,18 @@ func (c *child) send(w authn.PasswordWork, heard chan answer) bool {
 		delete(c.asked, c.last)
 		return false
 	}
+	select {
+	case c.woken <- struct{}{}:
+	default:
+	}
 	return true
+}
+
+// idle reports whether there is no work.
+func (c *child) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.asked) == 0
 }
 
 // listen hands out the answers until there are no more.

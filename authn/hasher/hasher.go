@@ -5,7 +5,6 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,10 +14,11 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-// Config is what a Hasher needs; every field is required.
+// Config is what a Hasher needs; every field but Quota is required.
 type Config struct {
 	Command []string // that runs Serve with its standard input and output, and the number of workers as one more argument
 	Workers int      // how much is hashed at a time
+	Quota   float64  // how many processors all of this program may use, see the function; 0: as many as there are
 	Log     *slog.Logger
 }
 
@@ -117,7 +117,7 @@ func (h *Hasher) running() (*child, error) {
 func (h *Hasher) start() (*child, error) {
 	cmd := exec.Command(h.cfg.Command[0], append(h.cfg.Command[1:], strconv.Itoa(h.cfg.Workers))...)
 	cmd.Env = []string{} // it needs no secret of ours
-	cmd.Dir, cmd.Stderr = "/", os.Stderr
+	cmd.Dir, cmd.Stderr, cmd.SysProcAttr = "/", os.Stderr, bound()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -137,12 +137,18 @@ func (h *Hasher) start() (*child, error) {
 	if ready.Failed {
 		h.cfg.Log.Warn("the process that hashes passwords has no lower priority than this one, and slows it down")
 	}
-	c := &child{in: in, to: gob.NewEncoder(in), asked: map[uint64]chan answer{}, over: make(chan struct{})}
+	c := &child{
+		process: cmd.Process, in: in, to: gob.NewEncoder(in), asked: map[uint64]chan answer{},
+		woken: make(chan struct{}, 1), over: make(chan struct{}),
+	}
 	go func() {
 		c.listen(from)
 		_ = cmd.Wait() // how it ended changes nothing
 		close(c.over)
 	}()
+	if h.cfg.Quota > 0 {
+		go c.pace(h.cfg.Quota)
+	}
 	return c, nil
 }
 
@@ -154,10 +160,8 @@ func (h *Hasher) Close() error {
 	if h.child == nil {
 		return nil
 	}
-	err := h.child.in.Close()
+	_ = h.child.in.Close()     // it may have ended before
+	_ = h.child.process.Kill() // it may be stopped, and what it does is for nobody
 	<-h.child.over
-	if errors.Is(err, os.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		return nil
-	}
-	return err
+	return nil
 }

@@ -234,3 +234,47 @@ func TestItEndsWithItsPipe(t *testing.T) {
 		t.Error("it goes on")
 	}
 }
+
+// Where the processors are rationed it takes no more than its part, so that the kernel stops nobody, and goes on all the same.
+func TestQuota(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const quota = 0.5
+	h := hasher.New(hasher.Config{Command: []string{self, argument}, Workers: 2, Quota: quota, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { h.Close() })
+	w := costly(t, password)
+	w.Besides = []string{"$2$10$"}
+	if _, err := h.Do(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	began, before := time.Now(), used(t, children(t)[0])
+	var work sync.WaitGroup
+	for range 8 {
+		work.Go(func() {
+			if r, err := h.Do(t.Context(), w); err != nil || !r.Right {
+				t.Errorf("%v, %v", r.Right, err)
+			}
+		})
+	}
+	work.Wait()
+	took, processor := time.Since(began), used(t, children(t)[0])-before
+	// What it may have taken too much before it was stopped for the first time is in the second summand.
+	if most := time.Duration(quota*float64(took)) + 100*time.Millisecond; processor > most {
+		t.Errorf("%v of a processor in %v, want at most %v", processor, took, most)
+	}
+	if processor < 100*time.Millisecond {
+		t.Errorf("%v of a processor: the test sees nothing", processor)
+	}
+}
+
+// used is the processor time of a process.
+func used(t *testing.T, process int) time.Duration {
+	t.Helper()
+	var spent unix.Timespec
+	if err := unix.ClockGettime(^int32(process)<<3|2, &spent); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(spent.Nano())
+}

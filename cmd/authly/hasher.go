@@ -32,7 +32,9 @@ func (c *cli) hasherCommand() *cobra.Command {
 // newHasher returns what runs this program a second time, with as many workers as there are processors for it, which Go has
 // learnt from the quota of the container if there is one.
 func newHasher(log *slog.Logger) *hasher.Hasher {
-	return hasher.New(hasher.Config{Command: []string{thisProgram(), hasherName}, Workers: runtime.GOMAXPROCS(0), Log: log})
+	return hasher.New(hasher.Config{
+		Command: []string{thisProgram(), hasherName}, Workers: runtime.GOMAXPROCS(0), Quota: hasher.Quota(), Log: log,
+	})
 }
 
 // thisProgram is the file that runs, also when another version was put in its place meanwhile.
