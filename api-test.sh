@@ -191,6 +191,8 @@ call POST "$prefix/users" "" "$(registration "other-$name" "$email" "$secret")"
 check "the same email again is refused" 400 '.detail == "Email already registered"'
 call POST "$prefix/users/" "" "$(registration "other-$name" "other-$email" short)"
 check "a short password is refused, by name of the field" 400 '.detail | ascii_downcase | contains("password")'
+call POST "$prefix/users/" "" "$(registration "other-$name" "other-$email" Password123)"
+check "a common password is refused, and why is told" 400 '.field == "password" and (.detail | contains("common"))'
 call POST "$prefix/users/" "" "$(registration "o@$name" "other-$email" "$secret")"
 check "an @ in a username is refused" 400 '.detail | ascii_downcase | contains("username")'
 call POST "$prefix/users/" "" "$(registration "o-$name" "o-$email" "$secret" | jq -c '. + {is_admin: true}')"

@@ -122,8 +122,15 @@ func (a *Accounts) changePassword(
 	if u.Password == nil {
 		return nil
 	}
-	if _, err := a.cfg.Passwords.Prepare("password", *u.Password); err != nil {
-		return err
+	chosen := NewPassword{Field: "password", Typed: *u.Password, Username: user.Username, Email: user.Email, From: from}
+	if change.Username != nil {
+		chosen.Username = *change.Username
+	}
+	if change.Email != nil {
+		chosen.Email = *change.Email
+	}
+	if _, err := a.cfg.Passwords.check(chosen); err != nil {
+		return err // before it costs an attempt
 	}
 	own := caller.UserID == user.ID
 	if own && a.cfg.RequireCurrentPassword {
@@ -132,7 +139,7 @@ func (a *Accounts) changePassword(
 		}
 		change.IfPasswordHash = &user.PasswordHash
 	}
-	hash, err := a.hash(ctx, "password", *u.Password)
+	hash, err := a.setPassword(ctx, chosen)
 	if err != nil {
 		return err
 	}

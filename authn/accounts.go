@@ -53,6 +53,7 @@ type NewAccount struct {
 	Verified     bool
 	Admin        bool
 	Roles        []string
+	From         Client // who waits for it; zero: not known
 }
 
 // Register adds a user who registers. Errors: CodeForbidden when registration is closed; CodeRateLimited; CodeInvalidRequest
@@ -67,7 +68,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
 		return User{}, RefuseField("username", "Username already registered")
 	}
-	return a.create(ctx, NewAccount{Registration: r})
+	return a.create(ctx, NewAccount{Registration: r, From: from})
 }
 
 // Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
@@ -147,15 +148,15 @@ func (a *Accounts) newHash(ctx context.Context, n NewAccount) (string, error) {
 	if n.PasswordHash != "" {
 		return n.PasswordHash, CheckPasswordHash(n.PasswordHash)
 	}
-	return a.hash(ctx, "password", n.Password)
+	return a.setPassword(ctx, NewPassword{Field: "password", Typed: n.Password, Username: n.Username, Email: n.Email, From: n.From})
 }
 
-func (a *Accounts) hash(ctx context.Context, field, password string) (string, error) {
-	prepared, err := a.cfg.Passwords.Prepare(field, password)
-	if err != nil {
-		return "", err
+// setPassword is the one way to a new password: it checks it and returns its hash.
+func (a *Accounts) setPassword(ctx context.Context, n NewPassword) (hash string, err error) {
+	prepared, err := a.cfg.Passwords.Choose(ctx, n)
+	if err == nil {
+		hash, err = a.cfg.Passwords.Hash(ctx, n.From, prepared)
 	}
-	hash, err := a.cfg.Passwords.Hash(ctx, prepared)
 	if err != nil {
 		return "", Fault(err)
 	}

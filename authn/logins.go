@@ -46,13 +46,12 @@ type Logins struct {
 	validator *jwt.Validator
 	byAccount *Limiter
 	byNetwork *Limiter
-	attempts  *turns
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
 	return &Logins{
-		cfg: cfg, validator: newValidator(cfg), attempts: newTurns(),
+		cfg: cfg, validator: newValidator(cfg),
 		byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now),
 	}
 }
@@ -82,7 +81,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	case !user.Verified && l.cfg.RequireVerification:
 		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
-	l.upgradeHash(ctx, user, password)
+	l.upgradeHash(ctx, user, password, from)
 	return l.beginSession(ctx, *user, from)
 }
 
@@ -117,8 +116,7 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
 // checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
-// side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
+// at, so that guesses sent side by side are all counted, but only when it is its turn, does the same work whether the user exists (nil: does not), and
 // forgets the failures when the password is right.
 func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
 	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
@@ -127,7 +125,7 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 	if err := l.byAccount.Spend(account); err != nil {
 		return err
 	}
-	done, err := l.attempts.begin(ctx, account)
+	done, err := l.cfg.Passwords.Begin(ctx, from, account)
 	if err != nil {
 		return Fault(err)
 	}
@@ -171,7 +169,7 @@ func (l *Logins) refused(user *User, from Client, refusal *Error) error {
 }
 
 // upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
-func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
+func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, from Client) {
 	if !l.cfg.Passwords.Outdated(user.PasswordHash) {
 		return
 	}
@@ -179,7 +177,7 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 	if err != nil {
 		return // shorter or longer than a new one may be: it goes on with the hash it has
 	}
-	hash, err := l.cfg.Passwords.Hash(ctx, prepared)
+	hash, err := l.cfg.Passwords.Hash(ctx, from, prepared)
 	if err != nil {
 		return
 	}

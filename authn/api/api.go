@@ -174,10 +174,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 	return rt.handle(&c)
 }
 
-// fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault.
+// fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault. That too
+// many log in is not.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, rt *route, err error) {
 	refusal := authn.Fault(err)
-	if statusOf(refusal.Code) >= http.StatusInternalServerError {
+	if statusOf(refusal.Code) >= http.StatusInternalServerError && refusal.Code != authn.CodeOverloaded {
 		if errors.Is(r.Context().Err(), context.Canceled) { // whatever was being done for the client ended with it
 			refusal = &authn.Error{Code: authn.CodeClientGone, Cause: err}
 		} else {

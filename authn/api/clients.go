@@ -87,7 +87,7 @@ func (a *API) knowClient(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.cfg.Clients.Authenticate(c.r.Context(), id, secret)
+	return a.cfg.Clients.Authenticate(c.r.Context(), id, secret, c.client())
 }
 
 // clientCredentials finds the client's id and secret where they may be: in the header (client_secret_basic) or in the body

@@ -153,7 +153,7 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash, err := passwords.Hash(t.Context(), prepared)
+	hash, err := passwords.Hash(t.Context(), authn.Client{}, prepared)
 	if err != nil {
 		t.Fatal(err)
 	}

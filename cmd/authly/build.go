@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
+	"github.com/descoped/authly/authn/breach"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
 	"github.com/descoped/authly/proxy"
@@ -27,21 +29,24 @@ type mind struct {
 }
 
 // newMind opens the store and builds what stands on it. The caller closes mind.store.
-func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger) (*mind, error) {
+// The worker hashes passwords; nil: this process does.
+func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
 	m := &mind{store: disk}
-	if err := m.build(ctx, cfg, log); err != nil {
+	if err := m.build(ctx, cfg, log, worker); err != nil {
 		disk.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
-	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
+func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (err error) {
+	passwords := passwordsConfig(cfg, log)
+	passwords.Worker = worker
+	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
 	keys, err := keysConfig(cfg, m.store, log)
@@ -98,9 +103,18 @@ func registeredClients(cfg *config.Config) []authn.RegisteredClient {
 	return clients
 }
 
-func passwordsConfig(cfg *config.Config) authn.PasswordsConfig {
+func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig {
 	p := cfg.Passwords
+	names := []string{"authly"}
+	if u, err := url.Parse(cfg.Server.PublicURL); err == nil {
+		names = append(names, u.Hostname())
+	}
+	var breached authn.BreachCheck
+	if p.BreachURL != "" {
+		breached = breach.New(p.BreachURL).Leaked
+	}
 	return authn.PasswordsConfig{
+		Blocklist: p.Blocklist, ServiceNames: names, Breached: breached, MaxWait: p.MaxWait, Log: log,
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
 		Argon2id: authn.Argon2Params{
 			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),

@@ -36,7 +36,9 @@ func (c *cli) serve(ctx context.Context) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
-	m, err := newMind(ctx, cfg, log)
+	hashing := newHasher(log)
+	defer hashing.Close()
+	m, err := newMind(ctx, cfg, log, hashing.Do)
 	if err != nil {
 		return err
 	}
@@ -50,6 +52,7 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {

@@ -159,12 +159,21 @@ type Client struct {
 	SecretHash Secret `yaml:"secret_hash" secret:"all"` // as authly hash prints it; required
 }
 
-// Passwords says how passwords are hashed. Both kinds of hash always verify.
+// Passwords says which passwords are taken and how they are hashed. Both kinds of hash always verify.
 type Passwords struct {
-	Algorithm  string   `yaml:"algorithm" oneof:"bcrypt|argon2id"` // of new hashes
-	BcryptCost int      `yaml:"bcrypt_cost" min:"4" max:"15"`      // each step doubles the time
-	MinLength  int      `yaml:"min_length" min:"8" max:"64"`       // characters
-	Argon2id   Argon2id `yaml:"argon2id"`
+	// Of new hashes.
+	Algorithm string `yaml:"algorithm" oneof:"bcrypt|argon2id"`
+	// Each step doubles the time.
+	BcryptCost int `yaml:"bcrypt_cost" min:"4" max:"15"`
+	// Characters.
+	MinLength int `yaml:"min_length" min:"8" max:"64"`
+	// Whether a new one is refused that is common, or made of the user's name, address or the service's name.
+	Blocklist bool `yaml:"blocklist"`
+	// What is asked, by the first five digits of its SHA-1 digest, whether a new one has leaked; empty: nothing is.
+	BreachURL string `yaml:"breach_url"`
+	// The longest that a login waits until its password is looked at.
+	MaxWait  time.Duration `yaml:"max_wait" min:"100ms" max:"1m"`
+	Argon2id Argon2id      `yaml:"argon2id"`
 }
 
 // Argon2id holds the parameters of RFC 9106.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -48,8 +49,18 @@ func (d *decoder) checkTokens() {
 		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
 	}
 	d.checkClients()
-	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
+	d.checkPasswords()
+}
+
+func (d *decoder) checkPasswords() {
+	p := d.config.Passwords
+	if p.Argon2id.Memory < 8*p.Argon2id.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
+	}
+	u, err := url.Parse(p.BreachURL)
+	if p.BreachURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || !strings.HasSuffix(p.BreachURL, "/")) {
+		d.bad("passwords.breach_url", "is no URL to which five digits can be added, expected one of http or https without user and password "+
+			"that ends with a slash, such as https://api.pwnedpasswords.com/range/")
 	}
 }
 
