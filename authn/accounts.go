@@ -67,7 +67,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
 		return User{}, RefuseField("username", "Username already registered")
 	}
-	return a.create(ctx, NewAccount{Registration: r})
+	return a.create(ctx, NewAccount{Registration: r}, anonymousAct(from, a.cfg.Now()))
 }
 
 // Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
@@ -75,21 +75,20 @@ func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (
 	if !caller.Admin {
 		return User{}, Refuse(CodeForbidden, "Not authorized to create users")
 	}
-	return a.create(ctx, n)
+	return a.create(ctx, n, caller.act(a.cfg.Now()))
 }
 
-func (a *Accounts) create(ctx context.Context, n NewAccount) (User, error) {
+func (a *Accounts) create(ctx context.Context, n NewAccount, act Act) (User, error) {
 	user, err := a.newUser(ctx, n, a.unused)
 	if err != nil {
 		return User{}, err
 	}
-	switch err := a.cfg.Store.CreateUser(ctx, user); {
+	switch err := a.cfg.Store.CreateUser(ctx, user, act); {
 	case errors.Is(err, ErrUsernameTaken):
 		return User{}, RefuseField("username", "Username already registered")
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
-	a.cfg.Log.InfoContext(ctx, "user created", "user_id", user.ID, "admin", user.Admin)
 	return user, nil
 }
 
@@ -185,14 +184,13 @@ func (a *Accounts) Bootstrap(ctx context.Context, password string) (created bool
 	} else {
 		first = known[0] // not added again: the call only records that the first start is over
 	}
-	created, err = a.cfg.Store.CreateFirstUser(ctx, first)
+	created, err = a.cfg.Store.CreateFirstUser(ctx, first, systemAct(Client{}, a.cfg.Now()))
 	switch {
 	case err != nil:
 		return false, "", Fault(err)
 	case !created:
 		return false, "", nil
 	}
-	a.cfg.Log.InfoContext(ctx, "administrator created", "user_id", first.ID)
 	return true, generated, nil
 }
 
@@ -250,10 +248,9 @@ func (a *Accounts) Delete(ctx context.Context, caller *Identity, id uuid.UUID) e
 	if !mayTouch(caller, id) {
 		return Refuse(CodeForbidden, "Not authorized to delete this user")
 	}
-	if err := a.cfg.Store.DeleteUser(ctx, id); err != nil {
+	if err := a.cfg.Store.DeleteUser(ctx, id, caller.act(a.cfg.Now())); err != nil {
 		return accountRefusal(err)
 	}
-	a.cfg.Log.InfoContext(ctx, "user deleted", "user_id", id, "by", caller.UserID)
 	return nil
 }
 
@@ -263,7 +260,7 @@ func (a *Accounts) Verify(ctx context.Context, caller *Identity, id uuid.UUID) (
 		return User{}, Refuse(CodeForbidden, "Not authorized to verify this user")
 	}
 	verified := true
-	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, At: a.cfg.Now()})
+	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, Act: caller.act(a.cfg.Now())})
 	if err != nil {
 		return User{}, accountRefusal(err)
 	}

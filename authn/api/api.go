@@ -143,6 +143,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 		if err != nil {
 			return err
 		}
+		caller.From = c.client()
 		c.caller = caller
 		headers.ExchangeOf(r.Context()).User = caller.Username
 	}

@@ -71,7 +71,7 @@ func testSessions(t *testing.T, s *store.Store, u authn.User, now time.Time) {
 	if want := []string{fill.SessionID(1), fill.SessionID(11)}; !slices.Equal(ids, slices.Sorted(slices.Values(want))) {
 		t.Errorf("sessions %v, want %v", ids, want)
 	}
-	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, storetest.By(now))
 	must(t, err)
 	if n != 4 {
 		t.Errorf("%d tokens were ended, want 4", n)

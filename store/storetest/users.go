@@ -57,9 +57,9 @@ func userAbsent(t *testing.T, db Database) {
 	want(t, "an unknown username", err, authn.ErrUserNotFound)
 	_, err = s.UserByEmailKey(t.Context(), "alice")
 	want(t, "a username as email key", err, authn.ErrUserNotFound)
-	_, err = s.UpdateUser(t.Context(), uuid.New(), authn.UserChange{At: now})
+	_, err = s.UpdateUser(t.Context(), uuid.New(), authn.UserChange{Act: By(now)})
 	want(t, "the update of an unknown id", err, authn.ErrUserNotFound)
-	want(t, "the deletion of an unknown id", s.DeleteUser(t.Context(), uuid.New()), authn.ErrUserNotFound)
+	want(t, "the deletion of an unknown id", s.DeleteUser(t.Context(), uuid.New(), By(now)), authn.ErrUserNotFound)
 }
 
 func userConflicts(t *testing.T, db Database) {
@@ -68,22 +68,22 @@ func userConflicts(t *testing.T, db Database) {
 	sameName, sameEmail, both := person("alice"), person("bob"), person("alice")
 	sameName.EmailKey = "other@example.com"
 	sameEmail.EmailKey = alice.EmailKey
-	want(t, "a taken username", s.CreateUser(t.Context(), sameName), authn.ErrUsernameTaken)
-	want(t, "a taken email", s.CreateUser(t.Context(), sameEmail), authn.ErrEmailTaken)
-	want(t, "both taken", s.CreateUser(t.Context(), both), authn.ErrUsernameTaken)
+	want(t, "a taken username", s.CreateUser(t.Context(), sameName, By(now)), authn.ErrUsernameTaken)
+	want(t, "a taken email", s.CreateUser(t.Context(), sameEmail, By(now)), authn.ErrEmailTaken)
+	want(t, "both taken", s.CreateUser(t.Context(), both, By(now)), authn.ErrUsernameTaken)
 	bob := add(t, s, person("bob"))
-	_, err := s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Username: &alice.Username, At: now})
+	_, err := s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Username: &alice.Username, Act: By(now)})
 	want(t, "an update to a taken username", err, authn.ErrUsernameTaken)
-	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Email: &alice.Email, EmailKey: &alice.EmailKey, At: now})
+	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Email: &alice.Email, EmailKey: &alice.EmailKey, Act: By(now)})
 	want(t, "an update to a taken email", err, authn.ErrEmailTaken)
 	stored(t, s, bob)
 	sameID := person("carol")
 	sameID.ID = alice.ID
-	if err := s.CreateUser(t.Context(), sameID); err == nil {
+	if err := s.CreateUser(t.Context(), sameID, By(now)); err == nil {
 		t.Error("a second user got the id of the first")
 	}
-	must(t, s.DeleteUser(t.Context(), alice.ID))
-	must(t, s.CreateUser(t.Context(), sameName)) // a name is free again when its user is gone
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
+	must(t, s.CreateUser(t.Context(), sameName, By(now))) // a name is free again when its user is gone
 }
 
 func userNamesExact(t *testing.T, db Database) {
@@ -104,7 +104,7 @@ func hundredRegistrations(t *testing.T, db Database) {
 	errs := atOnce(100, func(i int) error {
 		u := person("alice")
 		u.EmailKey = fmt.Sprintf("alice%d@example.com", i)
-		return stores[i%2].CreateUser(t.Context(), u)
+		return stores[i%2].CreateUser(t.Context(), u, By(now))
 	})
 	equal(t, "the number of registrations that succeeded", tally(t, errs, authn.ErrUsernameTaken), 1)
 	users, err := stores[0].ListUsers(t.Context(), 0, 100)
@@ -117,7 +117,7 @@ func hundredAddresses(t *testing.T, db Database) {
 	errs := atOnce(100, func(i int) error {
 		u := person(fmt.Sprintf("alice%d", i))
 		u.EmailKey = "alice@example.com"
-		return stores[i%2].CreateUser(t.Context(), u)
+		return stores[i%2].CreateUser(t.Context(), u, By(now))
 	})
 	equal(t, "the number of registrations that succeeded", tally(t, errs, authn.ErrEmailTaken), 1)
 }
@@ -167,7 +167,7 @@ func passwordSchemes(t *testing.T, db Database) {
 	must(t, err)
 	equal(t, "the schemes", got, expected)
 	upgraded := hash
-	_, err = s.UpdateUser(t.Context(), last.ID, authn.UserChange{PasswordHash: &upgraded, At: now})
+	_, err = s.UpdateUser(t.Context(), last.ID, authn.UserChange{PasswordHash: &upgraded, Act: By(now)})
 	must(t, err)
 	got, err = s.PasswordSchemes(t.Context())
 	must(t, err)
