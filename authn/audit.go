@@ -1,6 +1,8 @@
 package authn
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,7 +56,7 @@ const (
 	EventKeySealed           EventKind = "key_sealed"           // a key in the store was encrypted anew
 	EventConfigurationLoaded EventKind = "configuration_loaded" // a server has begun to go by a configuration
 
-	EventRequestDenied EventKind = "request_denied" // to an application or one of Authly's endpoints, where the configuration asks for these
+	EventRequestDenied EventKind = "request_denied" // kept out by a rule, a limit or its form, where the configuration asks for these; Actor is who asked
 )
 
 // EventKinds returns every kind.
@@ -93,10 +95,15 @@ const (
 	ActorOperator  ActorKind = "operator"  // who runs Authly's commands
 	ActorSystem    ActorKind = "system"    // Authly by itself
 	ActorAnonymous ActorKind = "anonymous" // who has not proved to be anybody
+
+	ActorAdministrator ActorKind = "administrator" // shown to users for any who is another one, or the operator; never kept
 )
 
 // Details say more of an event, by a few known names.
 type Details map[Detail]string
+
+// Names returns the names of the details in order.
+func (d Details) Names() []Detail { return slices.Sorted(maps.Keys(d)) }
 
 // Detail is the name of one of the Details.
 type Detail string

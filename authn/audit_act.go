@@ -150,6 +150,23 @@ func (a Act) CreatedEvent(u User) Event {
 	return e
 }
 
+// DeniedEvent returns the event of a request that was kept out. who is nil if that is not known.
+func DeniedEvent(who *Identity, from Client, at time.Time, reason string, details Details) Event {
+	act := anonymousAct(from, at)
+	if who != nil {
+		act = who.act(at)
+		act.From = from
+	}
+	e := act.Failed(EventRequestDenied, uuid.Nil, reason)
+	e.Details = details
+	return e
+}
+
+// ConfigurationEvent returns the event of a server that begins to go by a configuration.
+func ConfigurationEvent(at time.Time, version, digest string) Event {
+	return systemAct(Client{}, at).Event(EventConfigurationLoaded, uuid.Nil).With(DetailVersion, version).With(DetailDigest, digest)
+}
+
 // KeyEvent returns the event of something done to a signing key.
 func (a Act) KeyEvent(kind EventKind, key Key) Event {
 	return a.Event(kind, uuid.Nil).With(DetailKeyID, key.ID).With(DetailPurpose, string(key.Purpose)).

@@ -35,7 +35,7 @@ type LoginsConfig struct {
 	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limit               Limit // logins per name, and per client network
+	Limit               Limit  // logins per name, and per client network
 	Trail               *Trail // where refusals are noted; somebody must run it. nil: one of its own, on Store
 	Now                 func() time.Time
 	Log                 *slog.Logger

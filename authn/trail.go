@@ -32,7 +32,7 @@ type TrailConfig struct {
 // refused and so changes nothing, and for reading.
 //
 // Whoever is refused may come again as often as they like, and must neither fill the disk nor slow the door. What cost a
-// check of a password is written at once (Failed): there are never more of these than passwords can be hashed. What cost
+// check of a password is written at once (Record): there are never more of these than passwords can be hashed. What cost
 // next to nothing (Counted) waits for Run: the first of its kind, reason, account and client network is written within a
 // second, and those that follow within a minute as one event with their number. That is at most two rows a minute for each
 // of 1,024 different ones, and every one is counted; a process that is killed loses the numbers of its last minute.
@@ -67,8 +67,8 @@ func NewTrail(cfg TrailConfig) *Trail {
 	return &Trail{cfg: cfg, counted: map[likeness]*count{}}
 }
 
-// Failed writes events of what was refused. That they cannot be kept is logged and changes nothing: refused is refused.
-func (t *Trail) Failed(ctx context.Context, events ...Event) {
+// Record writes events that belong to no change. That they cannot be kept is logged and changes nothing: refused is refused.
+func (t *Trail) Record(ctx context.Context, events ...Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // also for a client who has hung up
 	defer cancel()
 	if err := t.cfg.Store.RecordEvents(ctx, events...); err != nil {

@@ -47,6 +47,9 @@ func (d *decoder) checkTokens() {
 	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
 		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
 	}
+	if kept := d.config.Audit.Retention; kept > 0 && kept < time.Hour {
+		d.bad("audit.retention", "would remove events before anybody can look at them, expected 0s for ever, or at least 1h")
+	}
 	d.checkClients()
 	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
