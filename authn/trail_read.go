@@ -36,7 +36,7 @@ func (t *Trail) List(ctx context.Context, caller *Identity, q EventQuery) (Event
 }
 
 // ListOwn returns a page of what concerns the caller: they are the subject. Of what others did they are shown what was done
-// and when, and whether it was an administrator, a client or Authly: not which administrator, nor from where.
+// and when, and whether it was an administrator, a client (and which) or Authly: not which administrator, nor from where.
 func (t *Trail) ListOwn(ctx context.Context, caller *Identity, q EventQuery) (EventPage, error) {
 	if caller.UserID == uuid.Nil {
 		return EventPage{}, accountRefusal(ErrUserNotFound)
@@ -105,7 +105,8 @@ func (t *Trail) page(ctx context.Context, q EventQuery) (EventPage, error) {
 
 // shownTo returns the event as the user whom it is about may see it.
 func (e Event) shownTo(user uuid.UUID) Event {
-	switch e.Actor.Kind {
+	actor := e.Actor.Kind
+	switch actor {
 	case ActorAnonymous:
 		return e // whoever tried to be the user: from where, they should know
 	case ActorUser:
@@ -118,11 +119,11 @@ func (e Event) shownTo(user uuid.UUID) Event {
 	case ActorSystem:
 		return e
 	}
+	if _, other := e.Details[DetailBySession]; !other && actor == ActorUser {
+		e.Session = uuid.Nil // the administrator's
+	}
 	e.From = Client{}
 	delete(e.Details, DetailBySession)
-	if e.Kind != EventSessionRevoked && e.Kind != EventTokenRevoked {
-		e.Session = uuid.Nil // the actor's
-	}
 	return e
 }
 

@@ -3,12 +3,14 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
@@ -32,7 +34,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
-		lockoutCases(), keyCases(), textCases(), lifeCases(),
+		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
@@ -178,7 +180,7 @@ func want(t *testing.T, what string, err, answer error) {
 
 func equal[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("%s differs (-want +got):\n%s", what, diff)
 	}
 }
