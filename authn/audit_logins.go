@@ -19,6 +19,9 @@ const (
 // come with it. A name that does not exist is not told: people type passwords into the wrong field.
 func (l *Logins) refused(ctx context.Context, user *User, from Client, what check, refusal *Error, more ...Event) error {
 	failed := l.failure(user, from, what, refusal.Code)
+	for i := range more {
+		more[i].At = failed.At // what comes of it comes after it
+	}
 	l.cfg.Trail.Record(ctx, append([]Event{failed}, more...)...)
 	return refusal
 }
