@@ -243,6 +243,25 @@ func (a *Accounts) List(ctx context.Context, caller *Identity, skip, limit int) 
 	return slices.Clip(users), nil
 }
 
+// ListAfter returns users in the same order from behind a cursor, which UserCursor has made of the last one of the page before;
+// empty: from the first on. Unlike skipping, going on costs the same however many are left behind.
+func (a *Accounts) ListAfter(ctx context.Context, caller *Identity, cursor string, limit int) ([]User, error) {
+	place, err := parseUserCursor(cursor)
+	switch {
+	case !caller.Admin:
+		return nil, Refuse(CodeForbidden, "Not authorized to list users")
+	case err != nil:
+		return nil, err
+	case limit < 1 || limit > 100:
+		return nil, RefuseField("limit", "Invalid field: limit must be from 1 to 100")
+	}
+	users, err := a.cfg.Store.ListUsersAfter(ctx, place, limit)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	return users, nil
+}
+
 // Delete removes a user and every token of theirs. Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (a *Accounts) Delete(ctx context.Context, caller *Identity, id uuid.UUID) error {
 	if !mayTouch(caller, id) {

@@ -2,11 +2,8 @@ package authn
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"iter"
 	"math"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -125,22 +122,4 @@ func (e Event) shownTo(user uuid.UUID) Event {
 	e.From = Client{}
 	delete(e.Details, DetailBySession)
 	return e
-}
-
-// cursorAt and parseCursor write and read a place as a text that is opaque to clients.
-func cursorAt(p EventPlace) string {
-	bytes := binary.BigEndian.AppendUint64([]byte{1}, uint64(p.At.UnixMicro()))
-	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64(bytes, uint64(p.ID)))
-}
-
-func parseCursor(cursor string) (EventPlace, error) {
-	if cursor == "" {
-		return EventPlace{}, nil
-	}
-	bytes, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(bytes) != 17 || bytes[0] != 1 {
-		return EventPlace{}, RefuseField("cursor", "Invalid field: cursor must be one that a page has given")
-	}
-	at, id := int64(binary.BigEndian.Uint64(bytes[1:])), int64(binary.BigEndian.Uint64(bytes[9:]))
-	return EventPlace{At: time.UnixMicro(at).UTC(), ID: id}, nil
 }

@@ -24,6 +24,12 @@ type User struct {
 	LastLogin    time.Time // zero: never
 }
 
+// UserPlace is a place in the order of users. The zero value is in front of the first one.
+type UserPlace struct {
+	CreatedAt time.Time
+	ID        uuid.UUID
+}
+
 // UserChange is a partial update: nil leaves a field as it is.
 type UserChange struct {
 	Username     *string
@@ -67,6 +73,10 @@ type UserStore interface {
 
 	// ListUsers returns users in the order of their creation (then id), skipping the first skip, at most limit.
 	ListUsers(ctx context.Context, skip, limit int) ([]User, error)
+
+	// ListUsersAfter returns users in the same order from behind a place, which need be nobody's any more, at most limit. It
+	// costs the same wherever the place is.
+	ListUsersAfter(ctx context.Context, after UserPlace, limit int) ([]User, error)
 
 	// UpdateUser applies c and returns the user as it then is. The events are those of Act.UserEvents; where there is none, and
 	// sessions ended all the same, EventSessionRevoked. A change of name, address, roles or flags writes a UserChanged

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -139,23 +140,41 @@ func (s *Store) userBy(ctx context.Context, column, value string) (u authn.User,
 // ListUsers returns a page of users in order of creation. The page is found in the index alone, so that skipping many users
 // does not read them.
 func (s *Store) ListUsers(ctx context.Context, skip, limit int) (users []authn.User, err error) {
-	err = s.read(ctx, func(ctx context.Context, q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT `+userColumns+` FROM users u
+	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		users, err = queryUsers(ctx, q, `SELECT `+userColumns+` FROM users u
 			WHERE u.id IN (SELECT id FROM users ORDER BY created_at, id LIMIT $1 OFFSET $2)
 			ORDER BY u.created_at, u.id`, max(limit, 0), max(skip, 0))
-		if err != nil {
-			return err
-		}
-		users, err = collect(rows, func(rows *sql.Rows) (authn.User, error) {
-			var r userRow
-			if err := rows.Scan(r.targets()...); err != nil {
-				return authn.User{}, err
-			}
-			return r.value()
-		})
 		return err
 	})
 	return users, err
+}
+
+// ListUsersAfter returns a page of users in order of creation.
+func (s *Store) ListUsersAfter(ctx context.Context, after authn.UserPlace, limit int) (users []authn.User, err error) {
+	at, id := int64(math.MinInt64), ""
+	if after != (authn.UserPlace{}) {
+		at, id = micros(after.CreatedAt), after.ID.String()
+	}
+	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		users, err = queryUsers(ctx, q, `SELECT `+userColumns+` FROM users u
+			WHERE u.created_at >= $1 AND (u.created_at > $1 OR u.id > $2) ORDER BY u.created_at, u.id LIMIT $3`, at, id, max(limit, 0))
+		return err
+	})
+	return users, err
+}
+
+func queryUsers(ctx context.Context, q querier, query string, args ...any) ([]authn.User, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (authn.User, error) {
+		var r userRow
+		if err := rows.Scan(r.targets()...); err != nil {
+			return authn.User{}, err
+		}
+		return r.value()
+	})
 }
 
 // UpdateUser applies c to the user, whose row is locked first.

@@ -220,7 +220,7 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 }
 
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
-var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers PasswordSchemes TokenOwner PurgeTokens
+var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner PurgeTokens
 	SessionByID ListSessions EndExpiredSessions SeeSessions PurgeSessions CountAttempt ClearFailures PurgeLockouts
 	ListKeys PurgeKeys RecordEvents ListEvents PurgeEvents`)
 

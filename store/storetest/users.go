@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ func userCases() []promise {
 			hundredRegistrations},
 		{"user/hundred addresses", "the same for an email address under different names", hundredAddresses},
 		{"user/list", "pages must not overlap or leave anybody out, whoever was created in the same microsecond", listUsers},
+		{"user/list after", "going on from the last one must leave nobody out either, though that one was deleted", listUsersAfter},
 		{"user/password schemes", "the check of an unknown name takes its cost from these counts", passwordSchemes},
 		{"user/times", "a time must survive to the microsecond, in any zone and any century", userTimes},
 	}
@@ -146,6 +150,37 @@ func listUsers(t *testing.T, db Database) {
 			equal(t, fmt.Sprintf("skip %d limit %d", skip, limit), got, append([]authn.User{}, all[from:min(from+limit, len(all))]...))
 		}
 	}
+}
+
+func listUsersAfter(t *testing.T, db Database) {
+	s := db.open(t)
+	var all []authn.User
+	for i := range 7 { // three at a time
+		u := person(fmt.Sprintf("user%d", i))
+		u.ID, u.CreatedAt = uuid.UUID{0: byte(9 - i), 15: 1}, now.Add(time.Duration(i/3)*time.Microsecond)
+		all = append(all, add(t, s, u))
+	}
+	slices.SortFunc(all, func(a, b authn.User) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID.String(), b.ID.String()))
+	})
+	for limit := 1; limit <= len(all)+1; limit++ {
+		var got []authn.User
+		var place authn.UserPlace
+		for range len(all) + 1 {
+			page, err := s.ListUsersAfter(t.Context(), place, limit)
+			must(t, err)
+			for _, u := range page {
+				place = authn.UserPlace{CreatedAt: u.CreatedAt, ID: u.ID}
+			}
+			got = append(got, page...)
+		}
+		equal(t, fmt.Sprintf("all in pages of %d", limit), got, all)
+	}
+	gone := all[2]
+	must(t, s.DeleteUser(t.Context(), gone.ID, By(now)))
+	rest, err := s.ListUsersAfter(t.Context(), authn.UserPlace{CreatedAt: gone.CreatedAt, ID: gone.ID}, 100)
+	must(t, err)
+	equal(t, "those behind one who is gone", rest, all[3:])
 }
 
 func passwordSchemes(t *testing.T, db Database) {
