@@ -115,10 +115,11 @@ func (t *Trail) Run(ctx context.Context) {
 	}
 }
 
-// Flush writes what is due, or all. What cannot be written is kept for the next time: no more than was there.
+// Flush writes what is due, or all. What cannot be written is kept for the next time. One at a time calls it.
 func (t *Trail) Flush(ctx context.Context, all bool) {
 	due, done := t.due(all)
 	if len(due) == 0 {
+		done() // windows in which nothing was repeated are over
 		return
 	}
 	if err := t.cfg.Store.RecordEvents(ctx, due...); err != nil {
@@ -135,10 +136,9 @@ func (t *Trail) due(all bool) (events []Event, done func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.cfg.Now()
-	wrote := map[likeness]count{}
+	written := map[likeness]part{}
 	for like, c := range t.counted {
 		over := all || now.Sub(c.begun) >= trailWindow || now.Before(c.begun)
-		before := *c
 		if !c.written {
 			events = append(events, c.first)
 		}
@@ -146,24 +146,29 @@ func (t *Trail) due(all bool) (events []Event, done func()) {
 			events = append(events, c.repeats())
 		}
 		if !c.written || over {
-			before.written = over
-			wrote[like] = before
+			written[like] = part{repeated: c.repeated, over: over}
 		}
 	}
-	return events, func() { t.wrote(wrote) }
+	return events, func() { t.wrote(written) }
 }
 
-// wrote takes off the counts what was written. What came meanwhile stays.
-func (t *Trail) wrote(wrote map[likeness]count) {
+// part is what was written of a count: the first, and if its window is over those that were repeated.
+type part struct {
+	repeated int
+	over     bool
+}
+
+// wrote takes off the counts what was written. What came meanwhile stays, and begins a window.
+func (t *Trail) wrote(written map[likeness]part) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for like, before := range wrote {
+	for like, part := range written {
 		c := t.counted[like]
 		c.written = true
-		if !before.written { // its window is not over
+		if !part.over {
 			continue
 		}
-		if c.repeated -= before.repeated; c.repeated == 0 {
+		if c.repeated -= part.repeated; c.repeated == 0 {
 			delete(t.counted, like)
 		} else {
 			c.begun = c.last
