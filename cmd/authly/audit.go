@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -43,7 +44,7 @@ func (c *cli) auditCommand() *cobra.Command {
 			if flags.limit < 0 {
 				return usageError{errors.New("--limit must be 0 (all) or more")}
 			}
-			return c.withMind(cmd.Context(), func(m *mind) error { return c.printTrail(cmd.Context(), m, flags) })
+			return c.withTrail(cmd.Context(), func(m *mind) error { return c.printTrail(cmd.Context(), m, flags) })
 		},
 	}
 	for name, help := range map[string]string{
@@ -61,6 +62,22 @@ func (c *cli) auditCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&flags.limit, "limit", 100, "events to print at most; 0: all")
 	return cmd
+}
+
+// withTrail runs a function on the trail and the accounts of the configured store. No key is opened: where they are lost, what has
+// happened must still be readable.
+func (c *cli) withTrail(ctx context.Context, do func(m *mind) error) error {
+	_, disk, err := c.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer disk.Close()
+	log := slog.New(slog.DiscardHandler)
+	logins := authn.NewLogins(authn.LoginsConfig{Store: disk, Now: time.Now, Log: log})
+	return do(&mind{
+		store: disk, logins: logins, trail: authn.NewTrail(authn.TrailConfig{Store: disk, Now: time.Now, Log: log}),
+		accounts: authn.NewAccounts(authn.AccountsConfig{Store: disk, Logins: logins, Now: time.Now, Log: log}),
+	})
 }
 
 // query makes a query of what was given.
