@@ -157,7 +157,7 @@ func (s *Store) ListUsersAfter(ctx context.Context, after authn.UserPlace, limit
 	}
 	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
 		users, err = queryUsers(ctx, q, `SELECT `+userColumns+` FROM users u
-			WHERE u.created_at >= $1 AND (u.created_at > $1 OR u.id > $2) ORDER BY u.created_at, u.id LIMIT $3`, at, id, max(limit, 0))
+			WHERE (u.created_at, u.id) > ($1, $2) ORDER BY u.created_at, u.id LIMIT $3`, at, id, max(limit, 0))
 		return err
 	})
 	return users, err
