@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
 
@@ -73,11 +74,22 @@ func (d *Door) logRequest(rec *recorder, r *http.Request, x *headers.Exchange, c
 		Status: status, Bytes: rec.bytes, Route: x.Route, Decision: x.Verdict, Reason: reason,
 		User: plain(headers.EncodeValue(x.User), 256), Client: x.Origin.Client, Duration: now.Sub(x.Started),
 	}
+	if d.cfg.Denied != nil && (x.Verdict == verdictDeny || x.Verdict == verdictChallenge) {
+		d.cfg.Denied(d.denied(r, &line))
+	}
 	if d.cfg.Access != nil {
 		d.cfg.Access(line)
 		return
 	}
 	d.log(r.Context(), &line)
+}
+
+// denied is the event of a request that was kept out, with what the access log says of it.
+func (d *Door) denied(r *http.Request, a *Access) authn.Event {
+	from := authn.Client{Address: a.Client, UserAgent: plain(r.UserAgent(), 512), RequestID: a.RequestID}
+	return authn.DeniedEvent(exchangeOf(r).Caller, from, a.Time, a.Reason, authn.Details{
+		authn.DetailMethod: a.Method, authn.DetailHost: a.Host, authn.DetailPath: a.Path, authn.DetailRoute: a.Route,
+	})
 }
 
 func (d *Door) log(ctx context.Context, a *Access) {

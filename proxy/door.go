@@ -46,6 +46,8 @@ type Config struct {
 	Log       *slog.Logger
 	Access    func(Access) // writes a line of the access log, in place of Log; optional
 	Now       func() time.Time
+
+	Denied func(authn.Event) // is told of every request that was kept out, and must not wait; nil: nobody is
 }
 
 // Door lets requests in. Its handlers can be used before Start, which only begins the health checks.

@@ -170,6 +170,6 @@ func note(x *headers.Exchange, decision authn.Decision) {
 		x.Route = decision.Route.Name
 	}
 	if decision.Identity != nil {
-		x.User = decision.Identity.Username
+		x.User, x.Caller = decision.Identity.Username, decision.Identity
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// Config is what an API needs. Logins, Accounts, Sessions, Clients, Keys, Store and Log are required.
+// Config is what an API needs. Logins, Accounts, Sessions, Clients, Keys, Store, Trail and Log are required.
 type Config struct {
 	Logins   *authn.Logins
 	Accounts *authn.Accounts
@@ -21,6 +21,7 @@ type Config struct {
 	Clients  *authn.Clients // who may use the endpoints for programs
 	Keys     *authn.KeyRing
 	Store    authn.Pinger // asked by GET /health
+	Trail    *authn.Trail
 
 	Prefix    string // in front of every endpoint: empty, or a path such as /api/v1 without a slash at its end
 	PublicURL string // scheme and host that every link starts with, never a request's Host
@@ -44,8 +45,8 @@ type API struct {
 // New returns the API. It fails if something required is missing or Prefix is not of its form.
 func New(cfg Config) (*API, error) {
 	if cfg.Logins == nil || cfg.Accounts == nil || cfg.Sessions == nil || cfg.Clients == nil || cfg.Keys == nil ||
-		cfg.Store == nil || cfg.Log == nil {
-		return nil, errors.New("api: Logins, Accounts, Sessions, Clients, Keys, Store and Log are required")
+		cfg.Store == nil || cfg.Trail == nil || cfg.Log == nil {
+		return nil, errors.New("api: Logins, Accounts, Sessions, Clients, Keys, Store, Trail and Log are required")
 	}
 	if err := checkPrefix(cfg.Prefix); err != nil {
 		return nil, err
@@ -160,6 +161,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 		if err != nil {
 			return err
 		}
+		caller.From = c.client()
 		c.caller = caller
 		headers.ExchangeOf(r.Context()).User = caller.Username
 	}
