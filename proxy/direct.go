@@ -14,8 +14,9 @@ import (
 )
 
 // direct asks one address of an application over HTTP/1.1 without TLS. It is for requests without a body, which are nearly
-// all there are, and does with one goroutine, the one that serves the request, what http.Transport needs three for: of two
-// proxied requests' processor time one went into waking goroutines and handing things from one to the other.
+// all there are, and does with one goroutine, the one that serves the request, what http.Transport needs three for. With it, and
+// with pass in place of ReverseProxy, a request that is checked and forwarded costs 0.9 to 1.0 times the processor time of one
+// that a ReverseProxy forwards unchecked; before, it was 1.4 to 1.6 (authly-bench proxy).
 //
 // It promises what http.Transport promises for such requests:
 //

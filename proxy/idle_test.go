@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
 
@@ -155,7 +156,9 @@ func TestEndsDoNotReachTheNextRequest(t *testing.T) {
 		over := make(chan struct{})
 		go func() {
 			defer close(over)
-			time.Sleep(time.Duration(i/2) * time.Microsecond) // so that it comes at another moment each time
+			for range i { // so that it comes at another moment each time
+				runtime.Gosched()
+			}
 			if i%2 == 0 {
 				cancel()
 			} else {
