@@ -60,8 +60,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, e *authn.Error, oauth 
 	}
 	challenge(h, status, e)
 	h["Cache-Control"] = noStore
-	body, _ := marshal(p) // strings and a number: this cannot fail
-	send(w, status, "application/problem+json", body)
+	send(w, status, "application/problem+json", p.body())
 }
 
 // noStore is a value of Cache-Control. It is never changed.
