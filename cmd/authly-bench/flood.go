@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -210,6 +211,12 @@ func (f *flooding) login(ctx context.Context, client *http.Client, g *gate, netw
 		f.done.Add(1)
 	case got.status == http.StatusServiceUnavailable:
 		f.refused.Add(1)
+		// It does as it is told: else what would be measured is how often a refusal can be asked for on this machine.
+		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+		if err != nil {
+			return fmt.Errorf("a login is refused without saying until when: %w", err)
+		}
+		return wait(ctx, time.Duration(seconds)*time.Second)
 	default:
 		return fmt.Errorf("a login is answered with %d: %s", got.status, got.body)
 	}
