@@ -327,6 +327,20 @@ check "and ends its session: somebody has stolen it" 401 '.detail == "Could not 
 call GET "$prefix/auth/sessions" "$third"
 check "which is gone from the list" 200 'length == 1 and .[0].current'
 
+echo "== what has happened"
+call GET "$prefix/users/me/audit?limit=1000" "$third"
+check "the user sees the login and the theft" 200 \
+	'[.events[].kind] | contains(["login", "refresh_reused", "user_created"])'
+call GET "$prefix/users/me/audit?user=$nobody_id" "$third"
+check "and cannot ask about others" 400 '.field == "user"'
+call GET "$prefix/audit" "$third"
+check "nor read the whole trail" 403 '.detail == "Not authorized to read the audit trail"'
+call GET "$prefix/audit?user=$user_id&kind=login&limit=1" "$admin_token"
+check "the administrator does, with filters and pages" 200 '(.events | length == 1) and .events[0].kind == "login" and (.next | type == "string")'
+call GET "$prefix/audit?format=csv&user=$user_id" "$admin_token"
+check "and exports it" 200
+has_header "as a file" Content-Disposition '^attachment; filename=authly-audit-'
+
 echo "== logout"
 call POST "$prefix/auth/logout" ""
 check "logging out needs a token" 401 '.detail == "Not authenticated"'

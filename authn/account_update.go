@@ -34,7 +34,9 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	if err != nil {
 		return User{}, accountRefusal(err)
 	}
-	change := UserChange{At: a.cfg.Now()}
+	act := caller.act(a.cfg.Now())
+	act.From = from
+	change := UserChange{Act: act}
 	if err := u.changeNames(&change, user); err != nil {
 		return User{}, err
 	}
@@ -55,8 +57,6 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
-	a.cfg.Log.InfoContext(ctx, "user changed", "user_id", id, "by", caller.UserID,
-		"password", u.Password != nil, "active", changed.Active, "admin", changed.Admin)
 	return changed, nil
 }
 
@@ -155,7 +155,7 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from)
+	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
 	if errors.Is(err, errWrongPassword) {
 		return Refuse(CodeForbidden, "Current password is incorrect")
 	}

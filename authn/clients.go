@@ -119,22 +119,22 @@ func (l *Logins) Introspect(ctx context.Context, text string) (Introspection, er
 
 // Revoke ends a token for a client (RFC 7009): a refresh token with its session and all tokens of it, an access token alone.
 // A token that is none, or that has ended, is no error.
-func (l *Logins) Revoke(ctx context.Context, text string) error {
+func (l *Logins) Revoke(ctx context.Context, client, text string, from Client) error {
 	v, err := l.verifyEither(text)
 	if errors.Is(err, ErrUnavailable) {
 		return Fault(err)
 	} else if err != nil {
 		return nil
 	}
+	act := Act{By: Actor{Kind: ActorClient, ID: client}, From: from, At: l.cfg.Now()}
 	if v.kind == AccessToken {
-		err = l.cfg.Store.EndToken(ctx, v.jti, l.cfg.Now())
-	} else if _, err = l.cfg.Store.EndSession(ctx, v.userID, v.session, l.cfg.Now()); errors.Is(err, ErrSessionNotFound) {
+		err = l.cfg.Store.EndToken(ctx, v.jti, act)
+	} else if _, err = l.cfg.Store.EndSession(ctx, v.userID, v.session, act); errors.Is(err, ErrSessionNotFound) {
 		err = nil
 	}
 	if err != nil {
 		return Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "token revoked", "kind", v.kind, "user_id", v.userID, "session_id", v.session)
 	return nil
 }
 

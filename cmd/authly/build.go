@@ -26,12 +26,15 @@ type mind struct {
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
+	trail     *authn.Trail
 }
 
 // newMind opens the store and builds what stands on it. The caller closes mind.store.
 // The worker hashes passwords; nil: this process does.
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
-	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
+		MaxConnections: cfg.Store.MaxConnections, Log: log, Audited: authn.LogEvents(log),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
@@ -56,6 +59,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
+	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
@@ -64,6 +68,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
+		Trail:               m.trail,
 		Now:                 time.Now, Log: log,
 	})
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
@@ -150,7 +155,7 @@ func (m *mind) newDoor(
 ) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
-		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
+		Trail: m.trail, Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -174,7 +179,16 @@ func (m *mind) newDoor(
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
+		Denied: m.denied(cfg),
 	})
+}
+
+// denied is what is told of refused requests; nil if the configuration does not ask for them.
+func (m *mind) denied(cfg *config.Config) func(authn.Event) {
+	if !cfg.Audit.DeniedRequests {
+		return nil
+	}
+	return m.trail.Counted
 }
 
 // upstreams collects what lies behind the routes, by their names.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // timed is a kind of login that fails, and how long it took each time.
@@ -117,7 +118,7 @@ func fillTimed(t *testing.T, storeURL string) {
 		err := disk.CreateUser(t.Context(), authn.User{
 			ID: uuid.New(), Username: name, Email: name + "@example.com", EmailKey: name + "@example.com", PasswordHash: hashes[cost],
 			Active: active, Verified: verified, Roles: []string{}, CreatedAt: now, UpdatedAt: now,
-		})
+		}, storetest.By(now))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,6 +30,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
 	for _, w := range cfg.Warnings() {
@@ -67,6 +68,7 @@ func (c *cli) serve(ctx context.Context) error {
 		listeners.close()
 		return err
 	}
+	m.recordConfiguration(ctx, cfg)
 	// Background work outlives the signal: it goes on until the last request has been answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -74,6 +76,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

@@ -31,7 +31,9 @@ func (c *cli) userCommand() *cobra.Command {
 		c.userUpdateCommand("disable", "Disable a user and end their sessions", authn.AccountUpdate{Active: &no}),
 		c.userUpdateCommand("enable", "Enable a disabled user", authn.AccountUpdate{Active: &yes}),
 		c.userActionCommand("unlock", "Forget a user's failed logins and their lock",
-			func(ctx context.Context, m *mind, u authn.User) error { return m.logins.Unlock(ctx, u.ID) }),
+			func(ctx context.Context, m *mind, u authn.User) error {
+				return m.logins.Unlock(ctx, authn.Operator(), u.ID)
+			}),
 		c.userDeleteCommand(),
 	)
 	return root

@@ -37,6 +37,7 @@ type Config struct {
 	Headers    Headers    `yaml:"headers"`    // security and identity headers
 	CORS       CORS       `yaml:"cors"`       // browsers' scripts of other origins
 	Log        Log        `yaml:"log"`        // what is written to standard error
+	Audit      Audit      `yaml:"audit"`      // what is kept of what happened
 
 	// The programs that may ask about tokens and revoke them.
 	Clients []Client `yaml:"clients"`
@@ -271,6 +272,14 @@ type CORS struct {
 type Log struct {
 	Level  string `yaml:"level" oneof:"debug|info|warn|error"`
 	Format string `yaml:"format" oneof:"auto|text|json"` // auto: text on a terminal, else JSON
+}
+
+// Audit says what is kept of what happened.
+type Audit struct {
+	// The time after which an event is removed; 0: it is kept for ever. At least an hour.
+	Retention time.Duration `yaml:"retention" min:"0s" max:"876000h"`
+	// Whether requests that are kept out are events too.
+	DeniedRequests bool `yaml:"denied_requests"`
 }
 
 // Secret is a text that no formatting shows. Convert it to a string to use it.

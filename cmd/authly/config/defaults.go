@@ -63,7 +63,8 @@ func Defaults() *Config {
 			AllowedHeaders: []string{"Authorization", "Content-Type"},
 			MaxAge:         10 * time.Minute,
 		},
-		Log: Log{Level: "info", Format: "auto"},
+		Log:   Log{Level: "info", Format: "auto"},
+		Audit: Audit{Retention: 365 * 24 * time.Hour},
 	}
 	c.Routes = []Route{
 		c.builtIn("public", "/public/*", authn.AllowPublic),

@@ -48,6 +48,9 @@ func (d *decoder) checkTokens() {
 	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
 		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
 	}
+	if kept := d.config.Audit.Retention; kept > 0 && kept < time.Hour {
+		d.bad("audit.retention", "would remove events before anybody can look at them, expected 0s for ever, or at least 1h")
+	}
 	d.checkClients()
 	d.checkPasswords()
 }
