@@ -20,7 +20,7 @@ type LoginStore interface {
 	SessionStore
 }
 
-// LoginsConfig is what Logins needs; every field but Limit is required.
+// LoginsConfig is what Logins needs; the limits may be left out.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -34,25 +34,32 @@ type LoginsConfig struct {
 	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limit               Limit // logins per name, and per client network
+	Limits              *Limits // where logins are counted; nil: in memory
+	Limit               Limit   // logins per name, and per client network
+	PairLimit           Limit   // logins per name and client network together; zero: none
+	SprayingLimit       Limit   // logins per client network, beside Limit; zero: none
+	OverallLimit        Limit   // logins of everybody; zero: none
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
 
 // Logins turns passwords into tokens and tokens into identities. It is the only place that looks at either.
 type Logins struct {
-	cfg       LoginsConfig
-	byAccount *Limiter
-	byNetwork *Limiter
-	attempts  *turns
+	cfg   LoginsConfig
+	guard *Guard
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
-	return &Logins{
-		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now), attempts: newTurns(),
-	}
+	return &Logins{cfg: cfg, guard: NewGuard(GuardConfig{
+		Store: cfg.Store, Passwords: cfg.Passwords, Lockout: cfg.Lockout, Limits: limitsOr(cfg.Limits, cfg.Now),
+		PerName: cfg.Limit, PerClient: cfg.Limit, PerPair: cfg.PairLimit, Spraying: cfg.SprayingLimit, Overall: cfg.OverallLimit,
+		Now: cfg.Now, Log: cfg.Log,
+	})}
 }
+
+// Guard is what passwords are checked by.
+func (l *Logins) Guard() *Guard { return l.guard }
 
 // Tokens is the answer to a login or a refresh (RFC 6749 section 5.1).
 type Tokens struct {
@@ -63,28 +70,35 @@ type Tokens struct {
 
 // Login checks name (a username or an email address) and password and begins a session.
 //
-// Errors: CodeRateLimited, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
+// Errors: CodeRateLimited, CodeDelayed, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
 // CodeAccountUnverified.
 func (l *Logins) Login(ctx context.Context, name, password string, from Client) (Tokens, error) {
 	account, user, err := l.account(ctx, name)
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	if err := l.checkPassword(ctx, account, user, password, from); err != nil {
+	attempt, err := l.guard.check(ctx, account, user, password, from)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if err := attempt.settle(ctx); err != nil {
 		return Tokens{}, err
 	}
 	switch {
 	case !user.Active:
-		return Tokens{}, l.refused(user, from, errAccountInactive)
+		return Tokens{}, l.refused(ctx, user, from, errAccountInactive)
 	case !user.Verified && l.cfg.RequireVerification:
-		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
+		return Tokens{}, l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password)
-	return l.beginSession(ctx, *user, from)
+	tokens, err := l.beginSession(ctx, *user, from)
+	if err == nil {
+		attempt.remember(ctx)
+	}
+	return tokens, err
 }
 
 var (
-	errWrongPassword   = Refuse(CodeInvalidGrant, "Incorrect username or password")
 	errBadToken        = Refuse(CodeInvalidCredentials, "Could not validate credentials")
 	errAccountInactive = Refuse(CodeAccountInactive, "Account is deactivated")
 )
@@ -113,57 +127,9 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
-// checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
-// side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
-// forgets the failures when the password is right.
-func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
-	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
-		return err
-	}
-	if err := l.byAccount.Spend(account); err != nil {
-		return err
-	}
-	done, err := l.attempts.begin(ctx, account)
-	if err != nil {
-		return Fault(err)
-	}
-	defer done()
-	lockedUntil, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
-	if err != nil {
-		return Fault(err)
-	}
-	if !lockedUntil.IsZero() {
-		return l.refused(user, from, &Error{
-			Code: CodeLocked, Detail: "Too many failed attempts. Account temporarily locked.",
-			RetryAfter: lockedUntil.Sub(l.cfg.Now()),
-		})
-	}
-	right := false
-	if user == nil {
-		err = l.cfg.Passwords.CompareUnknown(ctx, account, password)
-	} else {
-		right, err = l.cfg.Passwords.Compare(ctx, user.PasswordHash, password)
-	}
-	switch {
-	case err != nil:
-		return Fault(err)
-	case !right:
-		return l.refused(user, from, errWrongPassword)
-	}
-	if err := l.cfg.Store.ClearFailures(ctx, account); err != nil {
-		return Fault(err)
-	}
-	return nil
-}
-
-// refused logs a login that failed. A name that does not exist is not logged: people type passwords into the wrong field.
-func (l *Logins) refused(user *User, from Client, refusal *Error) error {
-	userID := "unknown"
-	if user != nil {
-		userID = user.ID.String()
-	}
-	l.cfg.Log.Info("login refused", "reason", refusal.Code, "user_id", userID, "client", addressText(from))
+// refused logs a login that failed although the password was right.
+func (l *Logins) refused(ctx context.Context, user *User, from Client, refusal *Error) error {
+	l.guard.refused(ctx, user, from, refusal)
 	return refusal
 }
 
@@ -207,7 +173,7 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
 		return Tokens{}, errWrongPassword
 	case errors.Is(err, ErrTooManySessions):
-		return Tokens{}, l.refused(&user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
+		return Tokens{}, l.refused(ctx, &user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
@@ -378,15 +344,4 @@ func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
 	}
 	l.cfg.Log.InfoContext(ctx, "logout", "user_id", caller.UserID, "invalidated", n)
 	return n, nil
-}
-
-// Unlock forgets a user's failed logins and their lock.
-func (l *Logins) Unlock(ctx context.Context, id uuid.UUID) error {
-	if _, err := l.cfg.Store.UserByID(ctx, id); err != nil {
-		return accountRefusal(err)
-	}
-	if err := l.cfg.Store.ClearFailures(ctx, userAccount(id)); err != nil {
-		return Fault(err)
-	}
-	return nil
 }

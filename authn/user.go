@@ -79,25 +79,3 @@ type UserStore interface {
 	// what the check of one that does would cost.
 	PasswordSchemes(ctx context.Context) (map[string]int, error)
 }
-
-// LockoutPolicy says when failures lock an account.
-type LockoutPolicy struct {
-	Failures int           // this many failures in a row lock; at least 1
-	Duration time.Duration // for this long; failures older than this are forgotten
-}
-
-// LockoutStore counts failed logins by account. An account is an opaque string of at most 128 bytes; names that do not
-// exist have accounts too, so that they behave like those that do.
-type LockoutStore interface {
-	// CountAttempt is called before a password is looked at. While the account is locked it changes nothing and returns the
-	// time at which the lock ends. Otherwise it counts the attempt as a failure, locks the account if that reaches
-	// p.Failures, and returns the zero time: this attempt may be evaluated. Of any number of simultaneous calls at most
-	// p.Failures return the zero time.
-	CountAttempt(ctx context.Context, account string, p LockoutPolicy, now time.Time) (lockedUntil time.Time, err error)
-
-	// ClearFailures forgets the account's failures and lock: after the right password, or by an administrator.
-	ClearFailures(ctx context.Context, account string) error
-
-	// PurgeLockouts removes rows whose lock and failures no longer count at the given time and reports how many.
-	PurgeLockouts(ctx context.Context, p LockoutPolicy, now time.Time) (int, error)
-}
