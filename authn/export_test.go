@@ -78,3 +78,20 @@ func (a *Asserter) Kept() (n, most int) {
 	a.kept.CleanUp()
 	return a.kept.EstimatedSize(), keptAssertions
 }
+
+// CheckPassword is what a login does until it begins a session.
+func (l *Logins) CheckPassword(ctx context.Context, name, password string, from Client) error {
+	account, user, err := l.account(ctx, name)
+	if err != nil {
+		return err
+	}
+	a, err := l.guard.check(ctx, account, user, password, from)
+	if err != nil {
+		return err
+	}
+	if err := a.settle(ctx); err != nil {
+		return err
+	}
+	a.remember(ctx)
+	return nil
+}

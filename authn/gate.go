@@ -99,7 +99,7 @@ func (g *Gate) Decide(ctx context.Context, r Request) Decision {
 	var levels []Level
 	if byNetwork != nil || g.general != nil {
 		network, refused := ClientNetwork(r.Client), 0
-		if levels, refused = spend(ctx, spending{byNetwork, network}, spending{g.general, network}); refused >= 0 {
+		if levels, refused = spend(ctx, spending{g.general, network}, spending{byNetwork, network}); refused >= 0 {
 			return refuse(Deny, route, rateLimited(levels))
 		}
 	}

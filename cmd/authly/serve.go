@@ -39,7 +39,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer m.store.Close()
+	defer m.close()
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
@@ -49,6 +49,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	if cfg.Limits.Backend != "" {
+		metrics.showLimits(m.limits)
+	}
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
