@@ -2,6 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"github.com/google/uuid"
 	"strconv"
 	"time"
 )
@@ -94,4 +97,12 @@ func (l *Logins) CheckPassword(ctx context.Context, name, password string, from 
 	}
 	a.remember(ctx)
 	return nil
+}
+
+// AttemptAt is an attempt at a user's account as a Guard counts it.
+func AttemptAt(user uuid.UUID, from Client) Attempt {
+	agent := sha256.Sum256([]byte(from.UserAgent))
+	return Attempt{
+		Account: userAccount(user), User: user, Network: networkOf(from.Address, 24), Agent: hex.EncodeToString(agent[:16]),
+	}
 }
