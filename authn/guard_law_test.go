@@ -16,6 +16,9 @@ import (
 func TestPasswordsAreComparedInOnePlace(t *testing.T) {
 	var places []string
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if entry != nil && entry.Name() == "authly-bench" { // it measures what hashing costs, and knows nobody's password
+			return filepath.SkipDir
+		}
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -12,9 +12,11 @@ func (d *decoder) checkLimits() {
 		d.bad("limits.backend", "is no address of a Redis or Valkey server, expected redis://HOST:PORT, rediss:// for TLS, "+
 			"with :PASSWORD@ before HOST and /NUMBER of the database behind PORT if need be")
 	}
-	if l := d.config.Lockout; l.MaxDuration < l.Duration && d.wasGiven("lockout.max_duration") {
+	l := &d.config.Lockout
+	if l.MaxDuration < l.Duration && d.wasGiven("lockout.max_duration") {
 		d.bad("lockout.max_duration", "is shorter than the first lock, expected at least lockout.duration")
 	}
+	l.MaxDuration = max(l.MaxDuration, l.Duration) // a file that is older than max_duration may have long locks
 }
 
 // isRedis reports whether an address has the form of a server's. Parameters are left out: they change what Authly relies on.
