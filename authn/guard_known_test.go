@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ func TestFakedAgentHasNoMoreThanItsShare(t *testing.T) {
 // Whoever does not know a password sees the same of an account that exists and is used from where they are, and of a name
 // that nobody has: the same answers, the same times to wait.
 func TestNamesThatNobodyHasAreGuessedAtAlike(t *testing.T) {
-	onGuessedDatabases(t, func(t *rapid.T, db *store.Store, name string) {
+	onGuessedDatabase(t, sqliteURL(t), func(t *rapid.T, db *store.Store, name string) {
 		limited := options{lockout: drawPolicy(t), limit: authn.Limit{Requests: 4, Per: 20 * time.Second}, login: func(c *authn.LoginsConfig) {
 			c.PairLimit, c.OverallLimit = authn.Limit{Requests: 3, Per: 5 * time.Second}, authn.Limit{Requests: 9, Per: 30 * time.Second}
 		}}
@@ -122,7 +123,7 @@ func TestNamesThatNobodyHasAreGuessedAtAlike(t *testing.T) {
 
 // Whatever has refused an attempt: who comes again exactly when told is let in with the right password.
 func TestRetryAfterIsEnough(t *testing.T) {
-	onGuessedDatabases(t, func(t *rapid.T, db *store.Store, name string) {
+	onGuessedDatabase(t, sqliteURL(t), func(t *rapid.T, db *store.Store, name string) {
 		draw := func(what string) authn.Limit {
 			return rapid.SampledFrom([]authn.Limit{
 				{}, {Requests: 1, Per: 7 * time.Second}, {Requests: 3, Per: 10 * time.Second}, {Requests: 7, Per: time.Minute},
@@ -279,5 +280,45 @@ func TestLocksGrow(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("locks of %v, want %v", got, want)
+	}
+}
+
+// While a lock holds, an attempt from where somebody signs in costs a comparison whoever's account it is: that a known client
+// is let through to the password cannot be told by the time that a wrong one takes. From elsewhere it costs none.
+func TestSparedAttemptsTakeAsLongAsOthers(t *testing.T) {
+	m := newMind(t, options{
+		lockout: authn.LockoutPolicy{Failures: 1000, Duration: time.Minute}, passwords: authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 8, MinLength: 8},
+		login: func(c *authn.LoginsConfig) { c.Limit = authn.Limit{Requests: 1, Per: time.Hour} },
+	})
+	m.user(t, "alice")
+	m.user(t, "bob")
+	m.login(t, "alice")
+	took := map[string]time.Duration{}
+	for i := range 12 {
+		sibling := authn.Client{Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + 4*i)}), UserAgent: from.UserAgent}
+		for j, name := range []string{"alice", "bob", "nobody", "elsewhere"} {
+			client := sibling
+			client.Address = netip.AddrFrom4([4]byte{192, 0, 2, byte(100 + 4*i + j)}) // an address that has not spent its limit
+			if name == "elsewhere" {
+				client.UserAgent = "another"
+			}
+			began := time.Now()
+			_, err := m.logins.Login(t.Context(), name, "wrong password", client)
+			if i == 0 {
+				continue // it spends the limit of the name
+			}
+			if code(t, err) != authn.CodeRateLimited {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if took[name] = min(time.Since(began), cmp.Or(took[name], time.Hour)); took[name] == 0 {
+				t.Fatal("no time has passed")
+			}
+		}
+	}
+	for name, least := range took {
+		ratio := float64(least) / float64(took["alice"])
+		if elsewhere := name == "elsewhere"; elsewhere != (ratio < 0.5) || ratio > 2 {
+			t.Errorf("%s: at least %v, the known client %v", name, least, took["alice"])
+		}
 	}
 }

@@ -112,26 +112,23 @@ type guessers struct {
 	users    map[string]authn.User
 }
 
-// onGuessedDatabases runs a test on both databases, whose accounts are to have names that begin with a text of their own.
-func onGuessedDatabases(t *testing.T, test func(t *rapid.T, db *store.Store, name string)) {
+// onGuessedDatabase runs a test on the database of the URL, whose accounts are to have names that begin with a text of their
+// own.
+func onGuessedDatabase(t *testing.T, url string, test func(t *rapid.T, db *store.Store, name string)) {
 	useModelChecks(t)
-	for database, url := range map[string]string{
-		"SQLite": "sqlite://" + filepath.Join(t.TempDir(), "authly.db"), "PostgreSQL": storetest.PostgresURL(t),
-	} {
-		t.Run(database, func(t *testing.T) {
-			db, err := store.Open(t.Context(), url, store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { db.Close() })
-			runs := 0
-			rapid.Check(t, func(r *rapid.T) {
-				runs++
-				test(r, db, fmt.Sprintf("run%d", runs))
-			})
-		})
+	db, err := store.Open(t.Context(), url, store.Options{MaxConnections: 4, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { db.Close() })
+	runs := 0
+	rapid.Check(t, func(r *rapid.T) {
+		runs++
+		test(r, db, fmt.Sprintf("run%d", runs))
+	})
 }
+
+func sqliteURL(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "authly.db") }
 
 func newGuessers(t *rapid.T, db *store.Store, prefix string, o options) *guessers {
 	g := &guessers{
@@ -230,23 +227,27 @@ func outcome(err error) string {
 // Whatever is tried on whatever replica in whatever order: what is looked at, and how long who has to wait, is what the model
 // says.
 func TestGuardModel(t *testing.T) {
-	onGuessedDatabases(t, func(t *rapid.T, db *store.Store, name string) {
-		g := newGuessers(t, db, name, options{lockout: drawPolicy(t)})
-		t.Repeat(map[string]func(*rapid.T){
-			"attempt": g.attempt, "another attempt": g.attempt, "one more attempt": g.attempt, "yet another attempt": g.attempt,
-			"time passes": func(t *rapid.T) { g.clock.advance(drawPause(t)) },
-			"purge": func(t *rapid.T) {
-				_, err := g.minds[0].logins.Guard().Purge(t.Context())
-				must(t, err)
-			},
-			"unlock": func(t *rapid.T) {
-				u := g.users[name+"alice"]
-				_, err := g.minds[0].accounts.Unlock(t.Context(), authn.Operator(), u.ID)
-				must(t, err)
-				noted := g.accounts[u.Username].noted
-				g.accounts[u.Username] = newGuessed(g.policy)
-				g.accounts[u.Username].noted = noted
-			},
-		})
+	for database, url := range map[string]string{"SQLite": sqliteURL(t), "PostgreSQL": storetest.PostgresURL(t)} {
+		t.Run(database, func(t *testing.T) { onGuessedDatabase(t, url, guardModel) })
+	}
+}
+
+func guardModel(t *rapid.T, db *store.Store, name string) {
+	g := newGuessers(t, db, name, options{lockout: drawPolicy(t)})
+	t.Repeat(map[string]func(*rapid.T){
+		"attempt": g.attempt, "another attempt": g.attempt, "one more attempt": g.attempt, "yet another attempt": g.attempt,
+		"time passes": func(t *rapid.T) { g.clock.advance(drawPause(t)) },
+		"purge": func(t *rapid.T) {
+			_, err := g.minds[0].logins.Guard().Purge(t.Context())
+			must(t, err)
+		},
+		"unlock": func(t *rapid.T) {
+			u := g.users[name+"alice"]
+			_, err := g.minds[0].accounts.Unlock(t.Context(), authn.Operator(), u.ID)
+			must(t, err)
+			noted := g.accounts[u.Username].noted
+			g.accounts[u.Username] = newGuessed(g.policy)
+			g.accounts[u.Username].noted = noted
+		},
 	})
 }
