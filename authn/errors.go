@@ -29,6 +29,7 @@ const (
 	CodeLocked               Code = "account_locked"    // too many failures; the password was not looked at
 	CodeDelayed              Code = "attempt_too_early" // too soon after a failure; the password was not looked at
 	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
+	CodeOverloaded           Code = "overloaded"        // too many passwords wait to be looked at; this one was not
 	CodeUnavailable          Code = "unavailable"       // the store does not answer
 	CodeInternal             Code = "internal"          // anything unknown; the cause is only in the log
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // What a Guard knows of the clients that an account was signed in to from.
@@ -26,6 +24,7 @@ type GuardConfig struct {
 	PerPair   Limit // attempts at one account from one client network
 	Spraying  Limit // as PerClient: a second one, for a longer time
 	Overall   Limit // attempts at all accounts from everywhere
+	Trail     *Trail
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -42,13 +41,12 @@ type GuardConfig struct {
 type Guard struct {
 	cfg                                           GuardConfig
 	perName, perClient, perPair, spraying, global *Limiter
-	turns                                         *turns
 }
 
 // NewGuard returns a Guard.
 func NewGuard(cfg GuardConfig) *Guard {
 	return &Guard{
-		cfg: cfg, turns: newTurns(),
+		cfg:       cfg,
 		perPair:   cfg.Limits.Limiter("login-pair", cfg.PerPair),
 		perClient: cfg.Limits.Limiter("login-client", cfg.PerClient),
 		spraying:  cfg.Limits.Limiter("login-spraying", cfg.Spraying),
@@ -61,15 +59,15 @@ func NewGuard(cfg GuardConfig) *Guard {
 // returns still counts as a failure, until somebody settles it.
 //
 // Errors: CodeRateLimited, CodeDelayed, CodeLocked; CodeInvalidGrant for a wrong password.
-func (g *Guard) check(ctx context.Context, account string, user *User, password string, from Client) (*attempt, error) {
-	a, err := g.begin(ctx, account, user, from)
+func (g *Guard) check(ctx context.Context, account string, user *User, password string, from Client, what check) (*attempt, error) {
+	a, err := g.begin(ctx, account, user, from, what)
 	if err != nil {
 		return nil, err
 	}
 	if !a.familiar && !a.ruling.Evaluate(a.counted) {
 		return nil, a.refuse(ctx)
 	}
-	done, err := g.turns.begin(ctx, a.turn())
+	done, err := g.cfg.Passwords.Begin(ctx, from, a.turn())
 	if err != nil {
 		return nil, Fault(err)
 	}
@@ -96,27 +94,6 @@ func (g *Guard) compare(ctx context.Context, account string, user *User, passwor
 		return false, g.cfg.Passwords.CompareUnknown(ctx, account, password)
 	}
 	return g.cfg.Passwords.Compare(ctx, user.PasswordHash, password)
-}
-
-// refused logs a login that failed.
-func (g *Guard) refused(ctx context.Context, user *User, from Client, refusal *Error) {
-	g.cfg.Log.InfoContext(ctx, "login refused", "reason", refusal.Code, "user_id", idText(user), "client", addressText(from))
-}
-
-// idText is a user in a log. A name that does not exist is not logged: people type passwords into the wrong field.
-func idText(user *User) string {
-	if user == nil {
-		return "unknown"
-	}
-	return user.ID.String()
-}
-
-// unlock forgets every failure of an account, with its locks and delays.
-func (g *Guard) unlock(ctx context.Context, id uuid.UUID) error {
-	if err := g.cfg.Store.ForgetAccount(ctx, userAccount(id)); err != nil {
-		return Fault(err)
-	}
-	return nil
 }
 
 // Purge removes what no longer counts, and reports how many rows that were.

@@ -13,6 +13,7 @@ type attempt struct {
 	counted Attempt
 	user    *User // nil: there is none of that name
 	from    Client
+	what    check // it is asked for
 
 	familiar bool      // somebody has signed in from this network and agent
 	noted    time.Time // when it was last noted that this user has
@@ -21,9 +22,9 @@ type attempt struct {
 }
 
 // begin finds out what is known of an attempt and spends the limits. The error is that of a limit which others cannot use up.
-func (g *Guard) begin(ctx context.Context, account string, user *User, from Client) (*attempt, error) {
+func (g *Guard) begin(ctx context.Context, account string, user *User, from Client, what check) (*attempt, error) {
 	agent := sha256.Sum256([]byte(from.UserAgent))
-	a := &attempt{guard: g, user: user, from: from, counted: Attempt{
+	a := &attempt{guard: g, user: user, from: from, what: what, counted: Attempt{
 		Account: account, Network: networkOf(from.Address, 24), Agent: hex.EncodeToString(agent[:16]),
 	}}
 	if user != nil {
@@ -70,7 +71,7 @@ func (a *attempt) takeBack(ctx context.Context, counted bool, cause error) error
 
 var errWrongPassword = Refuse(CodeInvalidGrant, "Incorrect username or password")
 
-// refuse is the answer to an attempt that fails, and logs it. Whoever waits as long as it says finds no limit, no delay and
+// refuse is the answer to an attempt that fails, and notes it. Whoever waits as long as it says finds no limit, no delay and
 // no lock.
 func (a *attempt) refuse(ctx context.Context) *Error {
 	refusal := errWrongPassword
@@ -83,14 +84,24 @@ func (a *attempt) refuse(ctx context.Context) *Error {
 	case a.ruling.Wait > 0:
 		refusal = &Error{Code: CodeDelayed, Detail: "Too many failed attempts. Try again later.", RetryAfter: wait}
 	}
-	if !a.counted.Refused { // else the access log says enough: there is no end to them
-		a.guard.refused(ctx, a.user, a.from, refusal)
-	}
-	if refusal == errWrongPassword && a.ruling.LockedFor > 0 {
-		a.guard.cfg.Log.WarnContext(ctx, "account locked", "user_id", idText(a.user), "client", addressText(a.from),
-			"failures", a.guard.cfg.Lockout.Failures, "duration", a.ruling.LockedFor.String())
-	}
+	a.note(ctx, refusal)
 	return refusal
+}
+
+// note has the trail say what became of an attempt that failed. One that was spared is told like those that were not looked
+// at: writing it down at once would take longer than they do.
+func (a *attempt) note(ctx context.Context, refusal *Error) {
+	g := a.guard
+	switch {
+	case refusal != errWrongPassword && a.ruling.Spared:
+		g.unheard(a.user, a.from, a.what, errWrongPassword)
+	case refusal != errWrongPassword:
+		g.unheard(a.user, a.from, a.what, refusal)
+	case a.ruling.LockedFor > 0:
+		g.refused(ctx, a.user, a.from, a.what, refusal, g.locked(a.user, a.from, g.cfg.Now().Add(a.ruling.LockedFor)))
+	default:
+		g.refused(ctx, a.user, a.from, a.what, refusal)
+	}
 }
 
 // settle makes a clean start after a password that was right. A sign-in past a lock leaves that lock alone: it holds off who

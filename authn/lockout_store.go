@@ -68,8 +68,9 @@ type LockoutStore interface {
 	// was spared, and of the client's own.
 	ForgetAttempts(ctx context.Context, a Attempt, spared bool) error
 
-	// ForgetAccount removes every counter of an account: all its locks and delays are over.
-	ForgetAccount(ctx context.Context, account string) error
+	// Unlock removes every counter of an account for an administrator: all its locks and delays are over. It writes EventUnlocked
+	// about the user if there was anything to forget.
+	Unlock(ctx context.Context, account string, user uuid.UUID, act Act) error
 
 	// RememberClient notes that the user signed in from the attempt's network and agent. Of one user it keeps the most clients
 	// that signed in last. No error if the user is gone.

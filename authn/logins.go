@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
 
@@ -18,9 +19,10 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	AuditStore
 }
 
-// LoginsConfig is what Logins needs; the limits may be left out.
+// LoginsConfig is what Logins needs; the limits and Trail may be left out.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -39,22 +41,27 @@ type LoginsConfig struct {
 	PairLimit           Limit   // logins per name and client network together; zero: none
 	SprayingLimit       Limit   // logins per client network, beside Limit; zero: none
 	OverallLimit        Limit   // logins of everybody; zero: none
+	Trail               *Trail  // where refusals are noted; somebody must run it. nil: one of its own, on Store
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
 
 // Logins turns passwords into tokens and tokens into identities. It is the only place that looks at either.
 type Logins struct {
-	cfg   LoginsConfig
-	guard *Guard
+	cfg       LoginsConfig
+	validator *jwt.Validator
+	guard     *Guard
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
-	return &Logins{cfg: cfg, guard: NewGuard(GuardConfig{
+	if cfg.Trail == nil {
+		cfg.Trail = NewTrail(TrailConfig{Store: cfg.Store, Now: cfg.Now, Log: cfg.Log})
+	}
+	return &Logins{cfg: cfg, validator: newValidator(cfg), guard: NewGuard(GuardConfig{
 		Store: cfg.Store, Passwords: cfg.Passwords, Lockout: cfg.Lockout, Limits: limitsOr(cfg.Limits, cfg.Now),
 		PerName: cfg.Limit, PerClient: cfg.Limit, PerPair: cfg.PairLimit, Spraying: cfg.SprayingLimit, Overall: cfg.OverallLimit,
-		Now: cfg.Now, Log: cfg.Log,
+		Trail: cfg.Trail, Now: cfg.Now, Log: cfg.Log,
 	})}
 }
 
@@ -77,7 +84,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	attempt, err := l.guard.check(ctx, account, user, password, from)
+	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -90,7 +97,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	case !user.Verified && l.cfg.RequireVerification:
 		return Tokens{}, l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
-	l.upgradeHash(ctx, user, password)
+	l.upgradeHash(ctx, user, password, from)
 	tokens, err := l.beginSession(ctx, *user, from)
 	if err == nil {
 		attempt.remember(ctx)
@@ -127,14 +134,14 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
-// refused logs a login that failed although the password was right.
+// refused notes a login that failed although the password was right.
 func (l *Logins) refused(ctx context.Context, user *User, from Client, refusal *Error) error {
-	l.guard.refused(ctx, user, from, refusal)
+	l.guard.refused(ctx, user, from, checkForLogin, refusal)
 	return refusal
 }
 
 // upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
-func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
+func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, from Client) {
 	if !l.cfg.Passwords.Outdated(user.PasswordHash) {
 		return
 	}
@@ -142,11 +149,11 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 	if err != nil {
 		return // shorter or longer than a new one may be: it goes on with the hash it has
 	}
-	hash, err := l.cfg.Passwords.Hash(ctx, prepared)
+	hash, err := l.cfg.Passwords.Hash(ctx, from, prepared)
 	if err != nil {
 		return
 	}
-	change := UserChange{PasswordHash: &hash, IfPasswordHash: &user.PasswordHash, At: l.cfg.Now()}
+	change := UserChange{PasswordHash: &hash, IfPasswordHash: &user.PasswordHash, Act: systemAct(from, l.cfg.Now())}
 	if _, err := l.cfg.Store.UpdateUser(ctx, user.ID, change); err != nil {
 		l.cfg.Log.WarnContext(ctx, "password hash not upgraded", "user_id", user.ID, "error", err)
 		return
@@ -165,19 +172,19 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
 			return err
 		}
-		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions)
+		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions,
+			Act{By: Actor{Kind: ActorUser, ID: user.ID.String()}, Session: session.ID, From: from, At: now})
 	})
 	switch {
 	case errors.Is(err, ErrUserInactive):
-		return Tokens{}, errAccountInactive
+		return Tokens{}, l.refused(ctx, &user, from, errAccountInactive)
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
-		return Tokens{}, errWrongPassword
+		return Tokens{}, l.refused(ctx, &user, from, errWrongPassword)
 	case errors.Is(err, ErrTooManySessions):
 		return Tokens{}, l.refused(ctx, &user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "session_id", session.ID, "client", session.ClientAddress)
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 
@@ -207,14 +214,12 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		}
 		keptAccess, keptRefresh, err = l.cfg.Store.RotateRefresh(ctx, Rotation{
 			JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
-			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, Act: anonymousAct(from, now),
 		})
 		return err
 	})
 	switch {
 	case errors.Is(err, ErrTokenReused):
-		l.cfg.Log.WarnContext(ctx, "a refresh token was used twice: its session has ended",
-			"event", "refresh_token_reused", "user_id", v.userID, "session_id", v.session, "client", addressText(from))
 		return Tokens{}, refreshRefusal(ErrTokenSpent)
 	case err != nil:
 		return Tokens{}, refreshRefusal(err)
@@ -338,10 +343,9 @@ func (l *Logins) provenEmail(u User) string {
 
 // Logout ends every token of the caller and reports how many living ones that were.
 func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
-	n, err := l.cfg.Store.EndSessions(ctx, caller.UserID, uuid.Nil, l.cfg.Now())
+	n, err := l.cfg.Store.EndSessions(ctx, caller.UserID, uuid.Nil, caller.act(l.cfg.Now()))
 	if err != nil {
 		return 0, Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "logout", "user_id", caller.UserID, "invalidated", n)
 	return n, nil
 }

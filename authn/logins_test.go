@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 func TestLoginByEverySpelling(t *testing.T) {
@@ -197,7 +198,7 @@ func TestRefreshRefusals(t *testing.T) {
 	want(expired, "invalid_grant: Token is invalid or expired")
 	fresh := m.login(t, "alice").Refresh
 	no := false
-	if _, err := m.store.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, At: m.clock.Now()}); err != nil {
+	if _, err := m.store.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, Act: storetest.By(m.clock.Now())}); err != nil {
 		t.Fatal(err)
 	}
 	want(fresh, "invalid_grant: User is inactive")

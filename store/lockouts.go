@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/descoped/authly/authn"
 )
 
@@ -149,21 +151,26 @@ func (s *Store) ForgetAttempts(ctx context.Context, a authn.Attempt, spared bool
 	})
 }
 
-// ForgetAccount removes every counter of an account.
-func (s *Store) ForgetAccount(ctx context.Context, account string) error {
+// Unlock removes every counter of an account, and those that replicas of the version before keep.
+func (s *Store) Unlock(ctx context.Context, account string, user uuid.UUID, act authn.Act) error {
 	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
+		total := 0
 		for _, statement := range []string{
 			`DELETE FROM lockouts WHERE account = $1`,
 			`DELETE FROM guesses WHERE account = $1 AND place = ''`, // the row that others lock first
 			`DELETE FROM guesses WHERE account = $1`,
 		} {
-			if _, err := q.ExecContext(ctx, statement, account); err != nil {
+			n, err := affected(q.ExecContext(ctx, statement, account))
+			if total += n; err != nil {
 				return err
 			}
 		}
-		return nil
+		if total == 0 {
+			return nil
+		}
+		return s.record(ctx, q, act.Event(authn.EventUnlocked, user))
 	})
 }

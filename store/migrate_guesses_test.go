@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/pressly/goose/v3"
 
 	"github.com/descoped/authly/authn"
@@ -61,7 +62,7 @@ func TestMigrationKeepsLocks(t *testing.T) {
 					t.Errorf("%s: error %v (-want +got):\n%s", account, err, diff)
 				}
 			}
-			if err := s.ForgetAccount(t.Context(), "locked"); err != nil {
+			if err := s.Unlock(t.Context(), "locked", uuid.New(), storetest.By(at(20))); err != nil {
 				t.Fatal(err)
 			}
 			n, err := s.PurgeAttempts(t.Context(), authn.LockoutPolicy{Failures: 2, Duration: time.Minute}, at(0), at(80))

@@ -46,7 +46,7 @@ func (c *cli) withMind(ctx context.Context, do func(m *mind) error) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler))
+	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

@@ -84,9 +84,9 @@ func clears(t *testing.T, db Database) {
 	attempt(t, s, "alice", now, now.Add(policy.Duration))
 	must(t, s.ForgetAttempts(t.Context(), alice, true)) // spared by the lock, which stays
 	attempt(t, s, "alice", now, now.Add(policy.Duration))
-	must(t, s.ForgetAccount(t.Context(), "alice"))
+	must(t, s.Unlock(t.Context(), "alice", uuid.New(), By(now)))
 	failTimes(t, s, "alice", 5, now)
-	must(t, s.ForgetAccount(t.Context(), "nobody"))
+	must(t, s.Unlock(t.Context(), "nobody", uuid.New(), By(now)))
 	must(t, s.ForgetAttempts(t.Context(), authn.Attempt{Account: "nobody"}, false))
 	takesBack(t, s)
 }
@@ -196,7 +196,7 @@ func unlockMeetsGuesses(t *testing.T, stores []Store) {
 		s, a := stores[i%2], authn.Attempt{Account: "alice", Network: []string{home, office}[i%4/2], Agent: "browser", Known: true}
 		switch i % 3 {
 		case 0:
-			return s.ForgetAccount(t.Context(), "alice")
+			return s.Unlock(t.Context(), "alice", uuid.New(), By(now))
 		case 1:
 			return s.ForgetAttempts(t.Context(), a, false)
 		}
@@ -236,7 +236,7 @@ func knownClients(t *testing.T, db Database) {
 	must(t, err)
 	equal(t, "purged", n, 2)
 	known(from(alice, "1"), time.Time{}, at(9))
-	must(t, s.DeleteUser(t.Context(), bob.ID))
+	must(t, s.DeleteUser(t.Context(), bob.ID, By(now)))
 	known(from(alice, "1"), time.Time{}, time.Time{})
 }
 
