@@ -24,8 +24,8 @@ type AccountUpdate struct {
 // the owner may repeat the present value. A changed password ends the user's sessions, but for the one that changes it; a
 // disabled user's sessions end all; a changed email address is unverified again unless the administrator says otherwise.
 //
-// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked and
-// CodeRateLimited where the current password is checked.
+// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked,
+// CodeDelayed and CodeRateLimited where the current password is checked.
 func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
 	if !mayTouch(caller, id) {
 		return User{}, Refuse(CodeForbidden, "Not authorized to update this user")
@@ -155,9 +155,12 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
-	if errors.Is(err, errWrongPassword) {
+	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
+	switch {
+	case errors.Is(err, errWrongPassword):
 		return Refuse(CodeForbidden, "Current password is incorrect")
+	case err != nil:
+		return err
 	}
-	return err
+	return attempt.settle(ctx)
 }

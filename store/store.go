@@ -58,7 +58,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store keeps users, sessions, tokens, lockouts and keys. It is safe for concurrent use.
+// Store keeps users, sessions, tokens, failed attempts and keys. It is safe for concurrent use.
 type Store struct {
 	engine  engine
 	timeout time.Duration
@@ -147,6 +147,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		err := q.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(version_id), 0) FROM `+versionTable+`),
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
 			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
+			NOT EXISTS (SELECT 1 FROM guesses) AND NOT EXISTS (SELECT 1 FROM known_clients) AND NOT EXISTS (SELECT 1 FROM salts) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
 			NOT EXISTS (SELECT 1 FROM audit_events)`).Scan(&version, &empty)
 		if err != nil {

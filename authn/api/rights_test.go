@@ -44,6 +44,7 @@ var matrix = []struct {
 	{"PUT", "/users/SELF", object("password", "battery staple"), [5]int{401, 400, 403, 200, 401}},
 	{"DELETE", "/users/SELF", "", [5]int{401, 204, 403, 204, 401}},
 	{"PUT", "/users/SELF/verify", "", [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF/unlock", "", [5]int{401, 403, 403, 200, 401}},
 	{"GET", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
 	{"DELETE", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
 	{"DELETE", "/users/SELF/sessions/SESSION", "", [5]int{401, 204, 404, 204, 401}},

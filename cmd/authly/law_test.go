@@ -32,12 +32,14 @@ func rooms() map[string][]string {
 		"headers":           {"authn"},
 		"proxy":             edge,
 		"store":             {"authn"},
+		"store/limit":       {"authn"},
 		"store/fill":        {"authn"},
 		"store/pgserver":    nil,
 		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
 			"authn", "authn/api", "authn/breach", "authn/hasher", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
+			"store/limit",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -63,6 +65,9 @@ func restricted() map[string][]string {
 		"github.com/mattn/go-sqlite3": disk,
 		"github.com/ncruces":          disk,
 		"github.com/lib/pq":           disk,
+
+		"github.com/redis":    {"store/limit"},
+		"github.com/go-redis": {"store/limit"},
 
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
@@ -298,6 +303,13 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"store/fill/fill.go", "fill", ours("authn"), true},
 		{"store/fill/fill.go", "fill", ours("store"), false},
 		{"store/store.go", "store", ours("store/fill"), false},
+		{"store/store.go", "store", "github.com/redis/go-redis/v9", false},
+		{"store/limit/server.go", "limit", "github.com/redis/go-redis/v9", true},
+		{"store/limit/server.go", "limit", "github.com/go-redis/redis_rate/v10", true},
+		{"store/limit/server.go", "limit", ours("authn"), true},
+		{"store/limit/server.go", "limit", ours("store"), false},
+		{"authn/limits.go", "authn", "github.com/redis/go-redis/v9", false},
+		{"authn/limits.go", "authn", ours("store/limit"), false},
 		{"cmd/authly/main.go", "main", ours("store/fill"), false},
 		{"store/pgserver/server.go", "pgserver", ours("store"), false},
 		{"store/store.go", "store", ours("store/pgserver"), false},

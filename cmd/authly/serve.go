@@ -42,7 +42,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer m.store.Close()
+	defer m.close()
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
@@ -52,6 +52,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	if cfg.Limits.Backend != "" {
+		metrics.showLimits(m.limits)
+	}
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)

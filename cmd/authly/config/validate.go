@@ -10,6 +10,7 @@ func (d *decoder) check() {
 	d.checkServer()
 	d.checkStore()
 	d.checkTokens()
+	d.checkLimits()
 	d.checkHeaders()
 	d.checkCORS()
 	d.checkRoutes()

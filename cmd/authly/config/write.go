@@ -43,6 +43,7 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 func (c *Config) Redacted() *Config {
 	shown := *c
 	shown.Store.URL = withoutPassword(c.Store.URL)
+	shown.Limits.Backend = Address(c.Limits.Backend.String())
 	for _, secret := range []*Secret{
 		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
 		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey,
@@ -152,7 +153,7 @@ func durationText(d time.Duration) string {
 	return text
 }
 
-// withoutPassword is the address of a database without its password. Where it cannot be told which part that is, nothing but
+// withoutPassword is the address of a database or another server without its password. Where it cannot be told which part that is, nothing but
 // the scheme is left.
 func withoutPassword(address string) string {
 	scheme, rest, _ := strings.Cut(address, ":")
