@@ -148,7 +148,7 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from)
+	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from, nil)
 	if errors.Is(err, errWrongPassword) {
 		return Refuse(CodeForbidden, "Current password is incorrect")
 	}

@@ -18,9 +18,10 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	ArrivalStore
 }
 
-// LoginsConfig is what Logins needs; every field but Limit is required.
+// LoginsConfig is what Logins needs; every field but Limit and Arrivals is required.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -35,6 +36,7 @@ type LoginsConfig struct {
 	RequireVerification bool
 	Lockout             LockoutPolicy
 	Limit               Limit // logins per name, and per client network
+	Arrivals            *Arrivals
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
@@ -70,7 +72,8 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	if err := l.checkPassword(ctx, account, user, password, from); err != nil {
+	weighing := l.cfg.Arrivals.weighing(user, from)
+	if err := l.checkPassword(ctx, account, user, password, from, weighing); err != nil {
 		return Tokens{}, err
 	}
 	switch {
@@ -80,7 +83,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password)
-	return l.beginSession(ctx, *user, from)
+	return l.beginSession(ctx, *user, from, weighing)
 }
 
 var (
@@ -116,8 +119,8 @@ func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 // checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
 // at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
 // side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
-// forgets the failures when the password is right.
-func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
+// forgets the failures when the password is right and the weighing, if there is one, does not object.
+func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client, w *weighing) error {
 	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
 		return err
 	}
@@ -139,6 +142,7 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 			RetryAfter: lockedUntil.Sub(l.cfg.Now()),
 		})
 	}
+	w.begin(ctx)
 	right := false
 	if user == nil {
 		err = l.cfg.Passwords.CompareUnknown(ctx, account, password)
@@ -150,6 +154,9 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 		return Fault(err)
 	case !right:
 		return l.refused(user, from, errWrongPassword)
+	}
+	if objection := w.judge(ctx); objection != nil {
+		return l.refused(user, from, objection)
 	}
 	if err := l.cfg.Store.ClearFailures(ctx, account); err != nil {
 		return Fault(err)
@@ -188,12 +195,13 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 	user.PasswordHash = hash
 }
 
-func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Tokens, error) {
+func (l *Logins) beginSession(ctx context.Context, user User, from Client, w *weighing) (Tokens, error) {
 	now := l.cfg.Now()
 	session := Session{
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
+	w.mark(&session)
 	var access, refresh mint
 	err := l.withLivingKey(ctx, func() (err error) {
 		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
@@ -211,6 +219,7 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
+	w.begun()
 	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "session_id", session.ID, "client", session.ClientAddress)
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }

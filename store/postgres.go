@@ -57,10 +57,11 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 		// Read committed, whatever the role's default: a statement must see what was committed while it waited for a lock.
 		begin:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
-		members:  func(param string) string { return `json_each_text(CAST(CAST(` + param + ` AS TEXT) AS JSON))` },
-		feed:     postgresFeed,
-		notify:   `SELECT pg_notify('` + changesChannel + `', '')`,
-		listen:   listener{config: connect.Copy(), timeout: opts.Timeout}.listen,
+		members: func(param string) string { return `json_each_text(CAST(CAST(` + param + ` AS TEXT) AS JSON))` },
+		feed:    postgresFeed,
+		notify:  `SELECT pg_notify('` + changesChannel + `', '')`,
+		listen:  listener{config: connect.Copy(), timeout: opts.Timeout}.listen,
+		nearest: nearestByVector(ctx, db, opts), withoutVectors: postgresWithoutVectors,
 		violated: postgresViolated, unavailable: postgresUnavailable, again: postgresAgain,
 	}, nil
 }

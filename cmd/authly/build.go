@@ -24,6 +24,8 @@ type mind struct {
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
+	arrivals  *authn.Arrivals
+	geography *geography
 }
 
 // newMind opens the store and builds what stands on it. The caller closes mind.store.
@@ -51,6 +53,11 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
+	m.geography = new(geography)
+	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
+		Store: m.store, Geography: m.geography, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
+		Now: time.Now, Log: log,
+	})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
@@ -59,6 +66,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
+		Arrivals:            m.arrivals,
 		Now:                 time.Now, Log: log,
 	})
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{

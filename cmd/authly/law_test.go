@@ -28,6 +28,7 @@ func rooms() map[string][]string {
 		"authn/api":         edge,
 		"authn/web":         edge,
 		"headers":           {"authn"},
+		"geo":               {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
 		"proxy":             edge,
 		"store":             {"authn"},
 		"store/fill":        {"authn"},
@@ -35,7 +36,7 @@ func rooms() map[string][]string {
 		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
+			"authn", "authn/api", "authn/secret", "authn/web", "cmd/authly/config", "geo", "headers", "proxy", "store",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -62,6 +63,9 @@ func restricted() map[string][]string {
 		"github.com/ncruces":          disk,
 		"github.com/lib/pq":           disk,
 
+		"github.com/pgvector":           {"store"},
+		"github.com/oschwald":           {"geo"},
+		"github.com/maxmind":            testing,
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
 
@@ -317,6 +321,10 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"examples/assertion/go/main.go", "main", "net/http", true},
 		{"examples/assertion/go/main.go", "main", ours("authn"), false},
 		{"authn/seal.go", "authn", "github.com/go-jose/go-jose/v4", true},
+		{"geo/database.go", "geo", "github.com/oschwald/maxminddb-golang/v2", true},
+		{"authn/place.go", "authn", "github.com/oschwald/maxminddb-golang/v2", false},
+		{"authn/place.go", "authn", ours("geo"), false},
+		{"store/arrivals.go", "store", "github.com/pgvector/pgvector-go", true},
 		{"proxy/assertion.go", "proxy", "github.com/go-jose/go-jose/v4", false},
 		{"main.go", "main", "strings", false},
 	} {

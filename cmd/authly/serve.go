@@ -40,6 +40,10 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
+	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
+		return err
+	}
+	defer m.geography.close()
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
@@ -71,6 +75,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	work.Go(func() { m.arrivals.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

@@ -40,6 +40,7 @@ func Defaults() *Config {
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
 		Limits:     Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute}},
 		Lockout:    Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Risk:       Risk{NotifyAbove: 0.5, DenyAbove: 1},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",
