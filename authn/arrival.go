@@ -35,8 +35,8 @@ type ArrivalStore interface {
 	Arrivals(ctx context.Context, userID uuid.UUID, near Vector) ([]Arrival, error)
 }
 
-// newArrival says what a sign-in is compared by.
-func newArrival(userID uuid.UUID, at time.Time, from Client, place Place) Arrival {
+// NewArrival says what a sign-in of a user is compared by.
+func NewArrival(userID uuid.UUID, at time.Time, from Client, place Place) Arrival {
 	a := Arrival{
 		UserID: userID, At: at, Address: addressText(from), Network: networkAround(from.Address),
 		Device: DeviceName(from.UserAgent), Place: place,

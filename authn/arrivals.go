@@ -130,7 +130,7 @@ func (s *Arrivals) assess(ctx context.Context, userID uuid.UUID, from Client) (a
 	if s.cfg.Geography != nil {
 		place = s.cfg.Geography.Locate(from.Address)
 	}
-	a = newArrival(userID, s.cfg.Now(), from, place)
+	a = NewArrival(userID, s.cfg.Now(), from, place)
 	if !s.compares() {
 		return a, Risk{}, nil
 	}

@@ -3,11 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/pgvector/pgvector-go"
 
 	"github.com/descoped/authly/authn"
 )
@@ -56,17 +56,11 @@ func scanArrival(rows *sql.Rows) (a authn.Arrival, err error) {
 }
 
 func parseVector(text string) (v authn.Vector, err error) {
-	var parsed pgvector.Vector
-	if len(text) >= len("[]") { // Parse relies on it
-		err = parsed.Parse(text)
+	var components []int8
+	if err := json.Unmarshal([]byte(text), &components); err != nil || len(components) != len(v) {
+		return v, fmt.Errorf("the vector of a sign-in has %d components: %v", len(components), err)
 	}
-	if components := parsed.Slice(); err == nil && len(components) == len(v) {
-		for i, c := range components {
-			v[i] = int8(c)
-		}
-		return v, nil
-	}
-	return v, errors.New("the vector of a sign-in is none")
+	return authn.Vector(components), nil
 }
 
 // insertArrival adds a sign-in to its user's history, whose row is locked, and removes what is too old.
@@ -103,11 +97,8 @@ func checkArrival(session authn.Session) error {
 		text{"device", a.Device, keyLimit}, text{"country", a.Place.Country, keyLimit}, text{"city", a.Place.City, keyLimit})
 }
 
-// vectorText is a vector as pgvector reads it.
+// vectorText is a vector as pgvector reads and writes it, which is also how JSON writes an array of numbers.
 func vectorText(v authn.Vector) string {
-	components := make([]float32, len(v))
-	for i, c := range v {
-		components[i] = float32(c)
-	}
-	return pgvector.NewVector(components).String()
+	encoded, _ := json.Marshal(v) // of whole numbers: cannot fail
+	return string(encoded)
 }

@@ -63,7 +63,6 @@ func restricted() map[string][]string {
 		"github.com/ncruces":          disk,
 		"github.com/lib/pq":           disk,
 
-		"github.com/pgvector":           {"store"},
 		"github.com/oschwald":           {"geo"},
 		"github.com/maxmind":            testing,
 		"github.com/go-jose":            {"authn"},
@@ -324,7 +323,6 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"geo/database.go", "geo", "github.com/oschwald/maxminddb-golang/v2", true},
 		{"authn/place.go", "authn", "github.com/oschwald/maxminddb-golang/v2", false},
 		{"authn/place.go", "authn", ours("geo"), false},
-		{"store/arrivals.go", "store", "github.com/pgvector/pgvector-go", true},
 		{"proxy/assertion.go", "proxy", "github.com/go-jose/go-jose/v4", false},
 		{"main.go", "main", "strings", false},
 	} {
