@@ -14,22 +14,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/store/pgserver"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // pgliteStore is a Store on a PostgreSQL that can have pgvector. It has one connection, and so it is not opened by Open.
 func pgliteStore(t *testing.T) *Store {
 	t.Helper()
-	database, stop, err := pgserver.StartPGlite()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	db, err := sql.Open("pgx", database.String())
+	db, err := sql.Open("pgx", storetest.PGliteURL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
