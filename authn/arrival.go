@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"math"
@@ -123,14 +124,12 @@ func (v Vector) distance(w Vector) int {
 
 // SortArrivals brings arrivals into the order of ArrivalStore.Arrivals, for stores whose database cannot.
 func SortArrivals(all []Arrival, near Vector) {
+	distances := make(map[int64]int, len(all)) // by what was kept when
+	for _, a := range all {
+		distances[a.Kept] = a.Vector.distance(near)
+	}
 	slices.SortFunc(all, func(a, b Arrival) int {
-		if d := a.Vector.distance(near) - b.Vector.distance(near); d != 0 {
-			return d
-		}
-		if a.Kept < b.Kept {
-			return 1
-		}
-		return -1
+		return cmp.Or(cmp.Compare(distances[a.Kept], distances[b.Kept]), cmp.Compare(b.Kept, a.Kept))
 	})
 }
 

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
 )
@@ -26,6 +27,18 @@ func PlaceName(city, country string) string {
 		return city + ", " + country
 	}
 	return city + country
+}
+
+// With adds to a place what somebody else knows of it.
+func (p Place) With(q Place) Place {
+	if p.Country == "" || p.Country == q.Country { // else they speak of two cities
+		p.Country, p.City = q.Country, cmp.Or(p.City, q.City)
+	}
+	if !p.Located {
+		p.Located, p.Latitude, p.Longitude, p.Accuracy = q.Located, q.Latitude, q.Longitude, q.Accuracy
+	}
+	p.ASN = cmp.Or(p.ASN, q.ASN)
+	return p
 }
 
 // Geography knows where addresses are.

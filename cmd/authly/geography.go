@@ -9,37 +9,41 @@ import (
 	"github.com/descoped/authly/geo"
 )
 
-// geography knows where addresses are once a server has opened the file that says so, and nothing before. Commands that serve
-// nobody leave it shut: they work without the file, and do not read its megabytes.
+// geography knows where addresses are once a server has opened the files that say so, and nothing before. Commands that serve
+// nobody leave them shut: they work without the files, and do not read their megabytes.
 type geography struct {
-	database *geo.Database
-	watch    *watchedFiles
+	databases []*geo.Database // what the first does not know, the next may
+	watches   []*watchedFiles
 }
 
-// open reads the file and follows its changes. It is called before anybody asks, or not at all; close is called after.
-func (g *geography) open(file string, log *slog.Logger) (err error) {
-	if file == "" {
-		return nil
-	}
-	if g.database, err = geo.Open(file); err == nil {
-		g.watch, err = watchFiles("geo database", []string{file}, g.database.Reload, log)
-	}
-	if err != nil {
-		return fmt.Errorf("geo.database: %w", err)
+// open reads the files and follows their changes. It is called before anybody asks, or not at all; close is called after, also
+// after an error.
+func (g *geography) open(files []string, log *slog.Logger) error {
+	for _, file := range files {
+		database, err := geo.Open(file)
+		if err != nil {
+			return fmt.Errorf("geo.database: %w", err)
+		}
+		g.databases = append(g.databases, database)
+		watch, err := watchFiles("geo database", []string{file}, database.Reload, log)
+		if err != nil {
+			return fmt.Errorf("geo.database: %w", err)
+		}
+		g.watches = append(g.watches, watch)
 	}
 	return nil
 }
 
 func (g *geography) close() {
-	if g.watch != nil {
-		g.watch.close()
+	for _, watch := range g.watches {
+		watch.close()
 	}
 }
 
 // Locate makes it an authn.Geography.
-func (g *geography) Locate(addr netip.Addr) authn.Place {
-	if g.database == nil {
-		return authn.Place{}
+func (g *geography) Locate(addr netip.Addr) (place authn.Place) {
+	for _, database := range g.databases {
+		place = place.With(database.Locate(addr))
 	}
-	return g.database.Locate(addr)
+	return place
 }

@@ -16,13 +16,15 @@ import (
 // behindProxy lets tests say where a client is, as a front proxy would.
 const behindProxy = "server: {trusted_proxies: [127.0.0.1]}\n" + protectedEcho
 
-// places makes a file in which 192.0.2.0/24 is in one city of a country and 203.0.113.0/24 far away.
+// places makes a file in which 192.0.2.0/24 is in a city of a country; farAway one in which 203.0.113.0/24 is in Sydney.
 func places(t *testing.T, country, city string) string {
 	t.Helper()
-	return geotest.File(t, map[string]mmdbtype.Map{
-		"192.0.2.0/24":   geotest.City(country, city, 59.91, 10.75, 20),
-		"203.0.113.0/24": geotest.City("AU", "Sydney", -33.87, 151.21, 20),
-	})
+	return geotest.File(t, map[string]mmdbtype.Map{"192.0.2.0/24": geotest.City(country, city, 59.91, 10.75, 20)})
+}
+
+func farAway(t *testing.T) string {
+	t.Helper()
+	return geotest.File(t, map[string]mmdbtype.Map{"203.0.113.0/24": geotest.City("AU", "Sydney", -33.87, 151.21, 20)})
 }
 
 // loginFrom tries to log in from an address, with a program.
@@ -108,7 +110,7 @@ func TestGeoDatabaseMistakes(t *testing.T) {
 func TestRiskySignInIsRefused(t *testing.T) {
 	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		a := start(t, storeURL, behindProxy, "AUTHLY_GEO_DATABASE="+places(t, "NO", "Oslo"), "AUTHLY_RISK_DENY_ABOVE=0.6",
+		a := start(t, storeURL, behindProxy, "AUTHLY_GEO_DATABASE="+places(t, "NO", "Oslo")+", "+farAway(t), "AUTHLY_RISK_DENY_ABOVE=0.6",
 			"AUTHLY_LOCKOUT_FAILURES=4")
 		const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 		home := func() int { return a.loginFrom(t, "192.0.2.7", firefox, "admin", adminPassword).status }

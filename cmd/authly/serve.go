@@ -40,10 +40,10 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.store.Close()
+	defer m.geography.close()
 	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
 		return err
 	}
-	defer m.geography.close()
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}

@@ -212,8 +212,8 @@ type Lockout struct {
 
 // Geo says how to find out where addresses are.
 type Geo struct {
-	// A file in MaxMind's format; empty: it is not known.
-	Database string `yaml:"database"`
+	// Files in MaxMind's format, or one; what the first does not say, the next may. None: it is not known.
+	Database []string `yaml:"database,orone"`
 }
 
 // Risk says what happens at a sign-in that is unlike the account's earlier ones; its risk is between 0 and 1. If both are 1,

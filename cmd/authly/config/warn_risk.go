@@ -9,7 +9,7 @@ func (w *warnings) risk() {
 	if r.DenyAbove < aloneAtMost {
 		w.add("risk.deny_above", "Is low: people with a new browser are refused, as if their password were wrong.")
 	}
-	if r.DenyAbove < 1 && w.config.Geo.Database == "" {
+	if r.DenyAbove < 1 && len(w.config.Geo.Database) == 0 {
 		w.add("risk.deny_above", "Without geo.database nobody knows where a sign-in comes from: only devices, networks and hours count.")
 	}
 }
