@@ -276,3 +276,30 @@ func arrivals() *rapid.Generator[arrival] {
 		}
 	})
 }
+
+// What README says that a risk comes to.
+func TestRiskFigures(t *testing.T) {
+	history := days(20)
+	device, both := usual(noon), arrival{noon, "198.51.100.1", iphone, oslo}
+	device.agent, both.place.ASN = iphone, 64511
+	network, abroad, travel := both, both, both
+	network.agent = firefox
+	abroad.place = authn.Place{Country: "DE", Located: true, Latitude: 48.1, Longitude: 11.6, ASN: 64511} // 1,300 km
+	travel.place = sydney
+	for _, tt := range []struct {
+		name    string
+		now     arrival
+		earlier []arrival
+		want    float64
+	}{
+		{"a new device", device, history, 0.41},
+		{"a new network", network, history, 0.24},
+		{"both", both, history, 0.56},
+		{"both in another country", abroad, history, 0.75},
+		{"on the other side of the world an hour later", travel, append(history, usual(noon.Add(-time.Hour))), 0.95},
+	} {
+		if r := assess(t, tt.now, tt.earlier...); r.Value < tt.want-0.02 || r.Value > tt.want+0.02 {
+			t.Errorf("%s: %+v, want about %v", tt.name, r, tt.want)
+		}
+	}
+}
