@@ -233,7 +233,8 @@ func TestRiskIsOfSignInsAlone(t *testing.T) {
 	w.settled(t, "alice")
 	current, next := password, "another horse"
 	caller := &authn.Identity{UserID: alice.ID}
-	if _, err := w.accounts.Update(t.Context(), caller, alice.ID, authn.AccountUpdate{Password: &next, CurrentPassword: &current}, abroad); err != nil {
+	update := authn.AccountUpdate{Password: &next, CurrentPassword: &current}
+	if _, err := w.accounts.Update(t.Context(), caller, alice.ID, update, abroad); err != nil {
 		t.Errorf("the change: %v", err)
 	}
 	if _, err := w.logins.Login(t.Context(), "alice", next, abroad); err == nil {

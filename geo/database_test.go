@@ -23,7 +23,7 @@ func TestLocate(t *testing.T) {
 			"traits":  mmdbtype.Map{"autonomous_system_number": mmdbtype.Uint32(4294967295)},
 		},
 		"203.0.113.0/28":  {"autonomous_system_number": mmdbtype.Uint32(64496)},
-		"203.0.113.16/28": {"country": mmdbtype.Map{"iso_code": mmdbtype.String("Norway")}, "city": mmdbtype.Map{"names": mmdbtype.Map{"en": mmdbtype.String("a\x1b[31mb")}}},
+		"203.0.113.16/28": geotest.City("Norway", "a\x1b[31mb", 91, 0, 0),
 		"203.0.113.32/28": {"location": mmdbtype.Map{"latitude": mmdbtype.Float64(91), "longitude": mmdbtype.Float64(0)}},
 		"203.0.113.48/28": {"location": mmdbtype.Map{"latitude": mmdbtype.Float64(1)}},
 		"203.0.113.64/28": {"country": mmdbtype.String("de"), "city": mmdbtype.Slice{mmdbtype.String("x")}},
