@@ -198,7 +198,7 @@ func TestRiskySignInsAreRefusedLikeWrongPasswords(t *testing.T) {
 			t.Error("eight refusals lock nothing")
 		}
 		for _, user := range []authn.User{alice, bob} {
-			if err := w.logins.Unlock(t.Context(), user.ID); err != nil {
+			if err := w.logins.Unlock(t.Context(), authn.Operator(), user.ID); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := w.logins.Login(t.Context(), user.Username, password, home); err != nil {

@@ -78,7 +78,7 @@ func keepHistory(t *rapid.T, all []authn.Arrival, stores ...*Store) uuid.UUID {
 	id := uuid.New()
 	for _, s := range stores {
 		u := authn.User{ID: id, Username: id.String(), EmailKey: id.String(), PasswordHash: "x", Active: true}
-		if err := s.CreateUser(t.Context(), u); err != nil {
+		if err := s.CreateUser(t.Context(), u, storetest.By(time.Unix(0, 0))); err != nil {
 			t.Fatal(err)
 		}
 		err := s.write(t.Context(), func(ctx context.Context, q querier) error {

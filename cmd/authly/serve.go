@@ -30,12 +30,15 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
-	m, err := newMind(ctx, cfg, log)
+	hashing := newHasher(log)
+	defer hashing.Close()
+	m, err := newMind(ctx, cfg, log, hashing.Do)
 	if err != nil {
 		return err
 	}
@@ -53,6 +56,7 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
@@ -68,6 +72,7 @@ func (c *cli) serve(ctx context.Context) error {
 		listeners.close()
 		return err
 	}
+	m.recordConfiguration(ctx, cfg)
 	// Background work outlives the signal: it goes on until the last request has been answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -76,6 +81,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
 	work.Go(func() { m.arrivals.Run(background) })
+	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

@@ -27,7 +27,7 @@ func arriving(t *testing.T, s Store, u authn.User, a authn.Arrival) error {
 	access, refresh := pair(u)
 	session := sessionOf(refresh, a.At)
 	session.Country, session.City, session.Arrival = a.Place.Country, a.Place.City, &a
-	return s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{})
+	return s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}, By(now))
 }
 
 // history returns the sign-ins of a user without the numbers that the store gave them.
@@ -85,11 +85,11 @@ func arrivalNotKept(t *testing.T, s Store, u authn.User) {
 	access, refresh := pair(u)
 	session, a := sessionOf(refresh, now), arrivalOf(u, now, 1)
 	session.Arrival = &a
-	err := s.BeginSession(t.Context(), session, access, refresh, "another hash", authn.SessionPolicy{})
+	err := s.BeginSession(t.Context(), session, access, refresh, "another hash", authn.SessionPolicy{}, By(now))
 	want(t, "a session after the password was changed", err, authn.ErrStale)
 	foreign := arrivalOf(person("bob"), now, 1)
 	session.Arrival = &foreign
-	if err := s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}); err == nil {
+	if err := s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}, By(now)); err == nil {
 		t.Error("a session with another user's sign-in was kept")
 	}
 	equal(t, "the history", history(t, s, u.ID, authn.Vector{}), []authn.Arrival{})
@@ -126,7 +126,7 @@ func arrivalBound(t *testing.T, db Database) {
 			t.Errorf("one of the first three is still there: %v before the last", now.Sub(a.At))
 		}
 	}
-	must(t, s.DeleteUser(t.Context(), alice.ID))
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
 	equal(t, "the history of who is gone", history(t, s, alice.ID, authn.Vector{}), []authn.Arrival{})
 	equal(t, "that of who stays", len(history(t, s, bob.ID, authn.Vector{})), 1)
 	if err := arriving(t, s, alice, arrivalOf(alice, now, 1)); !errors.Is(err, authn.ErrUserNotFound) {

@@ -58,6 +58,9 @@ func TestWarnings(t *testing.T) {
 		{"refusals on ordinary days", quiet + quietRoutes + "risk: {deny_above: 0.4}\ngeo: {database: a.mmdb}\n", nil, []string{"risk.deny_above: Is low"}},
 		{"refusals of what is strange", quiet + quietRoutes + "risk: {deny_above: 0.9}\ngeo: {database: a.mmdb}\n", nil, nil},
 		{"refusals without places", quiet + quietRoutes + "risk: {deny_above: 0.9}\n", nil, []string{"risk.deny_above: Without geo.database"}},
+		{"leaked passwords asked about in the clear", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://range.example.com/"}, []string{"passwords.breach_url: Is http"}},
+		{"leaked passwords asked about here", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://127.0.0.1:1/"}, nil},
+		{"leaked passwords", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=https://range.example.com/"}, nil},
 		{"strangers let themselves in", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in as soon as they are verified."}},
 		{"at once", "server: {address: \"127.0.0.1:8080\"}\nusers: {require_verification: false}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in."}},
 		{"strangers are let in nowhere", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: public}, {name: b, paths: [/b], allow: {roles: [x]}}]\n", nil, nil},
@@ -109,5 +112,16 @@ func TestDefaultsWarnings(t *testing.T) {
 	}
 	if !slices.Equal(keys, []string{"server.address", "users.registration"}) {
 		t.Errorf("warned of %v", keys)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	long := Defaults()
+	long.Passwords.MinLength = 15
+	if advice := long.Advice(); len(advice) > 0 {
+		t.Errorf("advised %v where 15 characters are asked for", advice)
+	}
+	if advice := Defaults().Advice(); len(advice) != 1 || advice[0].Key != "passwords.min_length" {
+		t.Errorf("advised %v", advice)
 	}
 }
