@@ -155,7 +155,7 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
+	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, checkForChange, nil)
 	switch {
 	case errors.Is(err, errWrongPassword):
 		return Refuse(CodeForbidden, "Current password is incorrect")

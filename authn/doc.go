@@ -12,6 +12,7 @@
 //   - Gate decides: given method, host, path, client address and credentials, it finds the first route that matches and
 //     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and authly explain ask this one
 //     function.
+//   - Arrivals compares sign-ins with the account's earlier ones: from where, with what, when.
 //   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.
 //   - Trail is what has happened: an Event for every change that matters for security, written by the store in the
 //     transaction of the change (Act), and for what was refused.

@@ -109,7 +109,7 @@ func (l *Logins) CheckPassword(ctx context.Context, name, password string, from 
 	if err != nil {
 		return err
 	}
-	a, err := l.guard.check(ctx, account, user, password, from, checkForLogin)
+	a, err := l.guard.check(ctx, account, user, password, from, checkForLogin, nil)
 	if err != nil {
 		return err
 	}

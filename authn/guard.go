@@ -56,10 +56,12 @@ func NewGuard(cfg GuardConfig) *Guard {
 }
 
 // check looks at a password for an account, which is user's (nil: nobody's). Where that was right, the attempt that it
-// returns still counts as a failure, until somebody settles it.
+// returns still counts as a failure, until somebody settles it. The weighing, if there is one, begins with the password.
 //
 // Errors: CodeRateLimited, CodeDelayed, CodeLocked; CodeInvalidGrant for a wrong password.
-func (g *Guard) check(ctx context.Context, account string, user *User, password string, from Client, what check) (*attempt, error) {
+func (g *Guard) check(
+	ctx context.Context, account string, user *User, password string, from Client, what check, w *weighing,
+) (*attempt, error) {
 	a, err := g.begin(ctx, account, user, from, what)
 	if err != nil {
 		return nil, err
@@ -78,6 +80,7 @@ func (g *Guard) check(ctx context.Context, account string, user *User, password 
 	}
 	evaluate, right := a.ruling.Evaluate(a.counted), false
 	if evaluate || a.familiar {
+		w.begin(ctx)
 		if right, err = g.compare(ctx, account, user, password); err != nil {
 			return nil, a.takeBack(ctx, evaluate, err)
 		}

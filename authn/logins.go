@@ -19,10 +19,11 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	ArrivalStore
 	AuditStore
 }
 
-// LoginsConfig is what Logins needs; the limits and Trail may be left out.
+// LoginsConfig is what Logins needs; the limits, Trail and Arrivals may be left out.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -36,12 +37,13 @@ type LoginsConfig struct {
 	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limits              *Limits // where logins are counted; nil: in memory
-	Limit               Limit   // logins per name, and per client network
-	PairLimit           Limit   // logins per name and client network together; zero: none
-	SprayingLimit       Limit   // logins per client network, beside Limit; zero: none
-	OverallLimit        Limit   // logins of everybody; zero: none
-	Trail               *Trail  // where refusals are noted; somebody must run it. nil: one of its own, on Store
+	Limits              *Limits   // where logins are counted; nil: in memory
+	Limit               Limit     // logins per name, and per client network
+	PairLimit           Limit     // logins per name and client network together; zero: none
+	SprayingLimit       Limit     // logins per client network, beside Limit; zero: none
+	OverallLimit        Limit     // logins of everybody; zero: none
+	Trail               *Trail    // where refusals are noted; somebody must run it. nil: one of its own, on Store
+	Arrivals            *Arrivals // compares sign-ins with earlier ones; nil: nobody does
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
@@ -84,9 +86,16 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin)
+	weighing := l.cfg.Arrivals.weighing(user, from)
+	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin, weighing)
 	if err != nil {
 		return Tokens{}, err
+	}
+	switch objection := weighing.judge(ctx); {
+	case objection == errWrongPassword:
+		return Tokens{}, attempt.refuse(ctx)
+	case objection != nil:
+		return Tokens{}, objection
 	}
 	if err := attempt.settle(ctx); err != nil {
 		return Tokens{}, err
@@ -98,7 +107,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 		return Tokens{}, l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password, from)
-	tokens, err := l.beginSession(ctx, *user, from)
+	tokens, err := l.beginSession(ctx, *user, from, weighing)
 	if err == nil {
 		attempt.remember(ctx)
 	}
@@ -161,12 +170,13 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, f
 	user.PasswordHash = hash
 }
 
-func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Tokens, error) {
+func (l *Logins) beginSession(ctx context.Context, user User, from Client, w *weighing) (Tokens, error) {
 	now := l.cfg.Now()
 	session := Session{
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
+	w.mark(&session)
 	var access, refresh mint
 	err := l.withLivingKey(ctx, func() (err error) {
 		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
@@ -185,6 +195,7 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
+	w.begun()
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 

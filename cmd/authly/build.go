@@ -29,6 +29,8 @@ type mind struct {
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
+	arrivals  *authn.Arrivals
+	geography *geography
 	trail     *authn.Trail
 }
 
@@ -54,6 +56,7 @@ func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
 	}
+	m.geography.close()
 	m.store.Close()
 }
 
@@ -89,6 +92,11 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
+	m.geography = new(geography)
+	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
+		Store: m.store, Geography: m.geography, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
+		Now: time.Now, Log: log,
+	})
 	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
@@ -102,6 +110,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		PairLimit:           cfg.Limits.LoginPair.Rate(),
 		SprayingLimit:       cfg.Limits.LoginSpraying.Rate(),
 		OverallLimit:        cfg.Limits.LoginOverall.Rate(),
+		Arrivals:            m.arrivals,
 		Trail:               m.trail,
 		Now:                 time.Now, Log: log,
 	})

@@ -25,6 +25,8 @@ func rooms() map[string][]string {
 	return map[string][]string{
 		"authn":             nil,
 		"authn/secret":      {"authn"},
+		"authn/geo":         {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
+		"authn/geo/geotest": nil,
 		"authn/hasher":      {"authn"},
 		"authn/breach":      nil,
 		"authn/api":         edge,
@@ -38,8 +40,8 @@ func rooms() map[string][]string {
 		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/breach", "authn/hasher", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
-			"store/limit",
+			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy",
+			"store", "store/limit",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -54,7 +56,7 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
+	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest", "authn/geo/geotest"}
 	return map[string][]string{
 		"net/http": but("authn", "store", "store/fill", "store/pgserver"),
 
@@ -69,6 +71,8 @@ func restricted() map[string][]string {
 		"github.com/redis":    {"store/limit"},
 		"github.com/go-redis": {"store/limit"},
 
+		"github.com/oschwald":           {"authn/geo"},
+		"github.com/maxmind":            testing,
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
 
@@ -337,6 +341,9 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"examples/assertion/go/main.go", "main", "net/http", true},
 		{"examples/assertion/go/main.go", "main", ours("authn"), false},
 		{"authn/seal.go", "authn", "github.com/go-jose/go-jose/v4", true},
+		{"authn/geo/database.go", "geo", "github.com/oschwald/maxminddb-golang/v2", true},
+		{"authn/place.go", "authn", "github.com/oschwald/maxminddb-golang/v2", false},
+		{"authn/place.go", "authn", ours("authn/geo"), false},
 		{"proxy/assertion.go", "proxy", "github.com/go-jose/go-jose/v4", false},
 		{"main.go", "main", "strings", false},
 	} {

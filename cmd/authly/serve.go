@@ -43,6 +43,9 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	defer m.close()
+	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
+		return err
+	}
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
@@ -79,6 +82,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 

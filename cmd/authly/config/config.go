@@ -34,6 +34,8 @@ type Config struct {
 	Users      Users      `yaml:"users"`      // who may have an account
 	Limits     Limits     `yaml:"limits"`     // requests in a time
 	Lockout    Lockout    `yaml:"lockout"`    // wrong passwords
+	Geo        Geo        `yaml:"geo"`        // where addresses are
+	Risk       Risk       `yaml:"risk"`       // sign-ins unlike earlier ones
 	Headers    Headers    `yaml:"headers"`    // security and identity headers
 	CORS       CORS       `yaml:"cors"`       // browsers' scripts of other origins
 	Log        Log        `yaml:"log"`        // what is written to standard error
@@ -229,6 +231,19 @@ type Lockout struct {
 	Duration    time.Duration `yaml:"duration" min:"1s" max:"24h"`      // of the first lock
 	MaxDuration time.Duration `yaml:"max_duration" min:"1s" max:"168h"` // of later ones, each twice as long as the one before
 	MaxDelay    time.Duration `yaml:"max_delay" min:"0s" max:"1h"`      // after the third failure and later ones; 0: none
+}
+
+// Geo says how to find out where addresses are.
+type Geo struct {
+	// Files in MaxMind's format, or one; what the first does not say, the next may. None: it is not known.
+	Database []string `yaml:"database,orone"`
+}
+
+// Risk says what happens at a sign-in that is unlike the account's earlier ones; its risk is between 0 and 1. If both are 1,
+// nothing is compared and no history is kept.
+type Risk struct {
+	NotifyAbove float64 `yaml:"notify_above" min:"0" max:"1"` // the risk above which the user is told; 1: never
+	DenyAbove   float64 `yaml:"deny_above" min:"0" max:"1"`   // the risk above which it is refused; 1: never
 }
 
 // Headers says which headers Authly adds to answers and to what it forwards.

@@ -45,6 +45,7 @@ func Defaults() *Config {
 			LoginOverall: Limit{Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute},
 		},
 		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour, MaxDelay: 30 * time.Second},
+		Risk:    Risk{NotifyAbove: 0.5, DenyAbove: 1},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",

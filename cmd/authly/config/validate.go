@@ -11,6 +11,7 @@ func (d *decoder) check() {
 	d.checkStore()
 	d.checkTokens()
 	d.checkLimits()
+	d.checkGeo()
 	d.checkHeaders()
 	d.checkCORS()
 	d.checkRoutes()

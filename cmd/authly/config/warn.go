@@ -29,6 +29,7 @@ func (c *Config) Warnings() []Warning {
 	w.passwords()
 	w.registration()
 	w.limits()
+	w.risk()
 	w.routes()
 	return append(w.list, c.strays...)
 }

@@ -95,6 +95,9 @@ func tree(v reflect.Value, k key) *yaml.Node {
 	case reflect.Int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.FormatInt(v.Int(), 10)}
 	}
+	if v.Kind() == reflect.Float64 {
+		return fractionTree(v.Float())
+	}
 	text := v.String()
 	if k.secret == "password" {
 		text = withoutPassword(text)
