@@ -11,11 +11,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// AccountsConfig is what Accounts needs; every field but Limit and ReservedNames is required.
+// AccountsConfig is what Accounts needs; every field but Mails, Limit and ReservedNames is required.
 type AccountsConfig struct {
 	Store                  LoginStore
 	Logins                 *Logins // asked to check a current password, so that such a check counts like a login
 	Passwords              *Passwords
+	Mails                  *Mails // nil: nobody is mailed, and an address is verified by administrators alone
 	OpenRegistration       bool
 	RequireCurrentPassword bool
 	Limit                  Limit    // registrations per client network; zero: none
@@ -67,7 +68,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
 		return User{}, RefuseField("username", "Username already registered")
 	}
-	return a.create(ctx, NewAccount{Registration: r})
+	return a.create(ctx, NewAccount{Registration: r}, a.mailRegistration)
 }
 
 // Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
@@ -75,15 +76,16 @@ func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (
 	if !caller.Admin {
 		return User{}, Refuse(CodeForbidden, "Not authorized to create users")
 	}
-	return a.create(ctx, n)
+	return a.create(ctx, n, a.cfg.Store.CreateUser)
 }
 
-func (a *Accounts) create(ctx context.Context, n NewAccount) (User, error) {
+// create checks everything about a new account and has keep keep it.
+func (a *Accounts) create(ctx context.Context, n NewAccount, keep func(context.Context, User) error) (User, error) {
 	user, err := a.newUser(ctx, n, a.unused)
 	if err != nil {
 		return User{}, err
 	}
-	switch err := a.cfg.Store.CreateUser(ctx, user); {
+	switch err := keep(ctx, user); {
 	case errors.Is(err, ErrUsernameTaken):
 		return User{}, RefuseField("username", "Username already registered")
 	case err != nil:

@@ -1,13 +1,13 @@
 // Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
 //
-// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, KeyStore, Feed, Pinger), and every method is one act of the
+// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, KeyStore, MailStore, Feed, Pinger), and every method is one act of the
 // domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
 //
 //   - An act that concerns a user locks the user's row before it looks at anything else of theirs. Whatever ends sessions
 //     and whatever begins or continues one therefore take turns.
 //   - An act that needs more than one row to stay true, such as "one administrator stays", then locks a named row of the
 //     table guards. The order is always user, guard, sessions, tokens, and several rows of one table in the order of their
-//     ids, so that no two acts wait for each other.
+//     ids, so that no two acts wait for each other. Mailed tokens and mails come last.
 //   - Nothing is decided on what was read before a lock was held.
 //
 // What other replicas must hear of is written to the table changes in the transaction that makes it so; see feed.go.
@@ -55,7 +55,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store keeps users, sessions, tokens, lockouts and keys. It is safe for concurrent use.
+// Store keeps users, sessions, tokens, lockouts, keys and mails. It is safe for concurrent use.
 type Store struct {
 	engine  engine
 	timeout time.Duration
@@ -68,6 +68,7 @@ type Store struct {
 var (
 	_ authn.LoginStore = (*Store)(nil)
 	_ authn.KeyStore   = (*Store)(nil)
+	_ authn.MailStore  = (*Store)(nil)
 	_ authn.Feed       = (*Store)(nil)
 	_ authn.Pinger     = (*Store)(nil)
 )
@@ -143,6 +144,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		err := q.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(version_id), 0) FROM `+versionTable+`),
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
 			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
+			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed)`).Scan(&version, &empty)
 		if err != nil {
 			return err

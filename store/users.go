@@ -157,8 +157,7 @@ func (s *Store) ListUsers(ctx context.Context, skip, limit int) (users []authn.U
 
 // UpdateUser applies c to the user, whose row is locked first.
 func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange) (u authn.User, err error) {
-	changed := changeUser(authn.User{}, c)
-	if err := checkUser(changed); err != nil {
+	if err := checkChange(c); err != nil {
 		return authn.User{}, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
@@ -167,30 +166,47 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 		if err != nil {
 			return err
 		}
-		if c.IfPasswordHash != nil && old.PasswordHash != *c.IfPasswordHash {
-			return authn.ErrStale
-		}
-		u = changeUser(old, c)
-		if err := s.keepAdministrator(ctx, q, old, u.Active && u.Admin); err != nil {
-			return err
-		}
-		if err := updateUser(ctx, q, u); err != nil {
-			return err
-		}
-		if c.EndSessions {
-			if _, err := s.endSessions(ctx, q, id, c.KeepSession, c.At); err != nil {
-				return err
-			}
-		}
-		if !seenByOthers(old, u) {
-			return nil
-		}
-		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: c.At})
+		u, err = s.changeLocked(ctx, q, old, c)
+		return err
 	})
 	if err != nil {
 		return authn.User{}, err
 	}
 	return u, nil
+}
+
+// checkChange refuses what one of the databases could not keep.
+func checkChange(c authn.UserChange) error {
+	return errors.Join(checkUser(changeUser(authn.User{}, c)), checkPosts(c.Posts))
+}
+
+// changeLocked applies c to a user whose row is locked, with everything that the change brings about.
+func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c authn.UserChange) (authn.User, error) {
+	if c.IfPasswordHash != nil && old.PasswordHash != *c.IfPasswordHash {
+		return authn.User{}, authn.ErrStale
+	}
+	u := changeUser(old, c)
+	if err := s.keepAdministrator(ctx, q, old, u.Active && u.Admin); err != nil {
+		return authn.User{}, err
+	}
+	if err := updateUser(ctx, q, u); err != nil {
+		return authn.User{}, err
+	}
+	if c.EndSessions {
+		if _, err := s.endSessions(ctx, q, old.ID, c.KeepSession, c.At); err != nil {
+			return authn.User{}, err
+		}
+	}
+	if err := outdateMail(ctx, q, old, c); err != nil {
+		return authn.User{}, err
+	}
+	if err := post(ctx, q, c.Posts); err != nil {
+		return authn.User{}, err
+	}
+	if !seenByOthers(old, u) {
+		return u, nil
+	}
+	return u, s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: old.ID, At: c.At})
 }
 
 // seenByOthers reports whether a user differs in what tokens, identity headers or rules say of them.

@@ -42,6 +42,9 @@ func TestMistakesHideSecrets(t *testing.T) {
 		"keys: {master_key: [" + marked + "]}\n",
 		"keys: {master_key: " + marked[:20] + "}\n",
 		"log: {level: " + marked + "}\n",
+		"mail: {url: \"smtp://u:" + marked + "@h/x\", from: a@example.com}\n",
+		"mail: {url: \"mailto:" + marked + "\"}\n",
+		"mail: {url: \"smtp://u:" + marked + "%zz@h\"}\n",
 		"passwords: {bcrypt_cost: " + marked + ", min_length: \"" + marked + "\"}\n",
 	} {
 		_, err := load("config.yaml", []byte(file), true, nil)
@@ -75,11 +78,12 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3",
 		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
+		"AUTHLY_MAIL_URL=smtp://ann:" + marked + "@mail.example.com:587", "AUTHLY_MAIL_FROM=a@example.com",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(c.Tokens.SecretKey) != marked || !strings.Contains(c.Store.URL, marked) {
+	if string(c.Tokens.SecretKey) != marked || !strings.Contains(c.Store.URL, marked) || !strings.Contains(c.Mail.URL, marked) {
 		t.Fatal("the secrets are not there at all")
 	}
 	encoded, err := json.Marshal(c)
@@ -87,7 +91,7 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
-	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "config", c, "tokens", c.Tokens)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "mail", c.Mail, "config", c, "tokens", c.Tokens)
 	for name, text := range map[string]string{
 		"WriteYAML": c.String(),
 		"JSON":      string(encoded),
@@ -95,13 +99,13 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		"%v":        fmt.Sprintf("%v", c),
 		"%+v":       fmt.Sprintf("%+v", *c),
 		"%#v":       fmt.Sprintf("%#v", *c),
-		"redacted":  fmt.Sprintf("%+v", *c.Redacted()) + c.Redacted().Store.URL,
+		"redacted":  fmt.Sprintf("%+v", *c.Redacted()) + c.Redacted().Store.URL + c.Redacted().Mail.URL,
 		"warnings":  fmt.Sprint(c.Warnings()),
 	} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s shows a secret: %s", name, text)
 		}
-		if name != "warnings" && (!strings.Contains(text, hidden) || !strings.Contains(text, "ann@db:5432")) {
+		if name != "warnings" && (!strings.Contains(text, hidden) || !strings.Contains(text, "ann@db:5432") || !strings.Contains(text, "ann@mail.example.com:587")) {
 			t.Errorf("%s does not show what is there: %s", name, text)
 		}
 	}
@@ -110,6 +114,9 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 func TestWithoutPassword(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"sqlite://authly.db", "sqlite://authly.db"},
+		{"log:", "log:"},
+		{"smtps://u:p@h:465", "smtps://u@h:465"},
+		{"smtp:u:p@h", "smtp://(hidden)"},
 		{"postgres://h/d", "postgres://h/d"},
 		{"postgres://u@h/d?sslmode=disable", "postgres://u@h/d?sslmode=disable"},
 		{"postgres://u:p@h/d", "postgres://u@h/d"},

@@ -10,6 +10,7 @@ func (d *decoder) check() {
 	d.checkServer()
 	d.checkStore()
 	d.checkTokens()
+	d.checkMail()
 	d.checkHeaders()
 	d.checkCORS()
 	d.checkRoutes()

@@ -28,6 +28,7 @@ func (c *Config) Warnings() []Warning {
 	w.keys()
 	w.passwords()
 	w.registration()
+	w.mail()
 	w.routes()
 	return append(w.list, c.strays...)
 }
