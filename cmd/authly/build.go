@@ -8,6 +8,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
+	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
 	"github.com/descoped/authly/proxy"
@@ -21,6 +22,7 @@ type mind struct {
 	passwords *authn.Passwords
 	keys      *authn.KeyRing
 	logins    *authn.Logins
+	mails     *authn.Mails
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
@@ -48,6 +50,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
+	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, log))
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
@@ -62,7 +65,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		Now:                 time.Now, Log: log,
 	})
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: m.store, Logins: m.logins, Passwords: m.passwords,
+		Store: m.store, Logins: m.logins, Passwords: m.passwords, Mails: m.mails,
 		OpenRegistration:       cfg.Users.Registration == "open",
 		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
 		Limit:                  authn.Limit(cfg.Limits.Registration),
@@ -141,6 +144,12 @@ func (m *mind) newDoor(
 	if err != nil {
 		return nil, err
 	}
+	pages, err := web.New(web.Config{
+		Accounts: m.accounts, PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, StatusOf: api.StatusOf, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	cors, err := headers.NewCORS(headers.CORSConfig(cfg.CORS))
 	if err != nil {
 		return nil, fmt.Errorf("cors: %w", err)
@@ -153,7 +162,7 @@ func (m *mind) newDoor(
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
-		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Own:      pages.Before(endpoints), Owns: endpoints.Owns, Problem: api.WriteProblem,
 		Assert: authn.NewAsserter(authn.AsserterConfig{
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,

@@ -27,6 +27,7 @@ func rooms() map[string][]string {
 		"authn/secret":      {"authn"},
 		"authn/api":         edge,
 		"authn/web":         edge,
+		"authn/mail":        {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
 		"headers":           {"authn"},
 		"proxy":             edge,
 		"store":             {"authn"},
@@ -35,7 +36,7 @@ func rooms() map[string][]string {
 		"store/storetest":   {"authn", "store/pgserver"},
 		"cmd/authly/config": edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
+			"authn", "authn/api", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -52,7 +53,7 @@ func restricted() map[string][]string {
 	}
 	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
 	return map[string][]string{
-		"net/http": but("authn", "store", "store/fill", "store/pgserver"),
+		"net/http": but("authn", "authn/mail", "store", "store/fill", "store/pgserver"),
 
 		"database/sql":                disk,
 		"github.com/jackc/pgx":        disk,
@@ -61,6 +62,9 @@ func restricted() map[string][]string {
 		"github.com/mattn/go-sqlite3": disk,
 		"github.com/ncruces":          disk,
 		"github.com/lib/pq":           disk,
+
+		"github.com/wneessen/go-mail": {"authn/mail"},
+		"net/smtp":                    {},
 
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
@@ -226,7 +230,7 @@ func TestLawOfImports(t *testing.T) {
 			t.Error(breach)
 		}
 	}
-	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "store/fill", "store/pgserver", "cmd/authly", "cmd/authly-bench",
+	for _, room := range []string{"authn", "authn/api", "authn/mail", "authn/web", "headers", "proxy", "store", "store/fill", "store/pgserver", "cmd/authly", "cmd/authly-bench",
 		"cmd/authly/config", "examples"} {
 		if !seen[room] {
 			t.Errorf("no file of %s was looked at", room)
@@ -263,6 +267,15 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"authn/api/api.go", "api", ours("proxy"), false},
 		{"authn/api/api.go", "api", ours("authn/web"), false},
 		{"authn/api/api.go", "api", "database/sql", false},
+		{"authn/gate.go", "authn", ours("authn/mail"), false},
+		{"authn/outbox.go", "authn", "github.com/wneessen/go-mail", false},
+		{"authn/mail/relay.go", "mail", "github.com/wneessen/go-mail", true},
+		{"authn/mail/relay.go", "mail", "net/smtp", false},
+		{"authn/mail/relay.go", "mail", "net/http", false},
+		{"authn/mail/relay.go", "mail", ours("headers"), false},
+		{"authn/mail/relay.go", "mail", ours("store"), false},
+		{"cmd/authly/main.go", "main", ours("authn/mail"), true},
+		{"authn/web/web.go", "web", ours("authn/mail"), false},
 		{"authn/web/web.go", "web", ours("store"), false},
 		{"authn/web/web.go", "web", ours("authn/api"), false},
 		{"headers/trust.go", "headers", ours("authn"), true},

@@ -35,6 +35,10 @@ func (c *cli) serve(ctx context.Context) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
+	mailer, err := newMailer(cfg, log)
+	if err != nil {
+		return err
+	}
 	m, err := newMind(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -49,6 +53,8 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	metrics.show(follower)
+	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	metrics.showMail(outbox, time.Now)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
@@ -71,6 +77,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	work.Go(func() { outbox.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

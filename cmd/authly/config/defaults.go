@@ -34,17 +34,17 @@ func Defaults() *Config {
 			MinLength:  8,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Keys:       Keys{RotateEvery: 30 * 24 * time.Hour},
-		Users:      Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Keys:  Keys{RotateEvery: 30 * 24 * time.Hour},
+		Users: Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Mail: Mail{
 			URL: "log:", Timeout: 30 * time.Second, RetryFor: 72 * time.Hour,
 			Lifetimes: MailLifetimes{Verification: 24 * time.Hour, EmailChange: time.Hour, PasswordReset: 30 * time.Minute, Invitation: 24 * time.Hour},
 		},
 		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
-		Limits:     Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute},
+		Limits: Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute},
 			Mail: Limit{Requests: 5, Per: time.Hour}},
-		Lockout:    Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",
