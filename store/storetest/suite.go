@@ -18,6 +18,7 @@ import (
 type Store interface {
 	authn.LoginStore
 	authn.KeyStore
+	authn.MailStore
 	authn.Feed
 	authn.Pinger
 	Close() error
@@ -32,7 +33,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
-		lockoutCases(), keyCases(), textCases(), lifeCases(),
+		lockoutCases(), keyCases(), textCases(), lifeCases(), mailCases(), mailTokenCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
