@@ -23,18 +23,19 @@ const module = "github.com/descoped/authly"
 func rooms() map[string][]string {
 	edge := []string{"authn", "headers"}
 	return map[string][]string{
-		"authn":             nil,
-		"authn/secret":      {"authn"},
-		"authn/api":         edge,
-		"authn/web":         edge,
-		"authn/mail":        {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
-		"headers":           {"authn"},
-		"proxy":             edge,
-		"store":             {"authn"},
-		"store/fill":        {"authn"},
-		"store/pgserver":    nil,
-		"store/storetest":   {"authn", "store/pgserver"},
-		"cmd/authly/config": edge,
+		"authn":               nil,
+		"authn/secret":        {"authn"},
+		"authn/api":           edge,
+		"authn/web":           edge,
+		"authn/mail":          {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
+		"authn/mail/mailtest": nil,
+		"headers":             {"authn"},
+		"proxy":               edge,
+		"store":               {"authn"},
+		"store/fill":          {"authn"},
+		"store/pgserver":      nil,
+		"store/storetest":     {"authn", "store/pgserver"},
+		"cmd/authly/config":   edge,
 		"cmd/authly": {
 			"authn", "authn/api", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
 		},
@@ -51,9 +52,9 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest"}
+	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest", "authn/mail/mailtest"}
 	return map[string][]string{
-		"net/http": but("authn", "authn/mail", "store", "store/fill", "store/pgserver"),
+		"net/http": but("authn", "authn/mail", "authn/mail/mailtest", "store", "store/fill", "store/pgserver"),
 
 		"database/sql":                disk,
 		"github.com/jackc/pgx":        disk,
@@ -84,6 +85,7 @@ func restricted() map[string][]string {
 		"github.com/chromedp":             testing,
 		"github.com/stretchr/testify":     testing,
 		"github.com/emersion/go-smtp":     testing,
+		"github.com/emersion/go-sasl":     testing,
 	}
 }
 
