@@ -78,3 +78,12 @@ func (a *Asserter) Kept() (n, most int) {
 	a.kept.CleanUp()
 	return a.kept.EstimatedSize(), keptAssertions
 }
+
+// Drain is one round of Run.
+func (o *Outbox) Drain(ctx context.Context) { o.drain(ctx) }
+
+// Purge is the other half of it.
+func (o *Outbox) Purge(ctx context.Context) { o.purge(ctx) }
+
+// MailRetry is how long to wait after so many attempts.
+func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }

@@ -40,6 +40,7 @@ func (a *Accounts) Invite(ctx context.Context, caller *Identity, inv Invitation)
 	if err := a.cfg.Mails.post(ctx, p); err != nil {
 		return Invited{}, err
 	}
+	a.cfg.Mails.wake()
 	a.cfg.Log.InfoContext(ctx, "user invited", "by", caller.UserID, "roles", t.Roles)
 	return Invited{Invitation{t.Email, t.Username, t.Roles}, p.Token.ExpiresAt}, nil
 }

@@ -51,7 +51,11 @@ func (m *Mails) NoticeOfSignIn(ctx context.Context, user User, s SignIn) error {
 	if err != nil {
 		return err
 	}
-	return m.post(ctx, p)
+	if err := m.post(ctx, p); err != nil {
+		return err
+	}
+	m.wake()
+	return nil
 }
 
 // notice is a mail without a token, ready for the store.
@@ -117,12 +121,11 @@ func (m *Mails) open(q QueuedMail) (Mail, error) {
 	return mail, nil
 }
 
-// post keeps mails that no other act carries along.
+// post keeps mails that no other act carries along. An outbox finds them when it looks next; wake makes it look.
 func (m *Mails) post(ctx context.Context, posts ...Posting) error {
 	if err := m.cfg.Store.Post(ctx, posts); err != nil {
 		return Fault(err)
 	}
-	m.wake()
 	return nil
 }
 
