@@ -22,7 +22,9 @@ func (p *post) register(t *testing.T, name string) authn.User {
 }
 
 // as is the identity of a user who is signed in.
-func as(u authn.User) *authn.Identity { return &authn.Identity{UserID: u.ID, Username: u.Username, Admin: u.Admin} }
+func as(u authn.User) *authn.Identity {
+	return &authn.Identity{UserID: u.ID, Username: u.Username, Admin: u.Admin}
+}
 
 func TestRegistrationIsVerifiedByMail(t *testing.T) {
 	onBothStores(t, func(t *testing.T, m *mind) {

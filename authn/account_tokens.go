@@ -126,7 +126,7 @@ func (a *Accounts) request(ctx context.Context, kind MailKind, email string, fro
 		return err
 	}
 	p.Decoy = !known || !may(user)
-	err = a.cfg.Mails.post(ctx, p) // and no outbox is woken: that it sends could be noticed by who asks again at once
+	err = a.cfg.Mails.post(ctx, p)                                   // and no outbox is woken: that it sends could be noticed by who asks again at once
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrUserNotFound) { // changed in this very moment
 		return nil
 	}
