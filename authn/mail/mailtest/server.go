@@ -92,6 +92,7 @@ func (s *Server) Stop() {
 	default:
 		close(s.stopped)
 		_ = s.smtp.Close()
+		_ = s.listener.Close() // which the library knows of only once it serves
 	}
 }
 
