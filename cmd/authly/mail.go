@@ -37,6 +37,6 @@ func mailsConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, log
 	return authn.MailsConfig{
 		Store: disk, Sealer: sealer, Lifetimes: authn.MailLifetimes(cfg.Mail.Lifetimes), Keep: cfg.Mail.RetryFor,
 		Limit: cfg.Limits.Mail.Rate(), ConfirmEmail: cfg.Users.RequireVerification || cfg.Mail.Server() != nil,
-		Now: time.Now, Log: log,
+		AnswerAfter: 50 * time.Millisecond, Now: time.Now, Log: log,
 	}
 }
