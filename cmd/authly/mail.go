@@ -28,15 +28,15 @@ func newMailer(cfg *config.Config, log *slog.Logger) (*mail.Mailer, error) {
 	return mailer, nil
 }
 
-// mailsConfig is what the configuration says of mails. A new address is confirmed first wherever an address means something: where
-// it has to be verified, and where mails arrive. Only where neither is so would people wait for something that never comes.
+// mailsConfig is what the configuration says of mails. A new address is confirmed before it counts where mails arrive; else people
+// would wait for something that never comes, and so it counts at once and is not verified, as in the time before there were mails.
 func mailsConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, log *slog.Logger) authn.MailsConfig {
 	if cfg.Keys.MasterKey == "" && !cfg.HasManagedKeys() {
 		sealer = nil // there is no key file, and mails are no reason to make one
 	}
 	return authn.MailsConfig{
 		Store: disk, Sealer: sealer, Lifetimes: authn.MailLifetimes(cfg.Mail.Lifetimes), Keep: cfg.Mail.RetryFor,
-		Limit: cfg.Limits.Mail.Rate(), ConfirmEmail: cfg.Users.RequireVerification || cfg.Mail.Server() != nil,
+		Limit: cfg.Limits.Mail.Rate(), ConfirmEmail: cfg.Mail.Server() != nil,
 		AnswerAfter: 50 * time.Millisecond, Now: time.Now, Log: log,
 	}
 }
