@@ -54,7 +54,7 @@ func New(cfg Config) (*Mailer, error) {
 		return m, nil
 	}
 	if m.from, err = netmail.ParseAddress(cfg.From); err != nil {
-		return nil, errors.New("From is no address")
+		return nil, errors.New("the sender is no address")
 	}
 	relay, err := newRelay(*cfg.Server, m.from, cfg.Timeout)
 	if err != nil {
