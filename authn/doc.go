@@ -4,7 +4,7 @@
 // arrives as plain data (Request) and leaves as a Decision; what must be kept goes through small interfaces that this
 // package declares and the store room implements; time comes from an injected clock.
 //
-// There are four parts:
+// There are five parts:
 //
 //   - Logins turns a name and a password into a pair of tokens, a refresh token into the next pair, and a bearer token into
 //     an Identity. It is the only place that looks at a password or a token.
@@ -12,6 +12,7 @@
 //   - Gate decides: given method, host, path, client address and credentials, it finds the first route that matches and
 //     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and authly explain ask this one
 //     function.
+//   - Mails writes what people are mailed, in the transaction of what causes it, and an Outbox has it sent.
 //   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.
 //
 // Errors that leave the package are of type *Error, with a Code and a Detail that is safe to show to a client.
