@@ -191,6 +191,8 @@ call POST "$prefix/users" "" "$(registration "other-$name" "$email" "$secret")"
 check "the same email again is refused" 400 '.detail == "Email already registered"'
 call POST "$prefix/users/" "" "$(registration "other-$name" "other-$email" short)"
 check "a short password is refused, by name of the field" 400 '.detail | ascii_downcase | contains("password")'
+call POST "$prefix/users/" "" "$(registration "other-$name" "other-$email" Password123)"
+check "a common password is refused, and why is told" 400 '.field == "password" and (.detail | contains("common"))'
 call POST "$prefix/users/" "" "$(registration "o@$name" "other-$email" "$secret")"
 check "an @ in a username is refused" 400 '.detail | ascii_downcase | contains("username")'
 call POST "$prefix/users/" "" "$(registration "o-$name" "o-$email" "$secret" | jq -c '. + {is_admin: true}')"
@@ -349,6 +351,20 @@ call GET "$prefix/users/me" "$token"
 check "and ends its session: somebody has stolen it" 401 '.detail == "Could not validate credentials"'
 call GET "$prefix/auth/sessions" "$third"
 check "which is gone from the list" 200 'length == 1 and .[0].current'
+
+echo "== what has happened"
+call GET "$prefix/users/me/audit?limit=1000" "$third"
+check "the user sees the login and the theft" 200 \
+	'[.events[].kind] | contains(["login", "refresh_reused", "user_created"])'
+call GET "$prefix/users/me/audit?user=$nobody_id" "$third"
+check "and cannot ask about others" 400 '.field == "user"'
+call GET "$prefix/audit" "$third"
+check "nor read the whole trail" 403 '.detail == "Not authorized to read the audit trail"'
+call GET "$prefix/audit?user=$user_id&kind=login&limit=1" "$admin_token"
+check "the administrator does, with filters and pages" 200 '(.events | length == 1) and .events[0].kind == "login" and (.next | type == "string")'
+call GET "$prefix/audit?format=csv&user=$user_id" "$admin_token"
+check "and exports it" 200
+has_header "as a file" Content-Disposition '^attachment; filename=authly-audit-'
 
 echo "== logout"
 call POST "$prefix/auth/logout" ""

@@ -6,16 +6,16 @@ import (
 )
 
 // mailRegistration keeps somebody who has registered, with the mail by which they verify their address where that is needed.
-func (a *Accounts) mailRegistration(ctx context.Context, user User) error {
+func (a *Accounts) mailRegistration(ctx context.Context, user User, act Act) error {
 	if a.cfg.Mails == nil || user.Verified || !a.cfg.Logins.cfg.RequireVerification {
-		return a.cfg.Store.CreateUser(ctx, user)
+		return a.cfg.Store.CreateUser(ctx, user, act)
 	}
 	p, err := a.cfg.Mails.toUser(MailVerification, user)
 	if err != nil {
 		return err
 	}
 	posts := []Posting{p}
-	if err := a.cfg.Mails.cfg.Store.RegisterUser(ctx, user, posts); err != nil {
+	if err := a.cfg.Mails.cfg.Store.RegisterUser(ctx, user, act, posts); err != nil {
 		return err
 	}
 	a.wakeOutbox(posts)

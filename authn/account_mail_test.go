@@ -34,29 +34,32 @@ func TestRegistrationIsVerifiedByMail(t *testing.T) {
 		_, err := p.logins.Login(t.Context(), "alice", password, from)
 		wantCode(t, "a login before", err, authn.CodeAccountUnverified)
 		for what, try := range map[string]func() error{
-			"another's id":  func() error { _, err := p.accounts.VerifyByToken(t.Context(), bob.ID, token); return err },
-			"no token":      func() error { _, err := p.accounts.VerifyByToken(t.Context(), uuid.Nil, ""); return err },
-			"another token": func() error { _, err := p.accounts.VerifyByToken(t.Context(), uuid.Nil, altered(token)); return err },
-			"as a reset":    func() error { return p.accounts.ResetPassword(t.Context(), token, "battery staple") },
-			"as a change":   func() error { _, err := p.accounts.ConfirmEmail(t.Context(), token); return err },
+			"another's id": func() error { _, err := p.accounts.VerifyByToken(t.Context(), bob.ID, token, from); return err },
+			"no token":     func() error { _, err := p.accounts.VerifyByToken(t.Context(), uuid.Nil, "", from); return err },
+			"another token": func() error {
+				_, err := p.accounts.VerifyByToken(t.Context(), uuid.Nil, altered(token), from)
+				return err
+			},
+			"as a reset":  func() error { return p.accounts.ResetPassword(t.Context(), token, "battery staple", from) },
+			"as a change": func() error { _, err := p.accounts.ConfirmEmail(t.Context(), token, from); return err },
 			"as an invitation": func() error {
-				_, err := p.accounts.AcceptInvitation(t.Context(), token, "carol", password)
+				_, err := p.accounts.AcceptInvitation(t.Context(), token, "carol", password, from)
 				return err
 			},
 		} {
 			wantCode(t, what, try(), authn.CodeInvalidRequest)
 		}
-		if got, err := p.accounts.VerifyByToken(t.Context(), alice.ID, token); err != nil || !got.Verified || got.ID != alice.ID {
+		if got, err := p.accounts.VerifyByToken(t.Context(), alice.ID, token, from); err != nil || !got.Verified || got.ID != alice.ID {
 			t.Fatalf("verified %+v, %v", got, err)
 		}
 		p.login(t, "alice")
-		_, err = p.accounts.VerifyByToken(t.Context(), alice.ID, token)
+		_, err = p.accounts.VerifyByToken(t.Context(), alice.ID, token, from)
 		wantCode(t, "the second time", err, authn.CodeInvalidRequest)
 
 		p.register(t, "late")
 		token = p.collect(t)[authn.MailVerification].Token
 		p.clock.advance(24 * time.Hour)
-		_, err = p.accounts.VerifyByToken(t.Context(), uuid.Nil, token)
+		_, err = p.accounts.VerifyByToken(t.Context(), uuid.Nil, token, from)
 		wantCode(t, "too late", err, authn.CodeInvalidRequest)
 	})
 }
@@ -92,9 +95,9 @@ func TestChangeOfEmail(t *testing.T) {
 		reset := p.expect(t, map[authn.MailKind]string{authn.MailPasswordReset: "alice@example.com"})[authn.MailPasswordReset].Token
 		move("new@example.net") // asked for twice
 		second := p.expect(t, both)
-		_, err := p.accounts.ConfirmEmail(t.Context(), first[authn.MailEmailChange].Token)
+		_, err := p.accounts.ConfirmEmail(t.Context(), first[authn.MailEmailChange].Token, from)
 		wantCode(t, "the first of two", err, authn.CodeInvalidRequest)
-		u, err := p.accounts.ConfirmEmail(t.Context(), second[authn.MailEmailChange].Token)
+		u, err := p.accounts.ConfirmEmail(t.Context(), second[authn.MailEmailChange].Token, from)
 		if err != nil || u.Email != "new@example.net" || !u.Verified {
 			t.Fatalf("confirmed: %+v, %v", u, err)
 		}
@@ -102,7 +105,7 @@ func TestChangeOfEmail(t *testing.T) {
 		if got := told[authn.MailEmailChanged]; got.NewEmail != "new@example.net" || got.Username != "alice" {
 			t.Errorf("the old address is told %+v", got)
 		}
-		wantCode(t, "what was mailed to the old address", p.accounts.ResetPassword(t.Context(), reset, "battery staple"), authn.CodeInvalidRequest)
+		wantCode(t, "what was mailed to the old address", p.accounts.ResetPassword(t.Context(), reset, "battery staple", from), authn.CodeInvalidRequest)
 
 		taken := "BOB@example.com"
 		_, err = p.accounts.Update(t.Context(), as(alice), alice.ID, authn.AccountUpdate{Email: &taken}, from)
@@ -116,7 +119,7 @@ func TestChangeOfEmail(t *testing.T) {
 		move(wanted)
 		pending := p.collect(t)[authn.MailEmailChange].Token
 		p.change(t, bob, authn.AccountUpdate{Email: &wanted})
-		_, err = p.accounts.ConfirmEmail(t.Context(), pending)
+		_, err = p.accounts.ConfirmEmail(t.Context(), pending, from)
 		wantCode(t, "an address that somebody else has meanwhile", err, authn.CodeInvalidRequest)
 	})
 }
@@ -140,7 +143,7 @@ func TestChangeOfEmailAtOnce(t *testing.T) {
 		t.Errorf("the user is %+v", u)
 	}
 	token := p.expect(t, map[authn.MailKind]string{authn.MailEmailChanged: "alice@example.com", authn.MailVerification: to})[authn.MailVerification].Token
-	if u, err := p.accounts.VerifyByToken(t.Context(), alice.ID, token); err != nil || !u.Verified {
+	if u, err := p.accounts.VerifyByToken(t.Context(), alice.ID, token, from); err != nil || !u.Verified {
 		t.Errorf("verified: %+v, %v", u, err)
 	}
 	back := "alice@example.com"
@@ -176,8 +179,8 @@ func TestPasswordReset(t *testing.T) {
 			wantCode(t, "a guess", err, authn.CodeInvalidGrant)
 		}
 		token, other := ask(), ask()
-		wantCode(t, "a short password", p.accounts.ResetPassword(t.Context(), token, "short"), authn.CodeInvalidRequest)
-		if err := p.accounts.ResetPassword(t.Context(), token, "battery staple"); err != nil {
+		wantCode(t, "a short password", p.accounts.ResetPassword(t.Context(), token, "short", from), authn.CodeInvalidRequest)
+		if err := p.accounts.ResetPassword(t.Context(), token, "battery staple", from); err != nil {
 			t.Fatal(err)
 		}
 		p.expect(t, map[authn.MailKind]string{authn.MailPasswordChanged: "alice@example.com"})
@@ -186,9 +189,9 @@ func TestPasswordReset(t *testing.T) {
 		}
 		_, err := p.logins.Login(t.Context(), "alice", "battery staple", from)
 		wantCode(t, "the new password during the lock", err, authn.CodeLocked)
-		wantCode(t, "the token again", p.accounts.ResetPassword(t.Context(), token, "another staple"), authn.CodeInvalidRequest)
-		wantCode(t, "the other token", p.accounts.ResetPassword(t.Context(), other, "another staple"), authn.CodeInvalidRequest)
-		_, err = p.accounts.ConfirmEmail(t.Context(), change)
+		wantCode(t, "the token again", p.accounts.ResetPassword(t.Context(), token, "another staple", from), authn.CodeInvalidRequest)
+		wantCode(t, "the other token", p.accounts.ResetPassword(t.Context(), other, "another staple", from), authn.CodeInvalidRequest)
+		_, err = p.accounts.ConfirmEmail(t.Context(), change, from)
 		wantCode(t, "a change of address that was asked for before", err, authn.CodeInvalidRequest)
 		p.clock.advance(5 * time.Minute)
 		_, err = p.logins.Login(t.Context(), "alice", password, from)
@@ -198,12 +201,12 @@ func TestPasswordReset(t *testing.T) {
 		}
 		late := ask()
 		p.clock.advance(30 * time.Minute)
-		wantCode(t, "too late", p.accounts.ResetPassword(t.Context(), late, "another staple"), authn.CodeInvalidRequest)
+		wantCode(t, "too late", p.accounts.ResetPassword(t.Context(), late, "another staple", from), authn.CodeInvalidRequest)
 		dead := ask()
 		fresh := "a changed password"
 		p.change(t, alice, authn.AccountUpdate{Password: &fresh})
 		p.expect(t, map[authn.MailKind]string{authn.MailPasswordChanged: "alice@example.com"})
-		wantCode(t, "after a change of the password", p.accounts.ResetPassword(t.Context(), dead, "another staple"), authn.CodeInvalidRequest)
+		wantCode(t, "after a change of the password", p.accounts.ResetPassword(t.Context(), dead, "another staple", from), authn.CodeInvalidRequest)
 	})
 }
 
@@ -221,7 +224,7 @@ func TestFiftyResets(t *testing.T) {
 		for i := range errs {
 			all.Go(func() {
 				<-begin
-				errs[i] = p.accounts.ResetPassword(t.Context(), token, "battery staple "+string(rune('a'+i)))
+				errs[i] = p.accounts.ResetPassword(t.Context(), token, "battery staple "+string(rune('a'+i)), from)
 			})
 		}
 		close(begin)
@@ -262,26 +265,26 @@ func TestInvitation(t *testing.T) {
 		}
 		token := invite(authn.Invitation{Email: "Bob@example.com", Roles: []string{"staff", "editor"}})
 		for _, name := range []string{"", "alice", "reserved", "a b"} {
-			_, err := p.accounts.AcceptInvitation(t.Context(), token, name, password)
+			_, err := p.accounts.AcceptInvitation(t.Context(), token, name, password, from)
 			wantCode(t, "the name "+name, err, authn.CodeInvalidRequest)
 		}
-		bob, err := p.accounts.AcceptInvitation(t.Context(), token, "Bob", password)
+		bob, err := p.accounts.AcceptInvitation(t.Context(), token, "Bob", password, from)
 		if err != nil || bob.Username != "bob" || bob.Email != "Bob@example.com" || !bob.Verified || !bob.Active || bob.Admin || len(bob.Roles) != 2 {
 			t.Fatalf("accepted: %+v, %v", bob, err)
 		}
 		p.login(t, "bob")
-		_, err = p.accounts.AcceptInvitation(t.Context(), token, "bob2", password)
+		_, err = p.accounts.AcceptInvitation(t.Context(), token, "bob2", password, from)
 		wantCode(t, "the second time", err, authn.CodeInvalidRequest)
 
 		token = invite(authn.Invitation{Email: "carol@example.com", Username: "reserved"})
-		carol, err := p.accounts.AcceptInvitation(t.Context(), token, "", password)
+		carol, err := p.accounts.AcceptInvitation(t.Context(), token, "", password, from)
 		if err != nil || carol.Username != "reserved" {
 			t.Errorf("the proposed name: %+v, %v", carol, err)
 		}
 		first, second := invite(authn.Invitation{Email: "dave@example.com", Roles: []string{"admin"}}), invite(authn.Invitation{Email: "dave@example.com"})
-		_, err = p.accounts.AcceptInvitation(t.Context(), first, "dave", password)
+		_, err = p.accounts.AcceptInvitation(t.Context(), first, "dave", password, from)
 		wantCode(t, "the first of two", err, authn.CodeInvalidRequest)
-		dave, err := p.accounts.AcceptInvitation(t.Context(), second, "dave", password)
+		dave, err := p.accounts.AcceptInvitation(t.Context(), second, "dave", password, from)
 		if err != nil || len(dave.Roles) != 0 {
 			t.Errorf("the second of two: %+v, %v", dave, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // VerifyByToken marks an email address as verified for who has the token that was mailed there. id is whose token it must be,
 // uuid.Nil: anybody's. Errors: CodeInvalidRequest for a token that does not live, whatever is wrong with it.
-func (a *Accounts) VerifyByToken(ctx context.Context, id uuid.UUID, token string) (User, error) {
+func (a *Accounts) VerifyByToken(ctx context.Context, id uuid.UUID, token string, from Client) (User, error) {
 	t, err := a.mailToken(ctx, MailVerification, token)
 	if err != nil {
 		return User{}, err
@@ -20,12 +20,12 @@ func (a *Accounts) VerifyByToken(ctx context.Context, id uuid.UUID, token string
 		return User{}, errMailToken
 	}
 	verified := true
-	return a.changeByToken(ctx, t, UserChange{Verified: &verified, At: a.cfg.Now()}, "email address verified")
+	return a.changeByToken(ctx, t, UserChange{Verified: &verified, Act: a.mailedAct(t, from)})
 }
 
 // ConfirmEmail makes the address to which the token was mailed that of the user, and tells the address of before. Errors:
 // CodeInvalidRequest for a token that does not live, and for an address that somebody else has meanwhile.
-func (a *Accounts) ConfirmEmail(ctx context.Context, token string) (User, error) {
+func (a *Accounts) ConfirmEmail(ctx context.Context, token string, from Client) (User, error) {
 	t, err := a.mailToken(ctx, MailEmailChange, token)
 	if err != nil {
 		return User{}, err
@@ -39,20 +39,16 @@ func (a *Accounts) ConfirmEmail(ctx context.Context, token string) (User, error)
 		return User{}, err
 	}
 	verified := true
-	change := UserChange{Verified: &verified, At: a.cfg.Now(), Posts: []Posting{told}}
-	return a.changeByToken(ctx, t, change, "email address changed")
+	change := UserChange{Verified: &verified, Act: a.mailedAct(t, from), Posts: []Posting{told}}
+	return a.changeByToken(ctx, t, change)
 }
 
 // ResetPassword sets a new password for who has the token that was mailed for it, ends all sessions and tells the user. It logs
 // nobody in, and forgets no failed logins: an account that is locked stays so.
 //
 // Errors: CodeInvalidRequest for a token that does not live, and for a password that could not be set.
-func (a *Accounts) ResetPassword(ctx context.Context, token, password string) error {
+func (a *Accounts) ResetPassword(ctx context.Context, token, password string, from Client) error {
 	t, err := a.mailToken(ctx, MailPasswordReset, token) // before anything is hashed for nothing
-	if err != nil {
-		return err
-	}
-	hash, err := a.hash(ctx, "password", password)
 	if err != nil {
 		return err
 	}
@@ -60,14 +56,28 @@ func (a *Accounts) ResetPassword(ctx context.Context, token, password string) er
 	if err != nil {
 		return mailTokenRefusal(err)
 	}
+	hash, err := a.setPassword(ctx, NewPassword{
+		Field: "password", Typed: password, Username: user.Username, Email: user.Email, From: from,
+	})
+	if err != nil {
+		return err
+	}
 	told, err := a.cfg.Mails.notice(Mail{Kind: MailPasswordChanged, To: user.Email, Username: user.Username})
 	if err != nil {
 		return err
 	}
-	change := UserChange{PasswordHash: &hash, EndSessions: true, At: a.cfg.Now(), Posts: []Posting{told}}
-	_, err = a.changeByToken(ctx, t, change, "password reset")
+	change := UserChange{PasswordHash: &hash, EndSessions: true, Act: a.mailedAct(t, from), Posts: []Posting{told}}
+	_, err = a.changeByToken(ctx, t, change)
 	return err
 }
+
+// mailedAct is what the user of a token does who has nothing but that.
+func (a *Accounts) mailedAct(t MailToken, from Client) Act {
+	return Act{By: Actor{Kind: ActorUser, ID: t.UserID.String()}, From: from, Reason: mailedToken, At: a.cfg.Now()}
+}
+
+// mailedToken is the reason of what was done by a token that was mailed.
+const mailedToken = "mailed_token"
 
 // mailToken looks a mailed token up. Where nobody is mailed there are none.
 func (a *Accounts) mailToken(ctx context.Context, kind MailKind, token string) (MailToken, error) {
@@ -78,13 +88,12 @@ func (a *Accounts) mailToken(ctx context.Context, kind MailKind, token string) (
 }
 
 // changeByToken spends the token for the change.
-func (a *Accounts) changeByToken(ctx context.Context, t MailToken, change UserChange, done string) (User, error) {
+func (a *Accounts) changeByToken(ctx context.Context, t MailToken, change UserChange) (User, error) {
 	user, err := a.cfg.Mails.cfg.Store.UpdateUserByToken(ctx, t.Kind, t.Hash, change)
 	if err != nil {
 		return User{}, mailTokenRefusal(err)
 	}
 	a.wakeOutbox(change.Posts)
-	a.cfg.Log.InfoContext(ctx, done, "user_id", user.ID, "by", "mailed token")
 	return user, nil
 }
 

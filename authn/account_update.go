@@ -37,7 +37,9 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	if err != nil {
 		return User{}, accountRefusal(err)
 	}
-	change := UserChange{At: a.cfg.Now()}
+	act := caller.act(a.cfg.Now())
+	act.From = from
+	change := UserChange{Act: act}
 	if err := u.changeNames(&change, user); err != nil {
 		return User{}, err
 	}
@@ -62,8 +64,6 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 		return User{}, accountRefusal(err)
 	}
 	a.wakeOutbox(change.Posts)
-	a.cfg.Log.InfoContext(ctx, "user changed", "user_id", id, "by", caller.UserID,
-		"password", u.Password != nil, "active", changed.Active, "admin", changed.Admin)
 	return changed, nil
 }
 
@@ -129,8 +129,15 @@ func (a *Accounts) changePassword(
 	if u.Password == nil {
 		return nil
 	}
-	if _, err := a.cfg.Passwords.Prepare("password", *u.Password); err != nil {
-		return err
+	chosen := NewPassword{Field: "password", Typed: *u.Password, Username: user.Username, Email: user.Email, From: from}
+	if change.Username != nil {
+		chosen.Username = *change.Username
+	}
+	if change.Email != nil {
+		chosen.Email = *change.Email
+	}
+	if _, err := a.cfg.Passwords.check(chosen); err != nil {
+		return err // before it costs an attempt
 	}
 	own := caller.UserID == user.ID
 	if own && a.cfg.RequireCurrentPassword {
@@ -139,7 +146,7 @@ func (a *Accounts) changePassword(
 		}
 		change.IfPasswordHash = &user.PasswordHash
 	}
-	hash, err := a.hash(ctx, "password", *u.Password)
+	hash, err := a.setPassword(ctx, chosen)
 	if err != nil {
 		return err
 	}
@@ -155,7 +162,7 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from)
+	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
 	if errors.Is(err, errWrongPassword) {
 		return Refuse(CodeForbidden, "Current password is incorrect")
 	}

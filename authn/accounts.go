@@ -68,7 +68,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
 		return User{}, RefuseField("username", "Username already registered")
 	}
-	return a.create(ctx, NewAccount{Registration: r}, a.mailRegistration)
+	return a.create(ctx, NewAccount{Registration: r}, anonymousAct(from, a.cfg.Now()), a.mailRegistration)
 }
 
 // Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
@@ -76,29 +76,28 @@ func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (
 	if !caller.Admin {
 		return User{}, Refuse(CodeForbidden, "Not authorized to create users")
 	}
-	return a.create(ctx, n, a.cfg.Store.CreateUser)
+	return a.create(ctx, n, caller.act(a.cfg.Now()), a.cfg.Store.CreateUser)
 }
 
 // create checks everything about a new account and has keep keep it.
-func (a *Accounts) create(ctx context.Context, n NewAccount, keep func(context.Context, User) error) (User, error) {
-	user, err := a.newUser(ctx, n, a.unused)
+func (a *Accounts) create(ctx context.Context, n NewAccount, act Act, keep func(context.Context, User, Act) error) (User, error) {
+	user, err := a.newUser(ctx, n, act.From, a.unused)
 	if err != nil {
 		return User{}, err
 	}
-	switch err := keep(ctx, user); {
+	switch err := keep(ctx, user, act); {
 	case errors.Is(err, ErrUsernameTaken):
 		return User{}, RefuseField("username", "Username already registered")
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
-	a.cfg.Log.InfoContext(ctx, "user created", "user_id", user.ID, "admin", user.Admin)
 	return user, nil
 }
 
 // newUser checks everything about a new account and hashes its password. What allowed has to say about the names comes before
 // the costly hash; the store has the last word.
 func (a *Accounts) newUser(
-	ctx context.Context, n NewAccount, allowed func(ctx context.Context, username, emailKey string) error,
+	ctx context.Context, n NewAccount, from Client, allowed func(ctx context.Context, username, emailKey string) error,
 ) (User, error) {
 	username, err := ParseUsername(n.Username)
 	if err != nil {
@@ -115,7 +114,7 @@ func (a *Accounts) newUser(
 	if err := allowed(ctx, username, emailKey); err != nil {
 		return User{}, err
 	}
-	hash, err := a.newHash(ctx, n)
+	hash, err := a.newHash(ctx, n, from)
 	if err != nil {
 		return User{}, err
 	}
@@ -145,19 +144,19 @@ func taken(lookup error, refusal *Error) error {
 	return Fault(lookup)
 }
 
-func (a *Accounts) newHash(ctx context.Context, n NewAccount) (string, error) {
+func (a *Accounts) newHash(ctx context.Context, n NewAccount, from Client) (string, error) {
 	if n.PasswordHash != "" {
 		return n.PasswordHash, CheckPasswordHash(n.PasswordHash)
 	}
-	return a.hash(ctx, "password", n.Password)
+	return a.setPassword(ctx, NewPassword{Field: "password", Typed: n.Password, Username: n.Username, Email: n.Email, From: from})
 }
 
-func (a *Accounts) hash(ctx context.Context, field, password string) (string, error) {
-	prepared, err := a.cfg.Passwords.Prepare(field, password)
-	if err != nil {
-		return "", err
+// setPassword is the one way to a new password: it checks it and returns its hash.
+func (a *Accounts) setPassword(ctx context.Context, n NewPassword) (hash string, err error) {
+	prepared, err := a.cfg.Passwords.Choose(ctx, n)
+	if err == nil {
+		hash, err = a.cfg.Passwords.Hash(ctx, n.From, prepared)
 	}
-	hash, err := a.cfg.Passwords.Hash(ctx, prepared)
 	if err != nil {
 		return "", Fault(err)
 	}
@@ -180,21 +179,20 @@ func (a *Accounts) Bootstrap(ctx context.Context, password string) (created bool
 		first, err = a.newUser(ctx, NewAccount{
 			Registration: Registration{Username: "admin", Email: "admin@localhost", Password: password},
 			Verified:     true, Admin: true,
-		}, func(context.Context, string, string) error { return nil }) // another replica's administrator is no mistake here
+		}, Client{}, func(context.Context, string, string) error { return nil }) // another replica's administrator is no mistake here
 		if err != nil {
 			return false, "", err
 		}
 	} else {
 		first = known[0] // not added again: the call only records that the first start is over
 	}
-	created, err = a.cfg.Store.CreateFirstUser(ctx, first)
+	created, err = a.cfg.Store.CreateFirstUser(ctx, first, systemAct(Client{}, a.cfg.Now()))
 	switch {
 	case err != nil:
 		return false, "", Fault(err)
 	case !created:
 		return false, "", nil
 	}
-	a.cfg.Log.InfoContext(ctx, "administrator created", "user_id", first.ID)
 	return true, generated, nil
 }
 
@@ -247,15 +245,33 @@ func (a *Accounts) List(ctx context.Context, caller *Identity, skip, limit int) 
 	return slices.Clip(users), nil
 }
 
+// ListAfter returns users in the same order from behind a cursor, which UserCursor has made of the last one of the page before;
+// empty: from the first on. Unlike skipping, going on costs the same however many are left behind.
+func (a *Accounts) ListAfter(ctx context.Context, caller *Identity, cursor string, limit int) ([]User, error) {
+	place, err := parseUserCursor(cursor)
+	switch {
+	case !caller.Admin:
+		return nil, Refuse(CodeForbidden, "Not authorized to list users")
+	case err != nil:
+		return nil, err
+	case limit < 1 || limit > 100:
+		return nil, RefuseField("limit", "Invalid field: limit must be from 1 to 100")
+	}
+	users, err := a.cfg.Store.ListUsersAfter(ctx, place, limit)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	return users, nil
+}
+
 // Delete removes a user and every token of theirs. Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (a *Accounts) Delete(ctx context.Context, caller *Identity, id uuid.UUID) error {
 	if !mayTouch(caller, id) {
 		return Refuse(CodeForbidden, "Not authorized to delete this user")
 	}
-	if err := a.cfg.Store.DeleteUser(ctx, id); err != nil {
+	if err := a.cfg.Store.DeleteUser(ctx, id, caller.act(a.cfg.Now())); err != nil {
 		return accountRefusal(err)
 	}
-	a.cfg.Log.InfoContext(ctx, "user deleted", "user_id", id, "by", caller.UserID)
 	return nil
 }
 
@@ -265,7 +281,7 @@ func (a *Accounts) Verify(ctx context.Context, caller *Identity, id uuid.UUID) (
 		return User{}, Refuse(CodeForbidden, "Not authorized to verify this user")
 	}
 	verified := true
-	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, At: a.cfg.Now()})
+	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, Act: caller.act(a.cfg.Now())})
 	if err != nil {
 		return User{}, accountRefusal(err)
 	}

@@ -133,7 +133,7 @@ func TestAssertionsAreNoTokens(t *testing.T) {
 				if told, err := m.logins.Introspect(t.Context(), text); err != nil || told.Active {
 					t.Errorf("an assertion for %s at introspection: %v, %v", audience, told, err)
 				}
-				if err := m.logins.Revoke(t.Context(), text); err != nil {
+				if err := m.logins.Revoke(t.Context(), "billing", text, from); err != nil {
 					t.Errorf("an assertion for %s at revocation: %v", audience, err)
 				}
 			}

@@ -65,7 +65,7 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	if err != nil {
 		return nil, err
 	}
-	if !c.follower.Fresh() || c.follower.isOutlivedBy(&token.verified) {
+	if !c.follower.isFresh(now) || c.follower.isOutlivedBy(&token.verified) {
 		if lives, _ := c.follower.check(&token.verified); !lives {
 			return nil, errBadToken // what has ended stays so, also if the store was put back from a backup
 		}

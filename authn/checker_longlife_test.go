@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // A token may live longer than this replica gives tokens: the configuration was another one when it was issued, or is another
@@ -26,7 +27,7 @@ func TestTokensOfALongerLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.store.EndSession(t.Context(), caller.UserID, caller.SessionID, m.clock.Now()); err != nil {
+	if _, err := m.store.EndSession(t.Context(), caller.UserID, caller.SessionID, storetest.By(m.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
 	r := m.replica(t) // with half an hour

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // watched is a store whose reads are counted and can be made to fail, as a lost database does.
@@ -126,14 +127,14 @@ func TestEveryEndIsFollowed(t *testing.T) {
 	for name, end := range map[string]func(w world) error{
 		"logout": func(w world) error { _, err := w.m.logins.Logout(t.Context(), w.caller); return err },
 		"session ended": func(w world) error {
-			_, err := w.m.store.EndSession(t.Context(), w.user.ID, w.caller.SessionID, w.m.clock.Now())
+			_, err := w.m.store.EndSession(t.Context(), w.user.ID, w.caller.SessionID, storetest.By(w.m.clock.Now()))
 			return err
 		},
 		"disabled":         func(w world) error { return update(w, authn.AccountUpdate{Active: ptr(false)}) },
 		"password changed": func(w world) error { return update(w, authn.AccountUpdate{Password: ptr("another password")}) },
 		"deleted":          func(w world) error { return w.m.accounts.Delete(t.Context(), authn.Operator(), w.user.ID) },
-		"token revoked":    func(w world) error { return w.m.logins.Revoke(t.Context(), w.tokens.Access) },
-		"family revoked":   func(w world) error { return w.m.logins.Revoke(t.Context(), w.tokens.Refresh) },
+		"token revoked":    func(w world) error { return w.m.logins.Revoke(t.Context(), "billing", w.tokens.Access, from) },
+		"family revoked":   func(w world) error { return w.m.logins.Revoke(t.Context(), "billing", w.tokens.Refresh, from) },
 		"refresh token reused": func(w world) error {
 			if _, err := w.m.logins.Refresh(t.Context(), w.tokens.Refresh, from); err != nil {
 				return err
@@ -292,7 +293,7 @@ func TestMemoryForgetsWhatNoTokenNeeds(t *testing.T) {
 	for range 20 {
 		m.login(t, "alice")
 	}
-	if _, err := m.store.EndSessions(t.Context(), user.ID, uuid.Nil, m.clock.Now()); err != nil {
+	if _, err := m.store.EndSessions(t.Context(), user.ID, uuid.Nil, storetest.By(m.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
 	r.load(t)

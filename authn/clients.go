@@ -33,23 +33,23 @@ func NewClients(passwords *Passwords, clients []RegisteredClient) *Clients {
 }
 
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
-func (c *Clients) Authenticate(ctx context.Context, id, secret string) error {
+// Waiting for its turn it counts as what it is, a login.
+func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
 	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
 	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
+	if i >= 0 && c.remembers(id, secret) {
+		return nil
+	}
+	done, err := c.passwords.Begin(ctx, from, "")
+	if err != nil {
+		return Fault(err)
+	}
+	defer done()
 	if i < 0 {
 		if err := c.passwords.CompareUnknown(ctx, "client:"+id, secret); err != nil {
 			return Fault(err)
 		}
 		return refusal
-	}
-	digest := hmac.New(sha256.New, c.key)
-	digest.Write([]byte(secret))
-	sum := digest.Sum(nil)
-	c.mu.Lock()
-	known := hmac.Equal(c.good[id], sum)
-	c.mu.Unlock()
-	if known {
-		return nil
 	}
 	right, err := c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
 	switch {
@@ -60,8 +60,22 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.good[id] = sum
+	c.good[id] = c.digest(secret)
 	return nil
+}
+
+// remembers reports whether this secret of the client was right before.
+func (c *Clients) remembers(id, secret string) bool {
+	sum := c.digest(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return hmac.Equal(c.good[id], sum)
+}
+
+func (c *Clients) digest(secret string) []byte {
+	digest := hmac.New(sha256.New, c.key)
+	digest.Write([]byte(secret))
+	return digest.Sum(nil)
 }
 
 // Introspection is what a client is told of a living token (RFC 7662 section 2.2). The zero value is an inactive one.
@@ -105,22 +119,22 @@ func (l *Logins) Introspect(ctx context.Context, text string) (Introspection, er
 
 // Revoke ends a token for a client (RFC 7009): a refresh token with its session and all tokens of it, an access token alone.
 // A token that is none, or that has ended, is no error.
-func (l *Logins) Revoke(ctx context.Context, text string) error {
+func (l *Logins) Revoke(ctx context.Context, client, text string, from Client) error {
 	v, err := l.verifyEither(text)
 	if errors.Is(err, ErrUnavailable) {
 		return Fault(err)
 	} else if err != nil {
 		return nil
 	}
+	act := Act{By: Actor{Kind: ActorClient, ID: client}, From: from, At: l.cfg.Now()}
 	if v.kind == AccessToken {
-		err = l.cfg.Store.EndToken(ctx, v.jti, l.cfg.Now())
-	} else if _, err = l.cfg.Store.EndSession(ctx, v.userID, v.session, l.cfg.Now()); errors.Is(err, ErrSessionNotFound) {
+		err = l.cfg.Store.EndToken(ctx, v.jti, act)
+	} else if _, err = l.cfg.Store.EndSession(ctx, v.userID, v.session, act); errors.Is(err, ErrSessionNotFound) {
 		err = nil
 	}
 	if err != nil {
 		return Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "token revoked", "kind", v.kind, "user_id", v.userID, "session_id", v.session)
 	return nil
 }
 

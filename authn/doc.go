@@ -14,6 +14,8 @@
 //     function.
 //   - Mails writes what people are mailed, in the transaction of what causes it, and an Outbox has it sent.
 //   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.
+//   - Trail is what has happened: an Event for every change that matters for security, written by the store in the
+//     transaction of the change (Act), and for what was refused.
 //
 // Errors that leave the package are of type *Error, with a Code and a Detail that is safe to show to a client.
 package authn

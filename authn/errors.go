@@ -28,6 +28,7 @@ const (
 	CodeRateLimited          Code = "rate_limited"
 	CodeLocked               Code = "account_locked"    // too many failures; the password was not looked at
 	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
+	CodeOverloaded           Code = "overloaded"        // too many passwords wait to be looked at; this one was not
 	CodeUnavailable          Code = "unavailable"       // the store does not answer
 	CodeInternal             Code = "internal"          // anything unknown; the cause is only in the log
 

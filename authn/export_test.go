@@ -51,19 +51,40 @@ func SchemeDraws(stored map[string]int, n int) map[string]int {
 	return counts
 }
 
-// TakeTurn takes the turn of a key and returns how to give it back, and a way to try for a turn beside it.
-func TakeTurn(ctx context.Context, key string) (done func(), try func(key string, most time.Duration) error) {
-	t := newTurns()
-	done, _ = t.begin(ctx, key)
-	return done, func(key string, most time.Duration) error {
-		ctx, cancel := context.WithTimeout(ctx, most)
-		defer cancel()
-		other, err := t.begin(ctx, key)
-		if err == nil {
-			other()
-		}
-		return err
-	}
+// HashQueue is a queue without anything behind it.
+type HashQueue struct{ *hashQueue }
+
+func NewHashQueue(slots int, maxWait time.Duration) HashQueue {
+	return HashQueue{newHashQueue(slots, maxWait)}
+}
+
+// Begin enters the queue of those who log in, or of those who set a password.
+func (q HashQueue) Begin(ctx context.Context, setting bool, network, account string) (done func(), err error) {
+	return q.begin(ctx, &hashWaiter{setting: setting, network: network, account: account})
+}
+
+// Standing is how many wait and are served, how many were shed, and how many lines and accounts are remembered.
+func (q HashQueue) Standing() (waiting, served int, shed uint64, remembered int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting(), q.served, q.shed, len(q.lines[0].lines) + len(q.lines[1].lines) + len(q.accounts)
+}
+
+// Took tells the queue how long each of those served takes.
+func (q HashQueue) Took(d time.Duration) { q.took = d }
+
+// WaitingBounds are how many may wait, in all and of a network.
+func WaitingBounds() (all, network int) { return maxWaiting, maxWaitingPerNetwork }
+
+// CommonPasswords are those that are refused.
+func CommonPasswords() []string { return readCommonPasswords() }
+
+// FoldPassword is how passwords are compared with common ones.
+func FoldPassword(text string) string { return foldPassword(text) }
+
+// WorkOf is what a comparison with a hash of the scheme does: the schemes with which is hashed, that one first.
+func (p *Passwords) WorkOf(scheme string) []string {
+	return append([]string{scheme}, p.stored.Load().plan.besides(scheme)...)
 }
 
 // Watched is what is kept for watches: of sessions or tokens, of users, and of users who are to be looked at.

@@ -287,15 +287,18 @@ func (f *Follower) forget(now time.Duration) {
 }
 
 // Fresh reports whether the feed was read to its end recently enough to be trusted.
-func (f *Follower) Fresh() bool {
+func (f *Follower) Fresh() bool { return f.isFresh(f.cfg.Now()) }
+
+// isFresh is Fresh for who knows what Now says.
+func (f *Follower) isFresh(wall time.Time) bool {
 	now := f.cfg.Elapsed()
-	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed(now) < f.cfg.MaxStaleness &&
+	return f.done.Load() > f.doubted.Load() && f.sinceConfirmed(now, wall) < f.cfg.MaxStaleness &&
 		now >= time.Duration(f.distrust.Load())
 }
 
 // sinceConfirmed is by the clock that says more: the one that is never set stands still while the machine sleeps.
-func (f *Follower) sinceConfirmed(now time.Duration) time.Duration {
-	return max(now-time.Duration(f.confirmed.Load()), f.cfg.Now().Sub(time.Unix(0, f.wall.Load())))
+func (f *Follower) sinceConfirmed(now time.Duration, wall time.Time) time.Duration {
+	return max(now-time.Duration(f.confirmed.Load()), wall.Sub(time.Unix(0, f.wall.Load())))
 }
 
 // Age is the time since the feed was last read to its end; very long before the first time.
@@ -303,7 +306,7 @@ func (f *Follower) Age() time.Duration {
 	if f.done.Load() == 0 {
 		return 1<<63 - 1
 	}
-	return f.sinceConfirmed(f.cfg.Elapsed())
+	return f.sinceConfirmed(f.cfg.Elapsed(), f.cfg.Now())
 }
 
 // FollowerSizes counts what is in memory.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // restored is a database that was put back from a backup: it does not know cursors of before, nor what happened since.
@@ -46,7 +47,7 @@ func TestDatabasePutBack(t *testing.T) {
 		if refusal != "" {
 			t.Fatal(refusal)
 		}
-		if _, err := m.store.EndSession(t.Context(), alice.ID, caller.SessionID, m.clock.Now()); err != nil {
+		if _, err := m.store.EndSession(t.Context(), alice.ID, caller.SessionID, storetest.By(m.clock.Now())); err != nil {
 			t.Fatal(err)
 		}
 		return caller

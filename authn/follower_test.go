@@ -15,6 +15,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // alone is a mind with one replica that is told of its own changes, as a server is.
@@ -58,22 +59,22 @@ func TestOwnChangesAreKnownAtOnce(t *testing.T) {
 func TestWhatOthersDidFirst(t *testing.T) {
 	for name, act := range map[string]func(s *store.Store, who *authn.Identity, now time.Time) error{
 		"session": func(s *store.Store, who *authn.Identity, now time.Time) error {
-			_, err := s.EndSession(t.Context(), who.UserID, who.SessionID, now)
+			_, err := s.EndSession(t.Context(), who.UserID, who.SessionID, storetest.By(now))
 			return err
 		},
 		"logout": func(s *store.Store, who *authn.Identity, now time.Time) error {
-			_, err := s.EndSessions(t.Context(), who.UserID, uuid.Nil, now)
+			_, err := s.EndSessions(t.Context(), who.UserID, uuid.Nil, storetest.By(now))
 			return err
 		},
 		"token": func(s *store.Store, who *authn.Identity, now time.Time) error {
-			return s.EndToken(t.Context(), who.JTI, now)
+			return s.EndToken(t.Context(), who.JTI, storetest.By(now))
 		},
 		"disabled": func(s *store.Store, who *authn.Identity, now time.Time) error {
-			_, err := s.UpdateUser(t.Context(), who.UserID, authn.UserChange{Active: ptr(false), EndSessions: true, At: now})
+			_, err := s.UpdateUser(t.Context(), who.UserID, authn.UserChange{Active: ptr(false), EndSessions: true, Act: storetest.By(now)})
 			return err
 		},
 		"deleted": func(s *store.Store, who *authn.Identity, now time.Time) error {
-			return s.DeleteUser(t.Context(), who.UserID)
+			return s.DeleteUser(t.Context(), who.UserID, storetest.By(now))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +112,7 @@ func TestOwnChangesThatCannotBeReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.store.down.Store(true)
-	if _, err := m.store.EndSession(t.Context(), caller.UserID, caller.SessionID, m.clock.Now()); err != nil {
+	if _, err := m.store.EndSession(t.Context(), caller.UserID, caller.SessionID, storetest.By(m.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
 	if _, refusal := r.check(t, other); refusal != authn.CodeUnavailable {

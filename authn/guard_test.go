@@ -69,18 +69,6 @@ func TestParallelRightPasswordsDoNotLock(t *testing.T) {
 	work.Wait()
 }
 
-// Who waits for a turn that does not come leaves nothing behind, and is not let in.
-func TestTurnsEndWithTheirContext(t *testing.T) {
-	held, waiting := authn.TakeTurn(t.Context(), "a")
-	defer held()
-	if err := waiting("a", time.Millisecond); err == nil {
-		t.Error("two have the turn of one account")
-	}
-	if err := waiting("b", time.Minute); err != nil {
-		t.Errorf("another account: %v", err)
-	}
-}
-
 func TestRegistrationIsLimited(t *testing.T) {
 	m := newMind(t, options{})
 	accounts := authn.NewAccounts(authn.AccountsConfig{

@@ -20,6 +20,9 @@ type Identity struct {
 	// encrypted claims, if it has any.
 	JTI, KeyID, SealedBy string
 
+	// From is where the request came from, for the audit trail; zero: not told, as to applications' requests.
+	From Client
+
 	// Memo is for who tells applications of the identity. Nil: it is for one request, and nothing need be kept.
 	Memo *Memo
 }
@@ -77,4 +80,5 @@ type Credentials struct {
 type Client struct {
 	Address   netip.Addr
 	UserAgent string
+	RequestID string // as the answer and the access log tell it; empty: none
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Invitation is what an administrator invites somebody with. Username may be empty: whoever is invited chooses one.
@@ -37,11 +40,11 @@ func (a *Accounts) Invite(ctx context.Context, caller *Identity, inv Invitation)
 	if err != nil {
 		return Invited{}, err
 	}
-	if err := a.cfg.Mails.post(ctx, p); err != nil {
-		return Invited{}, err
+	invited := caller.act(a.cfg.Now()).Event(EventUserInvited, uuid.Nil).With(DetailUsername, t.Username).With(DetailRoles, strings.Join(t.Roles, ","))
+	if err := a.cfg.Mails.cfg.Store.Post(ctx, []Posting{p}, invited); err != nil {
+		return Invited{}, Fault(err)
 	}
 	a.cfg.Mails.wake()
-	a.cfg.Log.InfoContext(ctx, "user invited", "by", caller.UserID, "roles", t.Roles)
 	return Invited{Invitation{t.Email, t.Username, t.Roles}, p.Token.ExpiresAt}, nil
 }
 
@@ -66,7 +69,7 @@ func (a *Accounts) parseInvitation(ctx context.Context, inv Invitation) (t MailT
 // the invitation proposes one. It works whether registration is open or not, and logs nobody in.
 //
 // Errors: CodeInvalidRequest for a token that does not live, and with the field as for Register.
-func (a *Accounts) AcceptInvitation(ctx context.Context, token, username, password string) (User, error) {
+func (a *Accounts) AcceptInvitation(ctx context.Context, token, username, password string, from Client) (User, error) {
 	t, err := a.mailToken(ctx, MailInvitation, token)
 	if err != nil {
 		return User{}, err
@@ -84,8 +87,10 @@ func (a *Accounts) AcceptInvitation(ctx context.Context, token, username, passwo
 	account := NewAccount{
 		Registration: Registration{Username: username, Email: t.Email, Password: password}, Verified: true, Roles: t.Roles,
 	}
-	return a.create(ctx, account, func(ctx context.Context, user User) error {
-		err := a.cfg.Mails.cfg.Store.CreateUserByToken(ctx, t.Hash, user, a.cfg.Now())
+	act := anonymousAct(from, a.cfg.Now())
+	act.Reason = mailedToken
+	return a.create(ctx, account, act, func(ctx context.Context, user User, act Act) error {
+		err := a.cfg.Mails.cfg.Store.CreateUserByToken(ctx, t.Hash, user, act)
 		if errors.Is(err, ErrTokenNotFound) {
 			return errMailToken
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -137,17 +136,19 @@ func (l *Logins) again(kept Token) (string, error) {
 
 // sign makes a token of a claims set as it stands (RFC 7515 section 3.1).
 func (k *signingKey) sign(typ string, payload []byte) (string, error) {
-	header, err := json.Marshal(map[string]string{"alg": k.method.Alg(), "kid": k.id, "typ": typ})
-	if err != nil {
-		return "", err
-	}
 	encode := base64.RawURLEncoding.EncodeToString
-	text := encode(header) + "." + encode(payload)
+	text := k.header(typ) + "." + encode(payload)
 	signature, err := k.method.Sign(text, k.private)
 	if err != nil {
 		return "", err
 	}
 	return text + "." + encode(signature), nil
+}
+
+// header is the first segment of what the key signs.
+func (k *signingKey) header(typ string) string {
+	header, _ := json.Marshal(map[string]string{"alg": k.method.Alg(), "kid": k.id, "typ": typ}) // texts: this cannot fail
+	return base64.RawURLEncoding.EncodeToString(header)
 }
 
 func purposeOf(kind TokenKind) KeyPurpose {
@@ -177,109 +178,4 @@ func addressText(from Client) string {
 		return ""
 	}
 	return from.Address.String()
-}
-
-// What is wrong with a token whose signature may be good.
-var (
-	errTokenMalformed = errors.New("malformed, of another kind, or badly signed")
-	errTokenExpired   = errors.New("expired")
-	errTokenKind      = errors.New("of another kind")
-	errTokenClaims    = errors.New("claims are missing or of another issuer or audience")
-)
-
-// verified is what a token says, once it is known that Authly said it.
-type verified struct {
-	kind     TokenKind
-	userID   uuid.UUID
-	session  uuid.UUID
-	jti      string
-	keyID    string
-	sealedBy string // the id of the key of its encrypted claims; empty: it has none
-	hash     []byte
-	issued   time.Time
-	expires  time.Time
-
-	username, email string // of an access token: as they were when it was issued
-	roles           []string
-}
-
-// verify checks everything about a token that the store is not needed for. Key, algorithm and kind are pinned: the kid names
-// a key of the purpose, the key its algorithm, and a header that says anything beside alg, kid and the right typ (such as
-// crit, b64, jwk, jku, x5c) is refused. The errors are those above, and ErrUnavailable if the store would have to tell of a key
-// that this replica has never seen, and does not answer.
-func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
-	purpose, typ := purposeOf(kind), typeOf(kind)
-	if strings.Count(text, ".") != 2 || strings.ContainsFunc(text, notTokenText) {
-		return verified{}, errTokenMalformed
-	}
-	var c claims
-	keyID := ""
-	_, err := l.parser().ParseWithClaims(text, &c, func(token *jwt.Token) (any, error) {
-		id, _ := token.Header["kid"].(string)
-		if token.Header["typ"] != typ || len(token.Header) != 3 {
-			return nil, errTokenMalformed
-		}
-		key, err := l.cfg.Keys.lookUp(purpose, id)
-		if err != nil {
-			return nil, err
-		}
-		if key == nil || token.Method.Alg() != key.method.Alg() {
-			return nil, errTokenMalformed
-		}
-		keyID = key.id
-		return key.public, nil
-	})
-	switch {
-	case err == nil:
-		sealedBy, err := l.cfg.Keys.open(&c) // only now: what Authly has not signed is not decrypted
-		if err != nil {
-			return verified{}, errTokenMalformed
-		}
-		v, err := c.check(kind, text)
-		v.keyID, v.sealedBy = keyID, sealedBy
-		return v, err
-	case errors.Is(err, ErrUnavailable):
-		return verified{}, ErrUnavailable
-	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
-		return verified{}, errTokenMalformed
-	case errors.Is(err, jwt.ErrTokenExpired):
-		return verified{}, errTokenExpired
-	}
-	return verified{}, errTokenClaims
-}
-
-// notTokenText tells what cannot stand in a compact serialization (RFC 7515 section 7.1). Go's base64 decoders pass over
-// line breaks even when strict.
-func notTokenText(c rune) bool {
-	isAlnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-	return !isAlnum && c != '-' && c != '_' && c != '.'
-}
-
-func (l *Logins) parser() *jwt.Parser {
-	return jwt.NewParser(
-		jwt.WithValidMethods(allAlgorithms), // the key pins one; another replica may have begun with a new one just now
-		jwt.WithIssuer(l.cfg.Issuer), jwt.WithAudience(l.cfg.Audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(l.cfg.Leeway),
-		jwt.WithStrictDecoding(), jwt.WithTimeFunc(l.cfg.Now),
-	)
-}
-
-// check reads the claims that the parser does not: all are there, of the right shape and kind.
-func (c *claims) check(kind TokenKind, text string) (verified, error) {
-	userID, userErr := uuid.Parse(c.Subject)
-	session, sessionErr := uuid.Parse(c.SessionID)
-	rightType := c.Type == "" && kind == AccessToken || c.Type == string(RefreshToken) && kind == RefreshToken
-	wellFormedJTI := len(c.ID) == 64 && strings.Trim(c.ID, "0123456789abcdef") == ""
-	if userErr != nil || sessionErr != nil || c.IssuedAt == nil || c.ExpiresAt == nil || *c.ExpiresAt <= 0 ||
-		!wellFormedJTI || userID.String() != c.Subject {
-		return verified{}, errTokenClaims
-	}
-	if !rightType {
-		return verified{}, errTokenKind
-	}
-	return verified{
-		kind: kind, userID: userID, session: session, jti: c.ID, hash: claimsHash(text),
-		issued: time.Unix(int64(*c.IssuedAt), 0), expires: time.Unix(int64(*c.ExpiresAt), 0),
-		username: c.Username, email: c.Email, roles: c.Roles,
-	}, nil
 }

@@ -33,7 +33,9 @@ type Key struct {
 // bound is what the sealed material belongs to: it cannot be opened as another key's.
 func (k Key) bound() string { return string(k.Purpose) + " " + k.Algorithm + " " + k.ID }
 
-// KeyStore keeps managed signing keys. Every method is atomic, and safe against the same call on another replica.
+// KeyStore keeps managed signing keys. Every method is atomic, and safe against the same call on another replica. Those that
+// take an Act write their event in the same transaction: EventKeyAdded, EventKeyRevoked (and EventKeyAdded for a successor),
+// EventKeySealed.
 type KeyStore interface {
 	// ListKeys returns all keys, revoked ones too, in the order of ActiveFrom and then of ID.
 	ListKeys(ctx context.Context) ([]Key, error)
@@ -41,15 +43,15 @@ type KeyStore interface {
 	// AddKey keeps candidate, with a KeyAdded change, if the last key (by ActiveFrom, then ID) of its purpose and algorithm
 	// that is not revoked is the one with the id after, or if after is empty and there is none. It returns candidate; or else
 	// the key that is the last: of replicas that add a key at once, one succeeds and all get the same answer.
-	AddKey(ctx context.Context, candidate Key, after string) (Key, error)
+	AddKey(ctx context.Context, candidate Key, after string, act Act) (Key, error)
 
 	// RevokeKey revokes a key and erases its material, with a KeyEnded change. If of the keys like successor it is the one
-	// that signs at the given time, it keeps successor too, with a KeyAdded change, and reports that it did; nil is no
+	// that signs at the time of the act, it keeps successor too, with a KeyAdded change, and reports that it did; nil is no
 	// successor. ErrKeyNotFound if there is no such key, ErrStale if it is revoked already.
-	RevokeKey(ctx context.Context, id string, successor *Key, at time.Time) (replaced bool, err error)
+	RevokeKey(ctx context.Context, id string, successor *Key, act Act) (replaced bool, err error)
 
 	// SealKey replaces the material of a key that is still sealed with before. No error if it is not.
-	SealKey(ctx context.Context, key Key, before string) error
+	SealKey(ctx context.Context, key Key, before string, act Act) error
 
 	// PurgeKeys removes those of the keys that signed no token which expires after the given time, and reports how many.
 	PurgeKeys(ctx context.Context, ids []string, after time.Time) (int, error)

@@ -12,8 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +24,6 @@ var algorithms = map[string]jwt.SigningMethod{
 	"RS256": jwt.SigningMethodRS256, "PS256": jwt.SigningMethodPS256,
 	"ES256": jwt.SigningMethodES256, "EdDSA": jwt.SigningMethodEdDSA,
 }
-
-var allAlgorithms = slices.Sorted(maps.Keys(algorithms))
 
 // signingKey is a key that is ready for use.
 type signingKey struct {

@@ -59,6 +59,15 @@ type usedKeys struct {
 	secret    *signingKey            // of the configuration, signs if there is one
 	managed   []*signingKey          // that are not revoked, in the order in which they sign
 	verifying map[string]*signingKey // by the kid
+	byHeader  map[string]*signingKey // the same, by the header of the tokens that they sign
+}
+
+// add makes a key one that verifies.
+func (u *usedKeys) add(key *signingKey) {
+	u.verifying[key.id] = key
+	if typ := u.use.tokenType(); typ != "" {
+		u.byHeader[key.header(typ)] = key
+	}
 }
 
 // signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
@@ -148,10 +157,10 @@ func (k *KeyRing) load(ctx context.Context, whole bool) error {
 func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys, error) {
 	next := &heldKeys{byPurpose: map[KeyPurpose]*usedKeys{}, known: map[string]bool{}}
 	for _, use := range k.uses {
-		used := &usedKeys{use: use, verifying: map[string]*signingKey{}}
+		used := &usedKeys{use: use, verifying: map[string]*signingKey{}, byHeader: map[string]*signingKey{}}
 		for _, key := range []*signingKey{use.previousKey(), use.secretKey()} {
 			if used.secret = key; key != nil {
-				used.verifying[key.id] = key
+				used.add(key)
 			}
 		}
 		next.byPurpose[use.purpose] = used
@@ -177,7 +186,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 			k.managed.logAdded(ctx, s)
 		}
 		used.managed = append(used.managed, key)
-		used.verifying[key.id] = key
+		used.add(key)
 	}
 	return next, nil
 }

@@ -315,7 +315,7 @@ func TestUnknownKeyWithoutStore(t *testing.T) {
 	foreign := other.login(t, "alice")
 	m.passes(t, "a token of another database", foreign.Access, false)
 	m.refreshes(t, "its refresh token", foreign.Refresh, false)
-	if err := m.logins.Revoke(t.Context(), foreign.Access); err != nil {
+	if err := m.logins.Revoke(t.Context(), "billing", foreign.Access, from); err != nil {
 		t.Errorf("revoking it: %v", err)
 	}
 	own := m.login(t, "alice")
@@ -333,8 +333,8 @@ func TestUnknownKeyWithoutStore(t *testing.T) {
 			_, err := m.logins.Introspect(t.Context(), tokens.Access)
 			return err
 		},
-		"revoke":         func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), tokens.Access) },
-		"revoke refresh": func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), tokens.Refresh) },
+		"revoke":         func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), "billing", tokens.Access, from) },
+		"revoke refresh": func(tokens authn.Tokens) error { return m.logins.Revoke(t.Context(), "billing", tokens.Refresh, from) },
 	} {
 		for whose, tokens := range map[string]authn.Tokens{"foreign": foreign, "own": own} {
 			if got := code(t, act(tokens)); got != authn.CodeUnavailable {
@@ -344,7 +344,7 @@ func TestUnknownKeyWithoutStore(t *testing.T) {
 	}
 	nobodys := strings.Replace(decoded(t, strings.Split(own.Access, ".")[0]), kidOf(t, own.Access), "nobody", 1)
 	m.passes(t, "a token that cannot be Authly's", encoded(nobodys)+own.Access[strings.IndexByte(own.Access, '.'):], false)
-	if err := m.logins.Revoke(t.Context(), "x.y.z"); err != nil {
+	if err := m.logins.Revoke(t.Context(), "billing", "x.y.z", from); err != nil {
 		t.Errorf("revoking what is no token: %v", err)
 	}
 }

@@ -47,6 +47,17 @@ func (u keyUse) previousKey() *signingKey {
 	return secretKey(u.purpose, algorithm, u.previous)
 }
 
+// tokenType is the header's typ of the tokens that are signed; empty: none that Authly accepts are.
+func (u keyUse) tokenType() string {
+	switch u.purpose {
+	case SignAccess:
+		return accessType
+	case SignRefresh:
+		return refreshType
+	}
+	return ""
+}
+
 func (u keyUse) isManaged() bool { return len(u.secret) == 0 }
 
 // uses is the list of all purposes.

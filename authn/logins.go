@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
 
@@ -18,9 +19,10 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	AuditStore
 }
 
-// LoginsConfig is what Logins needs; every field but Limit is required.
+// LoginsConfig is what Logins needs; every field but Limit and Trail is required.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -34,7 +36,8 @@ type LoginsConfig struct {
 	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limit               Limit // logins per name, and per client network
+	Limit               Limit  // logins per name, and per client network
+	Trail               *Trail // where refusals are noted; somebody must run it. nil: one of its own, on Store
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
@@ -42,15 +45,19 @@ type LoginsConfig struct {
 // Logins turns passwords into tokens and tokens into identities. It is the only place that looks at either.
 type Logins struct {
 	cfg       LoginsConfig
+	validator *jwt.Validator
 	byAccount *Limiter
 	byNetwork *Limiter
-	attempts  *turns
 }
 
 // NewLogins returns a Logins.
 func NewLogins(cfg LoginsConfig) *Logins {
+	if cfg.Trail == nil {
+		cfg.Trail = NewTrail(TrailConfig{Store: cfg.Store, Now: cfg.Now, Log: cfg.Log})
+	}
 	return &Logins{
-		cfg: cfg, byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now), attempts: newTurns(),
+		cfg: cfg, validator: newValidator(cfg),
+		byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now),
 	}
 }
 
@@ -70,16 +77,16 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	if err := l.checkPassword(ctx, account, user, password, from); err != nil {
+	if err := l.checkPassword(ctx, account, user, password, from, checkForLogin); err != nil {
 		return Tokens{}, err
 	}
 	switch {
 	case !user.Active:
-		return Tokens{}, l.refused(user, from, errAccountInactive)
+		return Tokens{}, l.refused(ctx, user, from, checkForLogin, errAccountInactive)
 	case !user.Verified && l.cfg.RequireVerification:
-		return Tokens{}, l.refused(user, from, Refuse(CodeAccountUnverified, "Account not verified"))
+		return Tokens{}, l.refused(ctx, user, from, checkForLogin, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
-	l.upgradeHash(ctx, user, password)
+	l.upgradeHash(ctx, user, password, from)
 	return l.beginSession(ctx, *user, from)
 }
 
@@ -114,29 +121,28 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
 // checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, lets those on one account take turns, so that right passwords sent
-// side by side are not taken for a lock's worth of failures, does the same work whether the user exists (nil: does not), and
+// at, so that guesses sent side by side are all counted, but only when it is its turn, does the same work whether the user exists (nil: does not), and
 // forgets the failures when the password is right.
-func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client) error {
+func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client, what check) error {
 	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
-		return err
+		return l.unheard(user, from, what, err)
 	}
 	if err := l.byAccount.Spend(account); err != nil {
-		return err
+		return l.unheard(user, from, what, err)
 	}
-	done, err := l.attempts.begin(ctx, account)
+	done, err := l.cfg.Passwords.Begin(ctx, from, account)
 	if err != nil {
 		return Fault(err)
 	}
 	defer done()
-	lockedUntil, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
+	attempt, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
 	if err != nil {
 		return Fault(err)
 	}
-	if !lockedUntil.IsZero() {
-		return l.refused(user, from, &Error{
+	if !attempt.LockedUntil.IsZero() {
+		return l.unheard(user, from, what, &Error{
 			Code: CodeLocked, Detail: "Too many failed attempts. Account temporarily locked.",
-			RetryAfter: lockedUntil.Sub(l.cfg.Now()),
+			RetryAfter: attempt.LockedUntil.Sub(l.cfg.Now()),
 		})
 	}
 	right := false
@@ -148,8 +154,10 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 	switch {
 	case err != nil:
 		return Fault(err)
+	case !right && !attempt.Locks.IsZero():
+		return l.refused(ctx, user, from, what, errWrongPassword, l.locked(user, from, attempt.Locks))
 	case !right:
-		return l.refused(user, from, errWrongPassword)
+		return l.refused(ctx, user, from, what, errWrongPassword)
 	}
 	if err := l.cfg.Store.ClearFailures(ctx, account); err != nil {
 		return Fault(err)
@@ -157,18 +165,8 @@ func (l *Logins) checkPassword(ctx context.Context, account string, user *User, 
 	return nil
 }
 
-// refused logs a login that failed. A name that does not exist is not logged: people type passwords into the wrong field.
-func (l *Logins) refused(user *User, from Client, refusal *Error) error {
-	userID := "unknown"
-	if user != nil {
-		userID = user.ID.String()
-	}
-	l.cfg.Log.Info("login refused", "reason", refusal.Code, "user_id", userID, "client", addressText(from))
-	return refusal
-}
-
 // upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
-func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
+func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, from Client) {
 	if !l.cfg.Passwords.Outdated(user.PasswordHash) {
 		return
 	}
@@ -176,11 +174,11 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string) {
 	if err != nil {
 		return // shorter or longer than a new one may be: it goes on with the hash it has
 	}
-	hash, err := l.cfg.Passwords.Hash(ctx, prepared)
+	hash, err := l.cfg.Passwords.Hash(ctx, from, prepared)
 	if err != nil {
 		return
 	}
-	change := UserChange{PasswordHash: &hash, IfPasswordHash: &user.PasswordHash, At: l.cfg.Now()}
+	change := UserChange{PasswordHash: &hash, IfPasswordHash: &user.PasswordHash, Act: systemAct(from, l.cfg.Now())}
 	if _, err := l.cfg.Store.UpdateUser(ctx, user.ID, change); err != nil {
 		l.cfg.Log.WarnContext(ctx, "password hash not upgraded", "user_id", user.ID, "error", err)
 		return
@@ -199,19 +197,19 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
 			return err
 		}
-		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions)
+		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions,
+			Act{By: Actor{Kind: ActorUser, ID: user.ID.String()}, Session: session.ID, From: from, At: now})
 	})
 	switch {
 	case errors.Is(err, ErrUserInactive):
-		return Tokens{}, errAccountInactive
+		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, errAccountInactive)
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
-		return Tokens{}, errWrongPassword
+		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, errWrongPassword)
 	case errors.Is(err, ErrTooManySessions):
-		return Tokens{}, l.refused(&user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
+		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "login", "user_id", user.ID, "session_id", session.ID, "client", session.ClientAddress)
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 
@@ -241,14 +239,12 @@ func (l *Logins) Refresh(ctx context.Context, token string, from Client) (Tokens
 		}
 		keptAccess, keptRefresh, err = l.cfg.Store.RotateRefresh(ctx, Rotation{
 			JTI: v.jti, Hash: v.hash, UserAgent: from.UserAgent, Access: access.kept, Refresh: refresh.kept,
-			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, At: now,
+			Grace: l.cfg.RefreshGrace, Policy: l.cfg.Sessions, Act: anonymousAct(from, now),
 		})
 		return err
 	})
 	switch {
 	case errors.Is(err, ErrTokenReused):
-		l.cfg.Log.WarnContext(ctx, "a refresh token was used twice: its session has ended",
-			"event", "refresh_token_reused", "user_id", v.userID, "session_id", v.session, "client", addressText(from))
 		return Tokens{}, refreshRefusal(ErrTokenSpent)
 	case err != nil:
 		return Tokens{}, refreshRefusal(err)
@@ -372,20 +368,22 @@ func (l *Logins) provenEmail(u User) string {
 
 // Logout ends every token of the caller and reports how many living ones that were.
 func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
-	n, err := l.cfg.Store.EndSessions(ctx, caller.UserID, uuid.Nil, l.cfg.Now())
+	n, err := l.cfg.Store.EndSessions(ctx, caller.UserID, uuid.Nil, caller.act(l.cfg.Now()))
 	if err != nil {
 		return 0, Fault(err)
 	}
-	l.cfg.Log.InfoContext(ctx, "logout", "user_id", caller.UserID, "invalidated", n)
 	return n, nil
 }
 
-// Unlock forgets a user's failed logins and their lock.
-func (l *Logins) Unlock(ctx context.Context, id uuid.UUID) error {
+// Unlock forgets a user's failed logins and their lock, for an administrator.
+func (l *Logins) Unlock(ctx context.Context, caller *Identity, id uuid.UUID) error {
+	if !caller.Admin {
+		return Refuse(CodeForbidden, "Not authorized to unlock this user")
+	}
 	if _, err := l.cfg.Store.UserByID(ctx, id); err != nil {
 		return accountRefusal(err)
 	}
-	if err := l.cfg.Store.ClearFailures(ctx, userAccount(id)); err != nil {
+	if err := l.cfg.Store.Unlock(ctx, userAccount(id), id, caller.act(l.cfg.Now())); err != nil {
 		return Fault(err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 func TestLoginByEverySpelling(t *testing.T) {
@@ -102,7 +103,7 @@ func TestRightPasswordAndUnlockForgetFailures(t *testing.T) {
 	fail(4)
 	m.login(t, "alice")
 	fail(5)
-	if err := m.logins.Unlock(t.Context(), user.ID); err != nil {
+	if err := m.logins.Unlock(t.Context(), authn.Operator(), user.ID); err != nil {
 		t.Fatal(err)
 	}
 	m.login(t, "alice")
@@ -197,7 +198,7 @@ func TestRefreshRefusals(t *testing.T) {
 	want(expired, "invalid_grant: Token is invalid or expired")
 	fresh := m.login(t, "alice").Refresh
 	no := false
-	if _, err := m.store.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, At: m.clock.Now()}); err != nil {
+	if _, err := m.store.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, Act: storetest.By(m.clock.Now())}); err != nil {
 		t.Fatal(err)
 	}
 	want(fresh, "invalid_grant: User is inactive")

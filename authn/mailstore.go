@@ -44,24 +44,24 @@ type MailQueue struct {
 // password changes. UpdateUser and DeleteUser see to it, whoever calls them.
 type MailStore interface {
 	// RegisterUser is CreateUser with mails.
-	RegisterUser(ctx context.Context, u User, posts []Posting) error
+	RegisterUser(ctx context.Context, u User, act Act, posts []Posting) error
 
-	// Post keeps mails and tokens of an act that changes nothing else. Tokens of one user, and if there is one that user is
+	// Post keeps mails and tokens of an act that changes nothing else, and its events. Tokens of one user, and if there is one that user is
 	// locked first: ErrStale if the address of the user is not any more that of the token, ErrUserNotFound if there is no such
 	// user. Of MailEmailChange and MailInvitation the last token alone is good: earlier ones of the user, and to the address
 	// with an invitation, die.
-	Post(ctx context.Context, posts []Posting) error
+	Post(ctx context.Context, posts []Posting, events ...Event) error
 
 	// MailToken returns a token that lives at now. ErrTokenNotFound.
 	MailToken(ctx context.Context, kind MailKind, hash []byte, now time.Time) (MailToken, error)
 
 	// UpdateUserByToken spends the token, and every other one of its kind and user, and applies c to the user, as UpdateUser
 	// does; of fifty simultaneous calls one succeeds. A token of MailEmailChange makes its address the user's. ErrTokenNotFound
-	// if the token does not live at c.At or its user is disabled, ErrEmailTaken, and what UpdateUser returns.
+	// if the token does not live at c.Act.At or its user is disabled, ErrEmailTaken, and what UpdateUser returns.
 	UpdateUserByToken(ctx context.Context, kind MailKind, hash []byte, c UserChange) (User, error)
 
-	// CreateUserByToken spends an invitation and adds u, as CreateUser does. ErrTokenNotFound if it does not live at now.
-	CreateUserByToken(ctx context.Context, hash []byte, u User, now time.Time) error
+	// CreateUserByToken spends an invitation and adds u, as CreateUser does. ErrTokenNotFound if it does not live at act.At.
+	CreateUserByToken(ctx context.Context, hash []byte, u User, act Act) error
 
 	// ClaimMail returns the mail that is due for longest and does not expire before now, for the caller alone until the lease
 	// is over; nil if none is due. Whoever does not finish it in that time leaves it to the next.

@@ -57,7 +57,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 			return nil, err
 		}
 		now := m.cfg.Now()
-		first, _, err := m.add(ctx, use, now, now, "")
+		first, _, err := m.add(ctx, use, now, "", systemAct(Client{}, now))
 		if err != nil {
 			return nil, fmt.Errorf("signing key for %s tokens: %w", use.purpose, err)
 		}
@@ -69,12 +69,12 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 }
 
 // add makes a key and keeps it, unless the last key like it is not the one that is given: then that is returned.
-func (m *ManagedKeys) add(ctx context.Context, use keyUse, now, activeFrom time.Time, after string) (key Key, added bool, err error) {
-	candidate, err := m.newKey(use, now, activeFrom)
+func (m *ManagedKeys) add(ctx context.Context, use keyUse, activeFrom time.Time, after string, act Act) (key Key, added bool, err error) {
+	candidate, err := m.newKey(use, act.At, activeFrom)
 	if err != nil {
 		return Key{}, false, err
 	}
-	kept, err := m.cfg.Store.AddKey(ctx, candidate, after)
+	kept, err := m.cfg.Store.AddKey(ctx, candidate, after, act)
 	return kept, err == nil && kept.ID == candidate.ID, err
 }
 
@@ -155,7 +155,7 @@ func (m *ManagedKeys) reseal(ctx context.Context) error {
 		if s.Material, s.Sealing, err = m.cfg.Sealer.Seal(plain.Material, s.bound()); err != nil {
 			return err
 		}
-		if err := m.cfg.Store.SealKey(ctx, s, before); err != nil {
+		if err := m.cfg.Store.SealKey(ctx, s, before, systemAct(Client{}, m.cfg.Now())); err != nil {
 			return fmt.Errorf("sealing the signing key %s: %w", s.ID, err)
 		}
 		m.cfg.Log.InfoContext(ctx, "a signing key was sealed anew", "event", "key_sealed", "key_id", s.ID, "purpose", s.Purpose)
@@ -179,7 +179,7 @@ func (m *ManagedKeys) rotateDue(ctx context.Context) error {
 		if use.idle || !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
 			continue
 		}
-		if _, _, err := m.add(ctx, use, now, now.Add(PublishAhead), last.ID); err != nil {
+		if _, _, err := m.add(ctx, use, now.Add(PublishAhead), last.ID, systemAct(Client{}, now)); err != nil {
 			return fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err)
 		}
 	}

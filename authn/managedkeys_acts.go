@@ -63,7 +63,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		if last != nil && !atOnce {
 			activeFrom = now.Add(PublishAhead)
 		}
-		key, added, err := m.add(ctx, use, now, activeFrom, after)
+		key, added, err := m.add(ctx, use, activeFrom, after, Operator().act(now))
 		if err != nil {
 			return KeyView{}, Fault(err)
 		}
@@ -95,7 +95,7 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 	if err != nil {
 		return KeyView{}, nil, Fault(err)
 	}
-	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, now)
+	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, Operator().act(now))
 	switch {
 	case errors.Is(err, ErrKeyNotFound):
 		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")

@@ -321,7 +321,7 @@ func (c *cluster) register(t *rapid.T) {
 
 func (c *cluster) revokeAccess(t *rapid.T) {
 	n, p, now := c.someNode(t), c.somePair(t), c.tick()
-	must(t, n.logins.Revoke(t.Context(), p.access.text))
+	must(t, n.logins.Revoke(t.Context(), "billing", p.access.text, from))
 	if p.access.readable(now) && !p.access.purged {
 		p.access.revoked, p.access.revokedBy = true, n.label
 	}
@@ -330,7 +330,7 @@ func (c *cluster) revokeAccess(t *rapid.T) {
 // revokeRefresh ends the session, also by a token that was spent.
 func (c *cluster) revokeRefresh(t *rapid.T) {
 	n, p, now := c.someNode(t), c.somePair(t), c.tick()
-	must(t, n.logins.Revoke(t.Context(), p.refresh.text))
+	must(t, n.logins.Revoke(t.Context(), "billing", p.refresh.text, from))
 	if p.refresh.readable(now) && !p.session.purged {
 		c.end(p.session, now)
 	}

@@ -30,7 +30,7 @@ func newPasswords(t *testing.T, cfg authn.PasswordsConfig) *authn.Passwords {
 func TestBothAlgorithmsVerifyBoth(t *testing.T) {
 	both := []*authn.Passwords{newPasswords(t, cheapBcrypt), newPasswords(t, cheapArgon)}
 	for i, p := range both {
-		hash, err := p.Hash(t.Context(), password)
+		hash, err := p.Hash(t.Context(), authn.Client{}, password)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestPrepareRefusesBadPasswords(t *testing.T) {
 // What follows byte 72 is not ignored: a password that agrees up to there is another one.
 func TestBcryptNeverCuts(t *testing.T) {
 	p := newPasswords(t, cheapBcrypt)
-	hash, err := p.Hash(t.Context(), strings.Repeat("a", 72))
+	hash, err := p.Hash(t.Context(), authn.Client{}, strings.Repeat("a", 72))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestHashesMadeElsewhere(t *testing.T) {
 }
 
 func TestCheckPasswordHashRefuses(t *testing.T) {
-	good, err := newPasswords(t, cheapBcrypt).Hash(t.Context(), password)
+	good, err := newPasswords(t, cheapBcrypt).Hash(t.Context(), authn.Client{}, password)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,24 +56,25 @@ type Rotation struct {
 
 	Grace  time.Duration // for so long after it was spent, the token may be used again: see RotateRefresh
 	Policy SessionPolicy // the session must live by it
-	At     time.Time
+	Act    Act           // of the event, if there is one
 }
 
 // SessionStore keeps sessions and their tokens. Every method is atomic, and safe against the same call on another replica.
-// Whatever ends a session writes a SessionEnded change in the same transaction.
+// Whatever ends a session writes a SessionEnded change in the same transaction, and its event if somebody did it; that time is
+// over is no event, and neither is that a session goes on.
 type SessionStore interface {
 	// BeginSession keeps a new login: the session, its tokens, and the user's last login. ErrUserNotFound or ErrUserInactive
 	// if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash. With
 	// policy.MaxPerUser living sessions already there, it ends the oldest of them (by CreatedAt) or returns
 	// ErrTooManySessions, as the policy says. ErrKeyRevoked if a key that signed one of the tokens is, or is there no more. Nothing is kept on an
-	// error.
-	BeginSession(ctx context.Context, s Session, access, refresh Token, passwordHash string, policy SessionPolicy) error
+	// error. The events are EventLogin, and EventSessionRevoked for each that was ended.
+	BeginSession(ctx context.Context, s Session, access, refresh Token, passwordHash string, policy SessionPolicy, act Act) error
 
 	// RotateRefresh spends a refresh token and keeps its successors, as one compare and swap: of any number of simultaneous
 	// calls one succeeds. It counts as the session being seen. The successors it returns are those that were kept.
 	//
 	// The use of a token that was spent by an earlier rotation is a sign of theft: its session ends, with all its tokens, and
-	// the error is ErrTokenReused. But within r.Grace of its spending, while the refresh token that followed it is itself
+	// the error is ErrTokenReused; this is EventRefreshReused. But within r.Grace of its spending, while the refresh token that followed it is itself
 	// unused, and if r.UserAgent is the one that spent it, nothing changes, and the successors kept at that time are returned
 	// instead of r's; the caller mints them again.
 	//
@@ -89,15 +90,17 @@ type SessionStore interface {
 	ListSessions(ctx context.Context, userID uuid.UUID, p SessionPolicy, now time.Time) ([]Session, error)
 
 	// EndSession ends a session of the user and reports how many living tokens that made invalid. ErrSessionNotFound if there
-	// is no such session, it is another user's, or it has ended.
-	EndSession(ctx context.Context, userID, id uuid.UUID, now time.Time) (int, error)
+	// is no such session, it is another user's, or it has ended. The event is EventLogout if it is the actor's own, else
+	// EventSessionRevoked.
+	EndSession(ctx context.Context, userID, id uuid.UUID, act Act) (int, error)
 
 	// EndSessions ends the user's sessions but for keep (uuid.Nil: all) and reports how many living tokens that made invalid.
-	// A refresh that runs at the same time leaves no living token behind.
-	EndSessions(ctx context.Context, userID, keep uuid.UUID, now time.Time) (int, error)
+	// A refresh that runs at the same time leaves no living token behind. One event for all that ended: EventLogout if the
+	// actor's own is among them, else EventSessionRevoked; none if nothing ended.
+	EndSessions(ctx context.Context, userID, keep uuid.UUID, act Act) (int, error)
 
-	// EndToken invalidates one access token, with a TokenEnded change. No error if there is none.
-	EndToken(ctx context.Context, jti string, now time.Time) error
+	// EndToken invalidates one access token, with a TokenEnded change and EventTokenRevoked. No error if there is none.
+	EndToken(ctx context.Context, jti string, act Act) error
 
 	// EndExpiredSessions ends what the policy says has ended, in batches, and reports how many sessions.
 	EndExpiredSessions(ctx context.Context, p SessionPolicy, now time.Time) (int, error)

@@ -56,14 +56,13 @@ func (s *Sessions) End(ctx context.Context, caller *Identity, userID, id uuid.UU
 	if err := s.mayTouch(ctx, caller, userID); err != nil {
 		return err
 	}
-	tokens, err := s.cfg.Store.EndSession(ctx, userID, id, s.cfg.Now())
+	_, err := s.cfg.Store.EndSession(ctx, userID, id, caller.act(s.cfg.Now()))
 	switch {
 	case errors.Is(err, ErrSessionNotFound):
 		return Refuse(CodeNotFound, "Session not found")
 	case err != nil:
 		return Fault(err)
 	}
-	s.cfg.Log.InfoContext(ctx, "session ended", "user_id", userID, "session_id", id, "by", caller.UserID, "tokens", tokens)
 	return nil
 }
 
@@ -76,24 +75,22 @@ func (s *Sessions) EndAll(ctx context.Context, caller *Identity, userID uuid.UUI
 	if userID == caller.UserID {
 		keep = caller.SessionID
 	}
-	tokens, err := s.cfg.Store.EndSessions(ctx, userID, keep, s.cfg.Now())
+	tokens, err := s.cfg.Store.EndSessions(ctx, userID, keep, caller.act(s.cfg.Now()))
 	if err != nil {
 		return 0, Fault(err)
 	}
-	s.cfg.Log.InfoContext(ctx, "sessions ended", "user_id", userID, "by", caller.UserID, "tokens", tokens)
 	return tokens, nil
 }
 
 // EndOwn ends the caller's session alone and reports how many tokens that made invalid.
 func (s *Sessions) EndOwn(ctx context.Context, caller *Identity) (int, error) {
-	tokens, err := s.cfg.Store.EndSession(ctx, caller.UserID, caller.SessionID, s.cfg.Now())
+	tokens, err := s.cfg.Store.EndSession(ctx, caller.UserID, caller.SessionID, caller.act(s.cfg.Now()))
 	switch {
 	case errors.Is(err, ErrSessionNotFound):
 		return 0, nil
 	case err != nil:
 		return 0, Fault(err)
 	}
-	s.cfg.Log.InfoContext(ctx, "session ended", "user_id", caller.UserID, "session_id", caller.SessionID, "by", caller.UserID, "tokens", tokens)
 	return tokens, nil
 }
 

@@ -24,6 +24,12 @@ type User struct {
 	LastLogin    time.Time // zero: never
 }
 
+// UserPlace is a place in the order of users. The zero value is in front of the first one.
+type UserPlace struct {
+	CreatedAt time.Time
+	ID        uuid.UUID
+}
+
 // UserChange is a partial update: nil leaves a field as it is.
 type UserChange struct {
 	Username     *string
@@ -43,21 +49,22 @@ type UserChange struct {
 	// IfPasswordHash, when not nil, makes the change fail with ErrStale unless the stored hash still is this one.
 	IfPasswordHash *string
 
-	At time.Time // becomes UpdatedAt, and the time at which sessions end; required
+	Act Act // whose time becomes UpdatedAt, and the time at which sessions end; required
 
 	Posts []Posting // mails that the change causes, kept in the same transaction
 }
 
-// UserStore keeps users. Every method is atomic, and safe against the same call on another replica.
+// UserStore keeps users. Every method is atomic, and safe against the same call on another replica. Whatever changes a user
+// writes its events in the same transaction.
 type UserStore interface {
 	// CreateUser adds u as it stands. ErrUsernameTaken and ErrEmailTaken say what is in use; of a hundred simultaneous
 	// calls with one name exactly one succeeds.
-	CreateUser(ctx context.Context, u User) error
+	CreateUser(ctx context.Context, u User, act Act) error
 
 	// CreateFirstUser adds u if there is no user and there never was a first start on this database, and records that the
 	// first start has happened. It reports whether u was added. Of many replicas that start at once one adds its user; a
 	// database whose users were all deleted later gets no new one.
-	CreateFirstUser(ctx context.Context, u User) (bool, error)
+	CreateFirstUser(ctx context.Context, u User, act Act) (bool, error)
 
 	// UserByID returns ErrUserNotFound if there is none.
 	UserByID(ctx context.Context, id uuid.UUID) (User, error)
@@ -69,13 +76,18 @@ type UserStore interface {
 	// ListUsers returns users in the order of their creation (then id), skipping the first skip, at most limit.
 	ListUsers(ctx context.Context, skip, limit int) ([]User, error)
 
-	// UpdateUser applies c and returns the user as it then is. A change of name, address, roles or flags writes a UserChanged
+	// ListUsersAfter returns users in the same order from behind a place, which need be nobody's any more, at most limit. It
+	// costs the same wherever the place is.
+	ListUsersAfter(ctx context.Context, after UserPlace, limit int) ([]User, error)
+
+	// UpdateUser applies c and returns the user as it then is. The events are those of Act.UserEvents; where there is none, and
+	// sessions ended all the same, EventSessionRevoked. A change of name, address, roles or flags writes a UserChanged
 	// change in the same transaction, sessions that it ends write theirs. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale;
 	// ErrLastAdministrator if it would leave no active administrator where there was one, and then nothing has changed.
 	UpdateUser(ctx context.Context, id uuid.UUID, c UserChange) (User, error)
 
 	// DeleteUser removes the user, their sessions and every token of theirs, with the changes that this is. ErrUserNotFound, ErrLastAdministrator.
-	DeleteUser(ctx context.Context, id uuid.UUID) error
+	DeleteUser(ctx context.Context, id uuid.UUID, act Act) error
 
 	// PasswordSchemes counts users by PasswordScheme(PasswordHash), so that the check of a name that does not exist can cost
 	// what the check of one that does would cost.
@@ -88,17 +100,26 @@ type LockoutPolicy struct {
 	Duration time.Duration // for this long; failures older than this are forgotten
 }
 
+// Attempt is what became of an attempt that was counted.
+type Attempt struct {
+	LockedUntil time.Time // not zero: it may not be evaluated before then
+	Locks       time.Time // not zero: the lock that it begins, unless the password turns out to be right, ends then
+}
+
 // LockoutStore counts failed logins by account. An account is an opaque string of at most 128 bytes; names that do not
 // exist have accounts too, so that they behave like those that do.
 type LockoutStore interface {
-	// CountAttempt is called before a password is looked at. While the account is locked it changes nothing and returns the
-	// time at which the lock ends. Otherwise it counts the attempt as a failure, locks the account if that reaches
-	// p.Failures, and returns the zero time: this attempt may be evaluated. Of any number of simultaneous calls at most
-	// p.Failures return the zero time.
-	CountAttempt(ctx context.Context, account string, p LockoutPolicy, now time.Time) (lockedUntil time.Time, err error)
+	// CountAttempt is called before a password is looked at. While the account is locked it changes nothing and says so.
+	// Otherwise it counts the attempt as a failure, and locks the account if that reaches p.Failures: this attempt may be
+	// evaluated. Of any number of simultaneous calls at most p.Failures may. It writes no event: who calls it knows whether
+	// the attempt failed.
+	CountAttempt(ctx context.Context, account string, p LockoutPolicy, now time.Time) (Attempt, error)
 
-	// ClearFailures forgets the account's failures and lock: after the right password, or by an administrator.
+	// ClearFailures forgets the account's failures and lock, after the right password.
 	ClearFailures(ctx context.Context, account string) error
+
+	// Unlock does the same for an administrator, with EventUnlocked about the user if there was anything to forget.
+	Unlock(ctx context.Context, account string, user uuid.UUID, act Act) error
 
 	// PurgeLockouts removes rows whose lock and failures no longer count at the given time and reports how many.
 	PurgeLockouts(ctx context.Context, p LockoutPolicy, now time.Time) (int, error)

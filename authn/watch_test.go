@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // run has the replica follow the feed until the test ends or the returned function is called.
@@ -91,7 +92,7 @@ func TestWatchTellsOfTheEnd(t *testing.T) {
 	}
 	for name, end := range map[string]func(m *mind, who *authn.Identity) error{
 		"session ended": func(m *mind, who *authn.Identity) error {
-			_, err := m.store.EndSession(t.Context(), who.UserID, who.SessionID, m.clock.Now())
+			_, err := m.store.EndSession(t.Context(), who.UserID, who.SessionID, storetest.By(m.clock.Now()))
 			return err
 		},
 		"logout": func(m *mind, who *authn.Identity) error { _, err := m.logins.Logout(t.Context(), who); return err },
@@ -140,7 +141,7 @@ func TestWatchIsOfOneSession(t *testing.T) {
 	desk, phone := m.session(t, "alice"), m.session(t, "alice")
 	r := m.replica(t)
 	onDesk, onPhone := r.watch(t, desk), r.watch(t, phone)
-	if _, err := m.store.EndSession(t.Context(), desk.UserID, desk.SessionID, m.clock.Now()); err != nil {
+	if _, err := m.store.EndSession(t.Context(), desk.UserID, desk.SessionID, storetest.By(m.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
 	r.load(t)
@@ -169,7 +170,7 @@ func TestWatchOutlivesChanges(t *testing.T) {
 		until(t, "the verdict is there", func() bool { _, _, doubted := r.follower.Watched(); return doubted == 0 })
 	}
 	watches = append(watches, r.watch(t, alice)) // one that begins when the change is known
-	if err := m.store.EndToken(t.Context(), "one access token", m.clock.Now()); err != nil {
+	if err := m.store.EndToken(t.Context(), "one access token", storetest.By(m.clock.Now())); err != nil {
 		t.Fatal(err)
 	}
 	r.load(t)

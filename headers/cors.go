@@ -189,10 +189,15 @@ func isSameOrigin(r *http.Request, o webOrigin) bool {
 
 // StripCORS removes the CORS headers from an application's answer, so that none appears twice.
 func StripCORS(h http.Header) {
-	const prefix = "access-control-"
 	for name := range h {
-		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+		if IsCORS(name) {
 			delete(h, name)
 		}
 	}
+}
+
+// IsCORS reports whether a field is one of the CORS headers.
+func IsCORS(name string) bool {
+	const prefix = "access-control-"
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }

@@ -57,20 +57,23 @@ func cutBearer(value string) (rest string, ok bool) {
 	return strings.TrimLeft(rest, " "), true
 }
 
-// isBearerToken reports whether s is a b64token (RFC 6750 section 2.1).
+// isBearerToken reports whether s is a b64token (RFC 6750 section 2.1). Tokens are long and every request has one: it is looked
+// at without a branch for each byte.
 func isBearerToken(s string) bool {
 	body := strings.TrimRight(s, "=")
+	wrong := byte(0)
 	for i := range len(body) {
-		if c := body[i]; c >= 128 || c < 64 && bearerSigns>>c&1 == 0 || c >= 64 && bearerLetters>>(c-64)&1 == 0 {
-			return false
-		}
+		wrong |= notInBearer[body[i]]
 	}
-	return body != ""
+	return body != "" && wrong == 0
 }
 
-// The bytes below 64, and from there to 127, that may stand in a b64token before its padding: a bit for each. Tokens are long,
-// and every request has one.
-const (
-	bearerSigns   uint64 = (1<<10-1)<<'0' | 1<<'-' | 1<<'.' | 1<<'/' | 1<<'+'
-	bearerLetters uint64 = (1<<26-1)<<('A'-64) | (1<<26-1)<<('a'-64) | 1<<('_'-64) | 1<<('~'-64)
-)
+// notInBearer has a 1 for each byte that may not stand in a b64token before its padding.
+var notInBearer = func() (table [256]byte) {
+	for c := range table {
+		if !strings.ContainsRune("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/", rune(c)) {
+			table[c] = 1
+		}
+	}
+	return table
+}()

@@ -3,6 +3,8 @@ package headers
 import (
 	"context"
 	"time"
+
+	"github.com/descoped/authly/authn"
 )
 
 // Exchange is what is known about one request: made where it arrives, filled on the way by whoever finds something out,
@@ -11,10 +13,11 @@ import (
 type Exchange struct {
 	ID      string // the request id, also shown to clients
 	Origin  Origin
-	Route   string // name of the route that matched
-	Verdict string // "allow", "challenge" or "deny"
-	Reason  string // the authn.Code of the refusal or failure
-	User    string // username of the caller; empty: anonymous
+	Route   string          // name of the route that matched
+	Verdict string          // "allow", "challenge" or "deny"
+	Reason  string          // the authn.Code of the refusal or failure
+	User    string          // username of the caller; empty: anonymous
+	Caller  *authn.Identity // the same for the audit trail; nil: anonymous
 	Started time.Time
 
 	parent context.Context // of the context that carries it
@@ -22,10 +25,13 @@ type Exchange struct {
 
 type exchangeKey struct{}
 
-// WithExchange returns a context that carries x. An Exchange is carried by one context.
+// WithExchange returns a context that carries x: ctx itself if it does. An Exchange is carried by one context.
 func WithExchange(ctx context.Context, x *Exchange) context.Context {
 	if x == nil {
 		return context.WithValue(ctx, exchangeKey{}, x)
+	}
+	if ctx.Value(exchangeKey{}) == any(x) {
+		return ctx
 	}
 	x.parent = ctx
 	return (*carrier)(x)

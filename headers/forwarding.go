@@ -18,12 +18,16 @@ func StripLookalikes(h http.Header) {
 // itself, but not with dashes. It is for every request.
 func StripControl(h http.Header) { stripNames(h, isControl) }
 
+// forwardedPrefix begins the names in which proxies tell of the request that they forward.
+const forwardedPrefix = "x-forwarded-"
+
 func isForwarding(name string) bool {
-	if hasNamePrefix(name, "x-forwarded-") {
-		return true
-	}
 	var buf [longestName]byte
-	switch string(fold(&buf, name)) {
+	return hasNamePrefix(name, forwardedPrefix) || isForwardingFolded(fold(&buf, name))
+}
+
+func isForwardingFolded(name []byte) bool {
+	switch string(name) {
 	case "forwarded", "x-forwarded", "forwarded-for", "x-original-forwarded-for",
 		"x-real-ip", "true-client-ip", "client-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr",
 		"cf-connecting-ip", "cf-connecting-ipv6", "fastly-client-ip", "fly-client-ip",
@@ -35,15 +39,28 @@ func isForwarding(name string) bool {
 
 func isControl(name string) bool {
 	var buf [longestName]byte
-	switch string(fold(&buf, name)) {
+	folded := fold(&buf, name)
+	return isControlFolded(folded) || isMessageFolded(folded) && !isDashed(name)
+}
+
+func isControlFolded(name []byte) bool {
+	switch string(name) {
 	case "x-original-url", "x-original-uri", "x-original-method", "x-original-host",
 		"x-rewrite-url", "x-rewrite-uri",
 		"x-http-method-override", "x-http-method", "x-method-override",
 		"x-middleware-subrequest", "proxy":
 		return true
+	}
+	return false
+}
+
+// isMessageFolded reports whether a name is that of a field of the message itself, as which CGI readers take Transfer_Encoding
+// too.
+func isMessageFolded(name []byte) bool {
+	switch string(name) {
 	case "connection", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 		"content-length", "content-type", "content-encoding", "x-request-id":
-		return !isDashed(name) // CGI readers take Transfer_Encoding for the real one
+		return true
 	}
 	return false
 }

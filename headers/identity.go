@@ -98,7 +98,7 @@ func (n IdentityNames) Stamp(h http.Header, id *authn.Identity) { n.Stamps(id).S
 type Stamps struct {
 	names  []string
 	values [][]string // of one element each, and no room for another
-	bytes  int
+	lines  string     // the same as they stand on the wire
 }
 
 // Stamps makes ready what Stamp sets.
@@ -108,13 +108,16 @@ func (n IdentityNames) Stamps(id *authn.Identity) *Stamps {
 		values = [4]string{EncodeValue(id.Username), EncodeValue(id.Email), encodeList(id.Roles), id.UserID.String()}
 	}
 	s := new(Stamps)
+	var lines strings.Builder
 	for i, list := range n.lists() {
 		for _, name := range list {
-			s.names = append(s.names, http.CanonicalHeaderKey(name))
+			name = http.CanonicalHeaderKey(name)
+			s.names = append(s.names, name)
 			s.values = append(s.values, []string{values[i]})
-			s.bytes += len(name) + len(": ") + len(values[i]) + len("\r\n")
+			fmt.Fprintf(&lines, "%s: %s\r\n", name, values[i])
 		}
 	}
+	s.lines = lines.String()
 	return s
 }
 
@@ -125,8 +128,11 @@ func (s *Stamps) Set(h http.Header) {
 	}
 }
 
+// Lines are the headers as they stand on the wire, each with its end. Their values are printable ASCII, see EncodeValue.
+func (s *Stamps) Lines() string { return s.lines }
+
 // Bytes is how long the headers are on the wire, separators included.
-func (s *Stamps) Bytes() int { return s.bytes }
+func (s *Stamps) Bytes() int { return len(s.lines) }
 
 // encodeList joins values by commas. A comma within a value, which no role has, is encoded.
 func encodeList(values []string) string {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/unrolled/secure"
 )
@@ -12,6 +13,7 @@ import (
 // in them depends on the request but whether it came over https. A nil Security does nothing.
 type Security struct {
 	own, upstream headerPair
+	lines         [2]string // of own, as they stand on the wire: plain, secure
 }
 
 // headerPair holds the headers for plain http and for https.
@@ -29,6 +31,7 @@ func (p headerPair) of(https bool) http.Header {
 // NewSecurity returns a Security of the given values, which must have passed Validate.
 func NewSecurity(cfg SecurityConfig) *Security {
 	s := &Security{own: newHeaderPair(cfg)}
+	s.lines = [2]string{linesOf(s.own.plain), linesOf(s.own.secure)}
 	cfg.ContentSecurityPolicy = cfg.UpstreamContentSecurityPolicy
 	s.upstream = newHeaderPair(cfg)
 	return s
@@ -89,6 +92,23 @@ func (s *Security) PutOwn(h http.Header, https bool) {
 	for name, values := range s.own.of(https) {
 		h[name] = values
 	}
+}
+
+// OwnLines are the headers of Own as they stand on the wire, each with its end.
+func (s *Security) OwnLines(https bool) string {
+	switch {
+	case s == nil:
+		return ""
+	case https:
+		return s.lines[1]
+	}
+	return s.lines[0]
+}
+
+func linesOf(h http.Header) string {
+	var lines strings.Builder
+	_ = h.Write(&lines) // a strings.Builder takes everything
+	return lines.String()
 }
 
 // Merge adds to the headers of a proxied answer those that the application did not set itself, even to nothing. It never

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
 
@@ -26,10 +27,10 @@ const (
 // value and no query, so that there is no place in it for a credential.
 func (d *Door) accessLog(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &recorder{ResponseWriter: w, http10: !r.ProtoAtLeast(1, 1), last: isChunked(r)}
+		rec := newRecorder(w, r)
 		completed := false
-		defer func() { d.logRequest(rec, r, completed) }()
-		next.ServeHTTP(rec, r)
+		defer func() { d.logRequest(&rec, r, exchangeOf(r), completed) }()
+		next.ServeHTTP(&rec, r)
 		completed = true
 	})
 }
@@ -54,8 +55,7 @@ type Access struct {
 // Milliseconds is the duration as it is logged, to the microsecond.
 func (a *Access) Milliseconds() float64 { return float64(a.Duration.Microseconds()) / 1000 }
 
-func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
-	x := exchangeOf(r)
+func (d *Door) logRequest(rec *recorder, r *http.Request, x *headers.Exchange, completed bool) {
 	status := rec.status
 	switch {
 	case !completed && status == 0:
@@ -74,11 +74,22 @@ func (d *Door) logRequest(rec *recorder, r *http.Request, completed bool) {
 		Status: status, Bytes: rec.bytes, Route: x.Route, Decision: x.Verdict, Reason: reason,
 		User: plain(headers.EncodeValue(x.User), 256), Client: x.Origin.Client, Duration: now.Sub(x.Started),
 	}
+	if d.cfg.Denied != nil && (x.Verdict == verdictDeny || x.Verdict == verdictChallenge) {
+		d.cfg.Denied(d.denied(r, &line))
+	}
 	if d.cfg.Access != nil {
 		d.cfg.Access(line)
 		return
 	}
 	d.log(r.Context(), &line)
+}
+
+// denied is the event of a request that was kept out, with what the access log says of it.
+func (d *Door) denied(r *http.Request, a *Access) authn.Event {
+	from := authn.Client{Address: a.Client, UserAgent: plain(r.UserAgent(), 512), RequestID: a.RequestID}
+	return authn.DeniedEvent(exchangeOf(r).Caller, from, a.Time, a.Reason, authn.Details{
+		authn.DetailMethod: a.Method, authn.DetailHost: a.Host, authn.DetailPath: a.Path, authn.DetailRoute: a.Route,
+	})
 }
 
 func (d *Door) log(ctx context.Context, a *Access) {

@@ -13,18 +13,6 @@ import (
 // is. It is compared with the raw target, in front of any mux: a mux would clean and decode what Envoy puts behind it.
 const authzPrefix = "/authz/"
 
-// reasonHeader tells a front proxy and its administrator why a request was refused, in the words of authn.Code. It survives
-// where the status does not.
-const reasonHeader = "X-Authly-Reason"
-
-// Of an answer's headers the identity may take this many bytes, names and separators included. nginx reads an answer into
-// 4 KiB by default and fails on a longer one; the security headers and what a server adds need the rest.
-const mostIdentityBytes = 3 * 1024
-
-// codeIdentityTooLarge is the reason for refusing a caller whose identity headers would exceed mostIdentityBytes. It is not
-// among the codes of authn, being not about the caller but about what front proxies can carry.
-const codeIdentityTooLarge authn.Code = "identity_too_large"
-
 // question is what a front proxy wants to know, in one shape whoever asks. Its fields are as they stood on the wire.
 type question struct {
 	method string
@@ -64,62 +52,47 @@ func dialectOf(requestURI string) (d dialect, rest string, ok bool) {
 	return dialect{}, "", false
 }
 
-// ForwardAuth serves questions of front proxies and nothing else: on this listener everything but /authz/ is not found, and
-// no public route of any application answers 200.
-func (d *Door) ForwardAuth() http.Handler {
-	return d.root(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.RequestURI, authzPrefix) {
-			d.refuse(w, r, authn.Refuse(authn.CodeNotFound, "Not found"))
-			return
-		}
-		d.serveAuthz(w, r)
-	}))
-}
-
 // serveAuthz answers a front proxy's question. Neither CORS nor a mux may stand in front of it: the 2xx with which they
 // answer preflights, and the redirects with which they clean paths, would be taken for the answer.
-func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request) {
+func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exchange) {
 	abandonBody(w, r)
-	w.Header()["Cache-Control"] = noStore
-	exchangeOf(r).Verdict = verdictDeny // until the decision says otherwise
+	x.Verdict = verdictDeny // until the decision says otherwise
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !d.cfg.Trust.Trusts(peer.Addr()) {
 		refusal := error(authn.Refuse(authn.CodeUntrustedPeer, "Only trusted proxies may ask"))
-		if limited := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); limited != nil {
+		if limited := d.cfg.Gate.Admit(x.Origin.Client); limited != nil {
 			refusal = limited
 		}
-		d.refuseAuthz(w, r, unchanged, refusal)
+		d.refuseAuthz(w, r, x, unchanged, refusal)
 		return
 	}
 	asked, rest, ok := dialectOf(r.RequestURI)
 	if !ok {
-		d.refuseAuthz(w, r, unchanged, authn.Refuse(authn.CodeNotFound, "Not found"))
+		d.refuseAuthz(w, r, x, unchanged, authn.Refuse(authn.CodeNotFound, "Not found"))
 		return
 	}
-	request, err := d.requestOf(asked, r, rest)
+	request, err := d.requestOf(asked, r, x, rest)
 	if err != nil {
-		d.refuseAuthz(w, r, asked.relayed, err)
+		d.refuseAuthz(w, r, x, asked.relayed, err)
 		return
 	}
 	decision := d.cfg.Gate.Decide(r.Context(), request)
-	note(exchangeOf(r), decision)
+	note(x, decision)
 	switch {
 	case decision.Refusal != nil:
-		d.refuseAuthz(w, r, asked.relayed, decision.Refusal)
+		d.refuseAuthz(w, r, x, asked.relayed, decision.Refusal)
 	case decision.Verdict != authn.Allow: // can not be; and if it were, it would not be an allowance
-		d.refuseAuthz(w, r, asked.relayed, authn.Refuse(authn.CodeForbidden, "Not allowed"))
+		d.refuseAuthz(w, r, x, asked.relayed, authn.Refuse(authn.CodeForbidden, "Not allowed"))
 	default:
-		if err := d.stampAnswer(w.Header(), decision, request); err != nil {
-			exchangeOf(r).Verdict = verdictDeny
-			d.refuseAuthz(w, r, asked.relayed, err)
-			return
+		if err := d.permit(w, r, x, decision, request); err != nil {
+			x.Verdict = verdictDeny
+			d.refuseAuthz(w, r, x, asked.relayed, err)
 		}
-		w.WriteHeader(http.StatusOK) // no other 2xx: Envoy takes nothing else for a permission
 	}
 }
 
 // requestOf turns the question into the one form that decisions are made on, and notes in the exchange whose request it is.
-func (d *Door) requestOf(asked dialect, r *http.Request, rest string) (authn.Request, error) {
+func (d *Door) requestOf(asked dialect, r *http.Request, x *headers.Exchange, rest string) (authn.Request, error) {
 	q, err := asked.ask(r, rest)
 	if err != nil {
 		return authn.Request{}, err
@@ -139,7 +112,7 @@ func (d *Door) requestOf(asked dialect, r *http.Request, rest string) (authn.Req
 	if err != nil {
 		return authn.Request{}, err
 	}
-	origin := &exchangeOf(r).Origin
+	origin := &x.Origin
 	origin.Scheme, origin.Host = scheme, host
 	origin.Client = headers.ClientFrom(d.cfg.Trust, r.Header["X-Forwarded-For"])
 	return authn.Request{
@@ -151,66 +124,6 @@ func (d *Door) requestOf(asked dialect, r *http.Request, rest string) (authn.Req
 		Preflight:   headers.IsPreflight(q.method, r.Header),
 	}, nil
 }
-
-// stampAnswer sets every identity header, empty for an anonymous caller, and the assertion, empty where there is none:
-// several front proxies leave the client's own header in place where the answer omits it. On an error it has set none: there
-// is no assertion, or together they would be longer than mostIdentityBytes.
-func (d *Door) stampAnswer(h http.Header, decision authn.Decision, asked authn.Request) error {
-	assertion, err := d.assert(decision, asked.Method, asked.Host)
-	if err != nil {
-		return err
-	}
-	stamps := d.stamps(decision.Identity)
-	if stamps.Bytes()+len(headers.AssertionName)+len(": ")+len(assertion)+len("\r\n") > mostIdentityBytes {
-		return &authn.Error{Code: codeIdentityTooLarge, Detail: "The identity headers would be longer than front proxies accept"}
-	}
-	stamps.Set(h)
-	h[headers.AssertionName] = []string{assertion}
-	return nil
-}
-
-// refuseAuthz answers with an error, in a status that the front proxy relays. Unlike a permission, which ends at the front
-// proxy, it comes before people's browsers, and has the security headers.
-//
-// It is the one place where forward-auth says no, and so the place for whatever a refusal should carry beside the problem,
-// such as the Location of a login page on a 401.
-func (d *Door) refuseAuthz(w http.ResponseWriter, r *http.Request, relayed func(int) int, err error) {
-	reason := authn.Fault(err).Code
-	d.cfg.Security.PutOwn(w.Header(), exchangeOf(r).Origin.Scheme == "https")
-	w.Header().Set(reasonHeader, string(reason))
-	if reason == codeIdentityTooLarge { // to the table of errors it is one of many ways in which a caller may not
-		err = authn.Refuse(authn.CodeForbidden, authn.Fault(err).Detail)
-	}
-	d.cfg.Problem(&relayWriter{ResponseWriter: w, relayed: relayed}, r, err)
-	exchangeOf(r).Reason = string(reason)
-}
-
-// relayWriter writes a refusal in the status that the front proxy relays.
-type relayWriter struct {
-	http.ResponseWriter
-	relayed func(status int) int
-	begun   bool
-}
-
-// WriteHeader never lets a refusal out as a 1xx or a 2xx.
-func (w *relayWriter) WriteHeader(status int) {
-	w.begun = true
-	if status = w.relayed(status); status < 300 {
-		status = http.StatusForbidden
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write of a body whose writer named no status would be a 200.
-func (w *relayWriter) Write(body []byte) (int, error) {
-	if !w.begun {
-		w.WriteHeader(http.StatusForbidden)
-	}
-	return w.ResponseWriter.Write(body)
-}
-
-// noStore is the value of Cache-Control on every answer here. It is never changed.
-var noStore = []string{"no-store"}
 
 // unchanged is the relayed of dialects whose front proxy passes on any refusal.
 func unchanged(status int) int { return status }

@@ -113,6 +113,7 @@ type authzConfig struct {
 	trusted string // network; default: the loopback
 	general authn.Limit
 	gateway bool // serve the gateway's handler instead of the forward-auth listener's
+	usual   bool // leave the headers of all answers to net/http
 	cors    *headers.CORS
 	names   *headers.IdentityNames
 	assert  assertFunc
@@ -155,6 +156,9 @@ func newAuthzRig(t *testing.T, c authzConfig) *authzRig {
 	}
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.DisableGeneralOptionsHandler = true // as cmd/authly must: net/http would answer "OPTIONS *" with 200
+	if !c.gateway && !c.usual {
+		server.Listener = proxy.ReadyConns(server.Config, server.Listener)
+	}
 	server.Start()
 	t.Cleanup(server.Close)
 	return &authzRig{address: server.Listener.Addr().String(), log: log}

@@ -9,20 +9,15 @@ import (
 // see it, and none may set it.
 func isOwnCookie(name string) bool { return name == "__Host-authly" || name == "authly" }
 
-// stripOwnCookies removes Authly's cookies from a request and leaves all others as they are, byte for byte.
-func stripOwnCookies(h http.Header) {
-	lines := h["Cookie"]
+// withoutOwnCookieLines returns the lines of a Cookie field without Authly's cookies, and all others as they are, byte for byte.
+func withoutOwnCookieLines(lines []string) []string {
 	kept := lines[:0:0]
 	for _, line := range lines {
 		if line = withoutOwnCookies(line); line != "" {
 			kept = append(kept, line)
 		}
 	}
-	if len(kept) == 0 {
-		h.Del("Cookie")
-		return
-	}
-	h["Cookie"] = kept
+	return kept
 }
 
 func withoutOwnCookies(line string) string {

@@ -46,13 +46,17 @@ type Config struct {
 	Log       *slog.Logger
 	Access    func(Access) // writes a line of the access log, in place of Log; optional
 	Now       func() time.Time
+
+	Denied func(authn.Event) // is told of every request that was kept out, and must not wait; nil: nobody is
 }
 
 // Door lets requests in. Its handlers can be used before Start, which only begins the health checks.
 type Door struct {
 	cfg       Config
 	upstreams map[string]*upstream
+	sieve     *headers.Sieve
 	buffers   *bufferPool
+	letters   letters
 	sockets   sockets
 	anonymous *headers.Stamps
 }
@@ -71,7 +75,10 @@ func New(cfg Config) (*Door, error) {
 		return nil, fmt.Errorf("proxy: identity headers: %w", err)
 	}
 	cfg.Problem = logged(cfg.Problem, cfg.Log)
-	d := &Door{cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)), buffers: new(bufferPool), anonymous: cfg.Names.Stamps(nil)}
+	d := &Door{
+		cfg: cfg, upstreams: make(map[string]*upstream, len(cfg.Upstreams)),
+		sieve: headers.NewSieve(cfg.Names), buffers: new(bufferPool), anonymous: cfg.Names.Stamps(nil),
+	}
 	if cfg.PublicURL != "" {
 		if u, err := url.Parse(cfg.PublicURL); err != nil || u.Host == "" {
 			return nil, errors.New("proxy: PublicURL is not an absolute URL")

@@ -20,12 +20,8 @@ type originErrorKey struct{}
 // the request here: the forward-auth endpoints have their own view of it. See originError.
 func (d *Door) exchange(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin, err := d.cfg.Trust.Origin(r)
-		x := &headers.Exchange{
-			ID:      requestID(r.Header, origin.PeerTrusted),
-			Origin:  origin,
-			Started: d.cfg.Now(),
-		}
+		x := new(headers.Exchange)
+		err := d.begin(x, r)
 		ctx := headers.WithExchange(r.Context(), x)
 		if err != nil {
 			ctx = context.WithValue(ctx, originErrorKey{}, err)
@@ -33,6 +29,14 @@ func (d *Door) exchange(next http.Handler) http.Handler {
 		w.Header()[requestIDHeader] = []string{x.ID}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// begin fills in what is known of a request when it arrives. An error is that of its origin.
+func (d *Door) begin(x *headers.Exchange, r *http.Request) (err error) {
+	x.Started = d.cfg.Now()
+	x.Origin, err = d.cfg.Trust.Origin(r)
+	x.ID = requestID(r.Header, x.Origin.PeerTrusted)
+	return err
 }
 
 // originError returns why the request's origin could not be read, or nil. Until it is known to be nil, the exchange's Origin
@@ -50,7 +54,9 @@ func requestID(h http.Header, peerTrusted bool) string {
 	}
 	var b [16]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	return hex.EncodeToString(b[:])
+	var text [2 * len(b)]byte
+	hex.Encode(text[:], b[:])
+	return string(text[:])
 }
 
 // isPlainID reports whether an id can stand in a header, a log line and a page without any escaping.

@@ -23,7 +23,7 @@ func (d *Door) Gateway() http.Handler {
 	endpoints := d.endpoints()
 	return d.root(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.RequestURI, "/authz/") {
-			d.serveAuthz(w, r)
+			d.serveAuthz(w, r, exchangeOf(r))
 			return
 		}
 		t, err := parse(r)
@@ -170,6 +170,6 @@ func note(x *headers.Exchange, decision authn.Decision) {
 		x.Route = decision.Route.Name
 	}
 	if decision.Identity != nil {
-		x.User = decision.Identity.Username
+		x.User, x.Caller = decision.Identity.Username, decision.Identity
 	}
 }

@@ -24,7 +24,7 @@ func BenchmarkGateway(b *testing.B) {
 	g := newGateway(b, withUpstream("http://"+upstream))
 	watching := withUpstream("http://" + upstream)
 	watching.watch = authn.NewFollower(authn.FollowerConfig{}).Watch
-	watching.people = people{"alice": {UserID: uuid.New(), SessionID: uuid.New(), JTI: uuid.NewString(), Username: "alice", Email: "alice@example.com", Roles: []string{"staff", "writer"}}}
+	watching.people = people{"alice": {UserID: uuid.New(), SessionID: uuid.New(), JTI: uuid.NewString(), Username: "alice", Email: "alice@example.com", Roles: []string{"staff", "writer"}, Memo: new(authn.Memo)}}
 	w := newGateway(b, watching)
 
 	for _, c := range []struct{ name, addr, path, token string }{

@@ -1,7 +1,9 @@
 package proxy_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -47,6 +49,32 @@ func TestGeneralLimitCountsEverything(t *testing.T) {
 			if limited := got == http.StatusTooManyRequests; limited != (i == 2) {
 				t.Errorf("%s, request %d: %d", path, i+1, got)
 			}
+		}
+	}
+}
+
+// What is kept out is told, with who asked, and what is let in is not.
+func TestDenied(t *testing.T) {
+	told := make(chan authn.Event, 16)
+	g := newGateway(t, gatewayConfig{denied: func(e authn.Event) { told <- e }, trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	for _, c := range []struct{ request, want string }{
+		{request("GET", "/app/x", "alice"), ""}, // first: had they been told, then in place of what follows
+		{request("GET", "/public/x", ""), ""},
+		{request("GET", "/app/x?token=secret", ""), "anonymous no_credentials GET /app/x"},
+		{request("GET", "/admin/x", "alice"), "user forbidden GET /admin/x"},
+		{request("GET", "/a/../b", ""), "anonymous ambiguous_path GET /a/../b"},
+		{request("GET", "/authz/nginx", ""), "anonymous bad_request GET /authz/nginx"},
+	} {
+		g.raw(t, c.request)
+		if c.want == "" {
+			continue
+		}
+		e := <-told
+		if got := fmt.Sprint(e.Actor.Kind, " ", e.Reason, " ", e.Details[authn.DetailMethod], " ", e.Details[authn.DetailPath]); got != c.want {
+			t.Errorf("told %q, want %q", got, c.want)
+		}
+		if e.Kind != authn.EventRequestDenied || e.Outcome != authn.Failure || e.From.RequestID == "" || !e.From.Address.IsLoopback() {
+			t.Errorf("told %+v", e)
 		}
 	}
 }

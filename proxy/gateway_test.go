@@ -76,6 +76,7 @@ type gatewayConfig struct {
 	people   authn.Authenticator // nil: everybody
 	watch    func(who *authn.Identity, ended func()) (stop func())
 	maxAge   time.Duration // of streams
+	denied   func(authn.Event)
 }
 
 // gateway is a door behind a real listener.
@@ -140,6 +141,7 @@ func newGateway(t testing.TB, c gatewayConfig) *gateway {
 	config.Log = slog.New(slog.NewJSONHandler(g.journal, &slog.HandlerOptions{Level: c.level}))
 	config.Now = c.now
 	config.Watch, config.MaxStreamAge = c.watch, c.maxAge
+	config.Denied = c.denied
 	if g.door, err = proxy.New(config); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,11 @@ func (p *pool) close() {
 	if t, ok := p.transport.(*http.Transport); ok {
 		t.CloseIdleConnections()
 	}
+	for _, b := range p.backends {
+		if b.direct != nil {
+			b.direct.close()
+		}
+	}
 }
 
 func (p *pool) watch(ctx context.Context, b *backend) {

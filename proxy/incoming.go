@@ -40,15 +40,10 @@ func (u *upstream) modifyResponse(res *http.Response) error {
 // everything else is ours alone.
 func mergeAnswer(h, ours http.Header) {
 	for name, values := range ours {
-		if name != "Vary" {
-			h[name] = values
-			continue
+		if name == "Vary" {
+			values = mergeVary(h[name], values)
 		}
-		for _, value := range values {
-			if !varies(h["Vary"], value) {
-				h.Add("Vary", value)
-			}
-		}
+		h[name] = values
 	}
 }
 
@@ -66,11 +61,16 @@ func varies(lines []string, value string) bool {
 	return true
 }
 
-// handleError answers for an upstream that did not.
+// handleError answers for an upstream that did not, to ReverseProxy.
 func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error) {
-	x, p := exchangeOf(r), passageOf(r.Context())
+	u.failed(w, r, passageOf(r.Context()), err)
+}
+
+// failed answers for an upstream that did not.
+func (u *upstream) failed(w http.ResponseWriter, r *http.Request, p *passage, err error) {
+	x := exchangeOf(r)
 	if ended := p.stream.refusing(); ended != nil && !begun(w) {
-		u.refuse(w, r, ended.answer)
+		u.refuse(w, r, p, ended.answer)
 		return
 	}
 	if context.Cause(r.Context()) != nil || p.body != nil && p.body.cut.Load() {
@@ -86,14 +86,15 @@ func (u *upstream) handleError(w http.ResponseWriter, r *http.Request, err error
 		x.Reason = string(refusal.Code)
 		panic(http.ErrAbortHandler)
 	}
-	u.refuse(w, r, refusal)
+	u.refuse(w, r, p, refusal)
 }
 
 // refuse answers in the upstream's place.
-func (u *upstream) refuse(w http.ResponseWriter, r *http.Request, refusal *authn.Error) {
-	p := passageOf(r.Context())
-	clear(w.Header())
-	maps.Copy(w.Header(), p.answer)
+func (u *upstream) refuse(w http.ResponseWriter, r *http.Request, p *passage, refusal *authn.Error) {
+	if p.answer != nil {
+		clear(w.Header())
+		maps.Copy(w.Header(), p.answer)
+	}
 	p.closeUnlessRead(w.Header())
 	u.door.refuse(w, r, refusal)
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"net/http/httputil"
-	"net/textproto"
 	"net/url"
 	"strings"
 
@@ -11,37 +10,26 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// rewrite makes the request that the upstream gets. It runs after ReverseProxy has removed the hop-by-hop headers and what
-// the client named in Connection, so that nothing that is set here can be removed by the client.
+// rewrite makes the request that the upstream gets of ReverseProxy. It runs after ReverseProxy has removed what belongs to the
+// client's connection, and has put back what belongs to an upgrade.
 func (u *upstream) rewrite(pr *httputil.ProxyRequest) {
 	p, out := passageOf(pr.In.Context()), pr.Out
-	x, h := exchangeOf(pr.In), pr.Out.Header
-	names := u.door.cfg.Names
+	h := make(http.Header, len(pr.In.Header)+len(p.answer)+16)
+	u.outgoing(pr.In, p, func(name, value string) { h[name] = append(h[name], value) })
+	for _, name := range [...]string{"Connection", "Upgrade"} {
+		if values, ok := out.Header[name]; ok {
+			h[name] = values
+		}
+	}
+	out.Header = h
+	p.webSocket = h["Upgrade"] != nil // serve and ReverseProxy let no other upgrade come this far
 
 	u.setTarget(out, p.target)
-	p.webSocket = h["Upgrade"] != nil // serve and ReverseProxy let no other upgrade come this far
-	h.Del("Http2-Settings")           // belongs to an upgrade to h2c, and has no business here without Connection either (RFC 7540)
-
-	names.Strip(h)
-	headers.StripControl(h)
-	host := setForwarding(h, pr.In, x.Origin)
 	out.Host = ""
 	if u.cfg.PreserveHost {
-		out.Host = host
+		out.Host = p.host
 	}
-	if !p.keepAuthorization {
-		h.Del("Authorization")
-	}
-	stripOwnCookies(h)
-	out.Trailer = p.body.trailer(names.StripTrailer)
-
-	h.Set(requestIDHeader, x.ID)
-	if p.identity != nil {
-		u.door.stamps(p.identity).Set(h) // none for an anonymous caller: to some applications an empty name is a name
-	}
-	if p.assertion != "" {
-		h.Set(headers.AssertionName, p.assertion)
-	}
+	out.Trailer = p.body.trailer(u.door.cfg.Names.StripTrailer)
 }
 
 // stamps returns the headers that tell of an identity, which are made once for it.
@@ -96,51 +84,6 @@ func unescaped(s string) byte {
 		return 0
 	}
 	return b[0]
-}
-
-// setForwarding sets what the upstream is told of the way that the request came, and returns the host that was asked for as
-// it was written. What an untrusted peer says about that is removed. A trusted one is kept to what the decision was made
-// on: its X-Forwarded-For goes on with its own address behind, its X-Real-IP if it is the client that was decided on, and of
-// the rest what describes the front proxy itself.
-func setForwarding(h http.Header, in *http.Request, origin headers.Origin) (host string) {
-	host = in.Host
-	var forwardedFor []string
-	kept := http.Header{}
-	if origin.PeerTrusted {
-		host = forwardedHost(in)
-		forwardedFor = in.Header["X-Forwarded-For"]
-		for _, name := range []string{"X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server"} {
-			if values := h[name]; len(values) == 1 {
-				kept[name] = values
-			}
-		}
-		if h.Get("X-Real-Ip") != "" && origin.Client.IsValid() {
-			kept.Set("X-Real-Ip", origin.Client.String())
-		}
-	}
-	headers.StripForwarding(h)
-	for name, values := range kept {
-		h[name] = values
-	}
-	if origin.Peer.IsValid() {
-		forwardedFor = append(forwardedFor[:len(forwardedFor):len(forwardedFor)], origin.Peer.String())
-	}
-	if len(forwardedFor) > 0 {
-		h.Set("X-Forwarded-For", strings.Join(forwardedFor, ", "))
-	}
-	h.Set("X-Forwarded-Host", host)
-	h.Set("X-Forwarded-Proto", origin.Scheme)
-	return host
-}
-
-// forwardedHost returns the host that a trusted proxy says was asked for, as it is written: with its port, for applications
-// that make links of it. That all its values are one host was checked when the origin was settled.
-func forwardedHost(in *http.Request) string {
-	said, _, _ := strings.Cut(in.Header.Get("X-Forwarded-Host"), ",")
-	if said = textproto.TrimString(said); said != "" {
-		return said
-	}
-	return in.Host
 }
 
 // isWebSocket reports whether a request asks, in the one way there is (RFC 6455 section 4.1), for a WebSocket. Every other

@@ -13,6 +13,7 @@ import (
 // ReverseProxy. It belongs to the goroutine that serves the request, except for body.
 type passage struct {
 	target            target
+	host              string          // as it was asked for, with its port
 	identity          *authn.Identity // nil: anonymous
 	assertion         string          // of the identity, for the application; empty: it gets none
 	keepAuthorization bool
@@ -31,8 +32,12 @@ type passageKey struct{}
 
 func passageOf(ctx context.Context) *passage { return ctx.Value(passageKey{}).(*passage) }
 
-// serve forwards a request that may pass.
+// serve forwards a request that may pass: directly, if that can be, else by ReverseProxy.
 func (u *upstream) serve(w http.ResponseWriter, r *http.Request, p *passage) {
+	p.host = forwardedHost(r, exchangeOf(r).Origin)
+	if u.goesDirect(r, p) && u.pass(w, r, p) {
+		return
+	}
 	p.answer = maps.Clone(w.Header())
 	clear(w.Header())
 	if r.Header["Upgrade"] != nil && !isWebSocket(r) {

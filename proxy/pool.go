@@ -36,35 +36,49 @@ type pool struct {
 	checks sync.WaitGroup
 }
 
-// backend is one address. Its fields but the first two are guarded by the pool's mu.
+// backend is one address. Its fields but the first three are guarded by the pool's mu.
 type backend struct {
 	scheme, host string
+	direct       *direct // nil: only the transport can ask it
 	inFlight     int
 	down         bool      // by the last health check, or by a failed connection since then
 	ejectedUntil time.Time // without health checks: by a failed connection
 }
 
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
+	bare := req.Body == nil || req.Body == http.NoBody // else the transport has closed it after the first attempt
+	res, b, err := p.send(req.Context(), bare, func(b *backend) (*http.Response, error) {
+		req.URL.Scheme, req.URL.Host = b.scheme, b.host // the request is the ReverseProxy's own, and nobody else's
+		return p.transport.RoundTrip(req)
+	})
+	if err != nil {
+		return nil, err
+	}
+	res.Body = p.releasing(b, res.Body)
+	return res, nil
+}
+
+// send has ask send a request to the least busy backend and, if no connection to that one can be made and again is set, to
+// others. The one that has answered is to be released when the answer is over.
+func (p *pool) send(ctx context.Context, again bool, ask func(*backend) (*http.Response, error)) (*http.Response, *backend, error) {
 	var tried []*backend
 	var failed error
 	for {
 		b := p.acquire(tried)
 		if b == nil {
-			return nil, failed
+			return nil, nil, failed
 		}
-		req.URL.Scheme, req.URL.Host = b.scheme, b.host // the request is the ReverseProxy's own, and nobody else's
-		res, err := p.transport.RoundTrip(req)
+		res, err := ask(b)
 		if err == nil {
-			res.Body = p.releasing(b, res.Body)
-			return res, nil
+			return res, b, nil
 		}
 		p.release(b)
-		if !isConnectError(err) || req.Context().Err() != nil {
-			return nil, err
+		if !isConnectError(err) || ctx.Err() != nil {
+			return nil, nil, err
 		}
 		p.eject(b)
-		if req.Body != nil && req.Body != http.NoBody {
-			return nil, err // the transport has closed it
+		if !again {
+			return nil, nil, err
 		}
 		tried, failed = append(tried, b), err
 	}
@@ -75,9 +89,8 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 func (p *pool) acquire(tried []*backend) *backend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
 	b := p.leastBusy(func(b *backend) bool {
-		return !b.down && !now.Before(b.ejectedUntil) && !slices.Contains(tried, b)
+		return !b.down && !p.isEjected(b) && !slices.Contains(tried, b)
 	})
 	if b == nil && len(tried) == 0 {
 		b = p.leastBusy(func(*backend) bool { return true })
@@ -86,6 +99,11 @@ func (p *pool) acquire(tried []*backend) *backend {
 		b.inFlight++
 	}
 	return b
+}
+
+// isEjected reports whether a backend is passed over. What time it is does not matter as long as none has failed.
+func (p *pool) isEjected(b *backend) bool {
+	return !b.ejectedUntil.IsZero() && p.now().Before(b.ejectedUntil)
 }
 
 func (p *pool) leastBusy(eligible func(*backend) bool) *backend {

@@ -16,6 +16,10 @@ type recorder struct {
 	last     bool // the connection ends with this answer
 }
 
+func newRecorder(w http.ResponseWriter, r *http.Request) recorder {
+	return recorder{ResponseWriter: w, http10: !r.ProtoAtLeast(1, 1), last: isChunked(r)}
+}
+
 // isChunked reports whether the request's body comes in chunks over HTTP/1. Such a request may have had a Content-Length too,
 // which net/http drops without a word. Whoever stands in front may have gone by it, and then what follows on the connection
 // is still of the body, and no request: RFC 9112 section 6.1 has the connection closed after the answer.

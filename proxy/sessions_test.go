@@ -13,6 +13,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // sessions are real ones, in a real store whose feed a real follower follows. As an authn.Authenticator it takes the id of a
@@ -61,7 +62,7 @@ func (s *sessions) login(t testing.TB, name string) string {
 			ID: uuid.New(), Username: name, Email: name + "@example.com", EmailKey: name + "@example.com", PasswordHash: "$2b$04$x",
 			Active: true, Verified: true, CreatedAt: now, UpdatedAt: now,
 		}
-		if err := s.store.CreateUser(t.Context(), user); err != nil {
+		if err := s.store.CreateUser(t.Context(), user, storetest.By(now)); err != nil {
 			t.Fatal(err)
 		}
 		s.users[name] = user
@@ -71,7 +72,7 @@ func (s *sessions) login(t testing.TB, name string) string {
 		id := uuid.New()
 		return authn.Token{ID: id, JTI: id.String(), Kind: kind, UserID: user.ID, SessionID: session.ID, Hash: id[:], CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
 	}
-	err := s.store.BeginSession(t.Context(), session, token(authn.AccessToken), token(authn.RefreshToken), user.PasswordHash, authn.SessionPolicy{})
+	err := s.store.BeginSession(t.Context(), session, token(authn.AccessToken), token(authn.RefreshToken), user.PasswordHash, authn.SessionPolicy{}, storetest.By(now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func (s *sessions) end(t testing.TB, token string) {
 	s.mu.Lock()
 	identity := s.known[token]
 	s.mu.Unlock()
-	if _, err := s.store.EndSession(t.Context(), identity.UserID, identity.SessionID, time.Now()); err != nil {
+	if _, err := s.store.EndSession(t.Context(), identity.UserID, identity.SessionID, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -108,7 +109,7 @@ func (s *sessions) end(t testing.TB, token string) {
 // change changes a user, and ends the sessions of one who may no longer come in.
 func (s *sessions) change(t testing.TB, name string, change authn.UserChange) {
 	t.Helper()
-	change.At = time.Now()
+	change.Act = storetest.By(time.Now())
 	if _, err := s.store.UpdateUser(t.Context(), s.users[name].ID, change); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 //   - It is a WebSocket: the client gets a close frame.
 //
 // The upstream sees in any case that the connection is gone. Ordinary requests pay for this with an entry in the Follower's
-// maps and a context; none has a goroutine that waits.
+// maps and, if ReverseProxy forwards them, a context; none has a goroutine that waits.
 type stream struct {
 	door    *Door
 	route   string
@@ -32,7 +32,7 @@ type stream struct {
 	http10  bool
 	body    bool // the request has one
 
-	cancel  context.CancelCauseFunc // ends the exchange with the upstream
+	cancel  context.CancelCauseFunc // ends the exchange of ReverseProxy with the upstream; nil: it has no context of its own
 	unwatch func()                  // nil: nobody watches
 	age     *time.Timer             // nil: it may become as old as it likes
 
@@ -41,6 +41,7 @@ type stream struct {
 	w      http.ResponseWriter
 	ended  *ending // nil: nobody has ended it
 	socket *socket // of phaseSwitched
+	cut    func()  // ends what the stream waits for, without waiting; nil: there is nothing, or cancel does it
 }
 
 // phase is how far a stream has come.
@@ -53,28 +54,58 @@ const (
 	phaseOver                  // or answered by Authly: there is nothing to end any more
 )
 
-// openStream begins the stream of a request, and returns the context for it. Only what somebody can end is given one of its
-// own.
+// newStream returns the stream of a request, which nobody can end yet.
+func (u *upstream) newStream(w http.ResponseWriter, r *http.Request) *stream {
+	return &stream{door: u.door, route: u.name, x: exchangeOf(r), w: w, http10: !r.ProtoAtLeast(1, 1), body: hasBody(r)}
+}
+
+// openStream begins the stream of a request that ReverseProxy forwards, and returns the context for it. Only what somebody can
+// end is given one of its own.
 func (u *upstream) openStream(w http.ResponseWriter, r *http.Request, identity *authn.Identity) (*stream, context.Context) {
-	cfg := &u.door.cfg
-	s := &stream{
-		door: u.door, route: u.name, x: exchangeOf(r), w: w, http10: !r.ProtoAtLeast(1, 1), body: hasBody(r),
-		cancel: func(error) {},
-	}
-	watched := cfg.Watch != nil && identity != nil && identity.SessionID != uuid.Nil
-	if !watched && cfg.MaxStreamAge == 0 && r.Header["Upgrade"] == nil {
+	s := u.newStream(w, r)
+	if !u.door.watches(identity) && u.door.cfg.MaxStreamAge == 0 && r.Header["Upgrade"] == nil {
 		return s, r.Context()
 	}
 	var ctx context.Context
 	ctx, s.cancel = context.WithCancelCause(r.Context())
-	if watched {
+	s.begin(identity)
+	return s, ctx
+}
+
+// watches reports whether it is looked whether an identity's session goes on.
+func (d *Door) watches(identity *authn.Identity) bool {
+	return d.cfg.Watch != nil && identity != nil && identity.SessionID != uuid.Nil
+}
+
+// begin lets those end the stream who may.
+func (s *stream) begin(identity *authn.Identity) {
+	cfg := &s.door.cfg
+	if s.door.watches(identity) {
 		s.session = identity.SessionID
 		s.unwatch = cfg.Watch(identity, func() { s.end(endOfSession) })
 	}
 	if cfg.MaxStreamAge > 0 {
 		s.age = time.AfterFunc(cfg.MaxStreamAge, func() { s.end(endOfAge) })
 	}
-	return s, ctx
+}
+
+// hold has cut called if the stream is ended, until release; an error says that it was ended before. Cut must not wait.
+func (s *stream) hold(cut func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil {
+		return s.ended
+	}
+	s.cut = cut
+	return nil
+}
+
+// release reports whether what was held was not cut. It will not be from now on.
+func (s *stream) release() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = nil
+	return s.ended == nil
 }
 
 // end ends the stream, unless it has ended. It may be called at any time and from anywhere.
@@ -93,12 +124,17 @@ func (s *stream) end(e *ending) {
 		socket.end(e) // and then the upstream
 		return
 	}
-	s.cancel(e)
+	if s.cancel != nil {
+		s.cancel(e)
+	}
 }
 
 // hurry sees to it that a client that neither sends nor reads does not hold up the end: the transport waits for the former
 // before it gives up a request. The lock is held, because after the stream the connection belongs to the next request.
 func (s *stream) hurry() {
+	if s.cut != nil {
+		s.cut()
+	}
 	control, past := http.NewResponseController(s.w), time.Unix(1, 0)
 	if s.body {
 		_ = control.SetReadDeadline(past)
@@ -167,7 +203,9 @@ func (s *stream) close() {
 	phase, ended := s.phase, s.ended
 	s.phase = phaseOver
 	s.mu.Unlock()
-	s.cancel(nil)
+	if s.cancel != nil {
+		s.cancel(nil)
+	}
 	if phase == phaseSwitched {
 		s.door.sockets.remove(s)
 	}

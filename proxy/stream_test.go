@@ -17,6 +17,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/proxy"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // lasting is an application whose answers last. Each request says in its query which stream it is.
@@ -362,7 +363,7 @@ func TestStreamsAndTheirUser(t *testing.T) {
 		t.Errorf("of a disabled user: %v", err)
 	}
 	bob := openAnswer("events", false)(t, g, app, people.login(t, "bob"), "bob")
-	if err := people.store.DeleteUser(t.Context(), people.users["bob"].ID); err != nil {
+	if err := people.store.DeleteUser(t.Context(), people.users["bob"].ID, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	if err := bob.ended(); !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -55,6 +55,7 @@ type upstream struct {
 	name     string // of the route
 	cfg      UpstreamConfig
 	security *headers.Security
+	log      *slog.Logger
 	proxy    *httputil.ReverseProxy
 	pool     *pool
 }
@@ -65,7 +66,7 @@ func (d *Door) newUpstream(name string, cfg UpstreamConfig) (*upstream, error) {
 		return nil, err
 	}
 	log := d.cfg.Log.With(slog.String("route", name))
-	u := &upstream{door: d, name: name, cfg: cfg, security: cfg.Security}
+	u := &upstream{door: d, name: name, cfg: cfg, security: cfg.Security, log: log}
 	if u.security == nil {
 		u.security = d.cfg.Security
 	}
@@ -75,8 +76,13 @@ func (d *Door) newUpstream(name string, cfg UpstreamConfig) (*upstream, error) {
 	}
 	if cfg.URLs[0] == echoURL {
 		u.pool.transport = echo{}
-	} else if u.pool.transport, err = newTransport(cfg, u.pool.backends); err != nil {
-		return nil, err
+	} else {
+		transport, err := newTransport(cfg, u.pool.backends)
+		if err != nil {
+			return nil, err
+		}
+		u.pool.transport = transport
+		u.pool.goDirect(transport)
 	}
 	u.proxy = &httputil.ReverseProxy{
 		Rewrite:        u.rewrite,

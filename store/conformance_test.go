@@ -19,23 +19,38 @@ func TestSQLite(t *testing.T) {
 
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Database { return database(storetest.PostgresURL(t)) })
+	storetest.Run(t, copies(t, ""))
 }
 
 // A pooler that gives every transaction another session cannot keep prepared statements.
 func TestPostgreSQLExec(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Database {
-		return database(with(storetest.PostgresURL(t), "default_query_exec_mode", "exec"))
-	})
+	storetest.Run(t, copies(t, "exec"))
 }
 
 // Under the simple protocol the driver writes values into the statement: what is quoted wrongly becomes SQL.
 func TestPostgreSQLSimpleProtocol(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Database {
-		return database(with(storetest.PostgresURL(t), "default_query_exec_mode", "simple_protocol"))
-	})
+	storetest.Run(t, copies(t, "simple_protocol"))
+}
+
+// copies makes copies of a database that was opened once, and so migrated, in the mode in which all of them are used.
+func copies(t *testing.T, mode string) func(t *testing.T) storetest.Database {
+	original := storetest.PostgresURL(t)
+	in := func(url string) storetest.Database {
+		if mode == "" {
+			return database(url)
+		}
+		return database(with(url, "default_query_exec_mode", mode))
+	}
+	s, err := in(original)(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) storetest.Database { return in(storetest.CopyPostgres(t, original)) }
 }
 
 func database(url string) storetest.Database {

@@ -29,9 +29,9 @@ func endOne(t *testing.T, s *store.Store, u authn.User) uuid.UUID {
 			CreatedAt: begun, ExpiresAt: begun.Add(time.Hour),
 		}
 	}
-	err := s.BeginSession(t.Context(), session, token(authn.AccessToken), token(authn.RefreshToken), u.PasswordHash, authn.SessionPolicy{})
+	err := s.BeginSession(t.Context(), session, token(authn.AccessToken), token(authn.RefreshToken), u.PasswordHash, authn.SessionPolicy{}, storetest.By(time.Now()))
 	if err == nil {
-		_, err = s.EndSession(t.Context(), u.ID, session.ID, begun)
+		_, err = s.EndSession(t.Context(), u.ID, session.ID, storetest.By(begun))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestPostgresCommitsLate(t *testing.T) {
 		database := with(storetest.PostgresURL(t), "default_query_exec_mode", mode)
 		s := openPostgres(t, database, 0)
 		u := user("alice")
-		if err := s.CreateUser(t.Context(), u); err != nil {
+		if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 			t.Fatal(err)
 		}
 		before := endOne(t, s, u)
@@ -119,7 +119,7 @@ func TestPostgresOlderCopy(t *testing.T) {
 	database := storetest.PostgresURL(t)
 	s := openPostgres(t, database, 0)
 	u := user("alice")
-	if err := s.CreateUser(t.Context(), u); err != nil {
+	if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	endOne(t, s, u)
@@ -168,7 +168,7 @@ func TestSQLiteOlderCopy(t *testing.T) {
 	}
 	s := open(original)
 	u := user("alice")
-	if err := s.CreateUser(t.Context(), u); err != nil {
+	if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	endOne(t, s, u)
@@ -190,7 +190,7 @@ func TestSQLiteOlderCopy(t *testing.T) {
 	if _, _, err := s.Changes(t.Context(), lost); !errors.Is(err, authn.ErrFeedReset) {
 		t.Errorf("a cursor ahead of the copy: got %v, want ErrFeedReset", err)
 	}
-	if _, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"a"}, At: time.Unix(9, 0)}); err != nil {
+	if _, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"a"}, Act: storetest.By(time.Unix(9, 0))}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.Changes(t.Context(), lost); !errors.Is(err, authn.ErrFeedReset) {

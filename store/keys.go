@@ -24,7 +24,7 @@ func (s *Store) ListKeys(ctx context.Context) (keys []authn.Key, err error) {
 }
 
 // AddKey keeps candidate if the last key like it is the one that the caller knows.
-func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string) (last authn.Key, err error) {
+func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string, act authn.Act) (last authn.Key, err error) {
 	if err := checkKey(candidate); err != nil {
 		return authn.Key{}, err
 	}
@@ -42,7 +42,7 @@ func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string) (
 			return nil
 		}
 		last = keptKey(candidate)
-		return s.insertKey(ctx, q, candidate)
+		return s.insertKey(ctx, q, candidate, act)
 	})
 	if err != nil {
 		return authn.Key{}, err
@@ -51,7 +51,7 @@ func (s *Store) AddKey(ctx context.Context, candidate authn.Key, after string) (
 }
 
 // RevokeKey revokes a key, and keeps its successor if it is the one that signs.
-func (s *Store) RevokeKey(ctx context.Context, id string, successor *authn.Key, at time.Time) (replaced bool, err error) {
+func (s *Store) RevokeKey(ctx context.Context, id string, successor *authn.Key, act authn.Act) (replaced bool, err error) {
 	if !storable(id) {
 		return false, authn.ErrKeyNotFound
 	}
@@ -62,15 +62,15 @@ func (s *Store) RevokeKey(ctx context.Context, id string, successor *authn.Key, 
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
 		replaced = false
-		signing, err := s.lockSigning(ctx, q, successor, at)
+		signing, err := s.lockSigning(ctx, q, successor, act.At)
 		if err != nil {
 			return err
 		}
-		if err := s.markRevoked(ctx, q, id, at); err != nil || successor == nil || signing != id {
+		if err := s.markRevoked(ctx, q, id, act); err != nil || successor == nil || signing != id {
 			return err
 		}
 		replaced = true
-		return s.insertKey(ctx, q, *successor)
+		return s.insertKey(ctx, q, *successor, act)
 	})
 	return replaced && err == nil, err
 }
@@ -84,7 +84,7 @@ func (s *Store) lockSigning(ctx context.Context, q querier, successor *authn.Key
 	return signs(living, at), err
 }
 
-func (s *Store) markRevoked(ctx context.Context, q querier, id string, at time.Time) error {
+func (s *Store) markRevoked(ctx context.Context, q querier, id string, act authn.Act) error {
 	found, err := queryKeys(ctx, q, `WHERE id = $1`, id)
 	switch {
 	case err != nil:
@@ -95,10 +95,13 @@ func (s *Store) markRevoked(ctx context.Context, q querier, id string, at time.T
 		return authn.ErrStale
 	}
 	if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '' WHERE id = $1`,
-		id, micros(at), []byte{}); err != nil {
+		id, micros(act.At), []byte{}); err != nil {
 		return err
 	}
-	return s.announce(ctx, q, authn.Change{Kind: authn.KeyEnded, KeyID: id, At: at})
+	if err := s.record(ctx, q, act.KeyEvent(authn.EventKeyRevoked, found[0])); err != nil {
+		return err
+	}
+	return s.announce(ctx, q, authn.Change{Kind: authn.KeyEnded, KeyID: id, At: act.At})
 }
 
 // signs returns the id of the last of the keys that is active, else of the first that will be; "" if there is none.
@@ -112,14 +115,17 @@ func signs(living []authn.Key, at time.Time) (id string) {
 }
 
 // SealKey replaces the material of a key.
-func (s *Store) SealKey(ctx context.Context, key authn.Key, before string) error {
+func (s *Store) SealKey(ctx context.Context, key authn.Key, before string, act authn.Act) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `UPDATE keys SET material = $2, sealing = $3
-			WHERE id = $1 AND sealing = $4 AND revoked_at IS NULL`, key.ID, key.Material, key.Sealing, before)
-		return err
+		n, err := affected(q.ExecContext(ctx, `UPDATE keys SET material = $2, sealing = $3
+			WHERE id = $1 AND sealing = $4 AND revoked_at IS NULL`, key.ID, key.Material, key.Sealing, before))
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.record(ctx, q, act.KeyEvent(authn.EventKeySealed, key))
 	})
 }
 
@@ -162,11 +168,14 @@ func (s *Store) lockKeysLike(ctx context.Context, q querier, key authn.Key) ([]a
 		string(key.Purpose), key.Algorithm)
 }
 
-func (s *Store) insertKey(ctx context.Context, q querier, key authn.Key) error {
+func (s *Store) insertKey(ctx context.Context, q querier, key authn.Key, act authn.Act) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO keys (id, purpose, algorithm, material, sealing, created_at, active_from)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`, key.ID, string(key.Purpose), key.Algorithm, key.Material, key.Sealing,
 		micros(key.CreatedAt), micros(key.ActiveFrom))
 	if err != nil {
+		return err
+	}
+	if err := s.record(ctx, q, act.KeyEvent(authn.EventKeyAdded, key)); err != nil {
 		return err
 	}
 	return s.announce(ctx, q, authn.Change{Kind: authn.KeyAdded, KeyID: key.ID, At: key.CreatedAt})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/descoped/authly/authn"
 )
 
@@ -22,34 +24,33 @@ const countAttempt = `INSERT INTO lockouts (account, failures, last_failure, loc
 			WHEN CASE WHEN ` + startsAnew + ` THEN 1 ELSE lockouts.failures + 1 END >= CAST($3 AS BIGINT)
 			THEN CAST($4 AS BIGINT) END
 	WHERE lockouts.locked_until IS NULL OR lockouts.locked_until <= $2
-	RETURNING failures`
+	RETURNING locked_until`
 
 const startsAnew = `lockouts.locked_until IS NOT NULL OR lockouts.last_failure <= CAST($5 AS BIGINT)`
 
-// CountAttempt counts an attempt as a failure, or returns the time at which the account's lock ends.
+// CountAttempt counts an attempt as a failure, or says when the account's lock ends.
 func (s *Store) CountAttempt(
 	ctx context.Context, account string, p authn.LockoutPolicy, now time.Time,
-) (lockedUntil time.Time, err error) {
+) (attempt authn.Attempt, err error) {
 	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
-		return time.Time{}, err
+		return authn.Attempt{}, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		lockedUntil = time.Time{}
-		var failures int64
+		var locks, until sql.NullInt64
 		err := q.QueryRowContext(ctx, countAttempt, account, micros(now), max(p.Failures, 1),
-			micros(now.Add(p.Duration)), micros(now.Add(-p.Duration))).Scan(&failures)
+			micros(now.Add(p.Duration)), micros(now.Add(-p.Duration))).Scan(&locks)
+		attempt = authn.Attempt{Locks: fromNullMicros(locks)}
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		var until sql.NullInt64
 		err = q.QueryRowContext(ctx, `SELECT locked_until FROM lockouts WHERE account = $1`, account).Scan(&until)
-		lockedUntil = fromNullMicros(until)
+		attempt.LockedUntil = fromNullMicros(until)
 		return err
 	})
 	if err != nil {
-		return time.Time{}, err
+		return authn.Attempt{}, err
 	}
-	return lockedUntil, nil
+	return attempt, nil
 }
 
 // ClearFailures forgets the account's failures and lock.
@@ -60,6 +61,20 @@ func (s *Store) ClearFailures(ctx context.Context, account string) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		_, err := q.ExecContext(ctx, `DELETE FROM lockouts WHERE account = $1`, account)
 		return err
+	})
+}
+
+// Unlock does the same for an administrator.
+func (s *Store) Unlock(ctx context.Context, account string, user uuid.UUID, act authn.Act) error {
+	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
+		return err
+	}
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		n, err := affected(q.ExecContext(ctx, `DELETE FROM lockouts WHERE account = $1`, account))
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.record(ctx, q, act.Event(authn.EventUnlocked, user))
 	})
 }
 

@@ -18,7 +18,7 @@ const decoy = "decoy"
 const waits = `failed_at IS NULL AND kind <> 'decoy'`
 
 // Post keeps mails and tokens of an act that changes nothing else.
-func (s *Store) Post(ctx context.Context, posts []authn.Posting) error {
+func (s *Store) Post(ctx context.Context, posts []authn.Posting, events ...authn.Event) error {
 	if err := checkPosts(posts); err != nil {
 		return err
 	}
@@ -27,6 +27,9 @@ func (s *Store) Post(ctx context.Context, posts []authn.Posting) error {
 			if err := s.checkOwner(ctx, q, p); err != nil {
 				return err
 			}
+		}
+		if err := s.record(ctx, q, events...); err != nil {
+			return err
 		}
 		return post(ctx, q, posts)
 	})

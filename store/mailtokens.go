@@ -92,12 +92,12 @@ func outdateMail(ctx context.Context, q querier, old authn.User, c authn.UserCha
 }
 
 // RegisterUser adds u as it stands, with mails.
-func (s *Store) RegisterUser(ctx context.Context, u authn.User, posts []authn.Posting) error {
+func (s *Store) RegisterUser(ctx context.Context, u authn.User, act authn.Act, posts []authn.Posting) error {
 	if err := errors.Join(checkUser(u), checkPosts(posts)); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if err := insertUser(ctx, q, u); err != nil {
+		if err := s.insertUser(ctx, q, u, act); err != nil {
 			return err
 		}
 		return post(ctx, q, posts)
@@ -111,7 +111,7 @@ func (s *Store) UpdateUserByToken(
 	if err := checkChange(c); err != nil {
 		return authn.User{}, err
 	}
-	found, err := s.MailToken(ctx, kind, hash, c.At)
+	found, err := s.MailToken(ctx, kind, hash, c.Act.At)
 	if err != nil {
 		return authn.User{}, err
 	}
@@ -124,7 +124,7 @@ func (s *Store) UpdateUserByToken(
 		if !old.Active {
 			return authn.ErrTokenNotFound
 		}
-		token, err := spendMailToken(ctx, q, kind, hash, c.At)
+		token, err := spendMailToken(ctx, q, kind, hash, c.Act.At)
 		if err != nil {
 			return err
 		}
@@ -145,14 +145,14 @@ func (s *Store) UpdateUserByToken(
 }
 
 // CreateUserByToken spends an invitation and adds u. A user who cannot be added leaves the invitation as it was.
-func (s *Store) CreateUserByToken(ctx context.Context, hash []byte, u authn.User, now time.Time) error {
+func (s *Store) CreateUserByToken(ctx context.Context, hash []byte, u authn.User, act authn.Act) error {
 	if err := checkUser(u); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		if _, err := spendMailToken(ctx, q, authn.MailInvitation, hash, now); err != nil {
+		if _, err := spendMailToken(ctx, q, authn.MailInvitation, hash, act.At); err != nil {
 			return err
 		}
-		return insertUser(ctx, q, u)
+		return s.insertUser(ctx, q, u, act)
 	})
 }

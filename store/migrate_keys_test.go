@@ -50,7 +50,7 @@ func TestMigrationKeepsKeys(t *testing.T) {
 				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 			want[1].ID = "3"
-			if last, err := s.AddKey(t.Context(), want[1], ""); err != nil || last.ID != "2" {
+			if last, err := s.AddKey(t.Context(), want[1], "", storetest.By(time.Now())); err != nil || last.ID != "2" {
 				t.Errorf("the last key: %s, %v", last.ID, err)
 			}
 		})

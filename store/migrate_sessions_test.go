@@ -88,7 +88,7 @@ func oldTokensWork(t *testing.T, s *Store, user, session uuid.UUID) {
 		return authn.Token{ID: uuid.New(), JTI: jti, Kind: kind, UserID: user, SessionID: session, Hash: []byte(jti), ExpiresAt: at(300)}
 	}
 	rotation := authn.Rotation{
-		JTI: "r2", Hash: []byte("r2"), Access: successor(authn.AccessToken, "a5"), Refresh: successor(authn.RefreshToken, "r5"), At: at(25),
+		JTI: "r2", Hash: []byte("r2"), Access: successor(authn.AccessToken, "a5"), Refresh: successor(authn.RefreshToken, "r5"), Act: storetest.By(at(25)),
 	}
 	if _, _, err := s.RotateRefresh(t.Context(), rotation); err != nil {
 		t.Errorf("a refresh token of before: %v", err)
@@ -104,7 +104,7 @@ func oldTokensWork(t *testing.T, s *Store, user, session uuid.UUID) {
 	if n, err := s.PurgeSessions(t.Context(), at(16)); err != nil || n != 1 {
 		t.Errorf("purged %d sessions, error %v; want the one whose token expired", n, err)
 	}
-	if n, err := s.EndSessions(t.Context(), user, uuid.Nil, at(26)); err != nil || n != 4 {
+	if n, err := s.EndSessions(t.Context(), user, uuid.Nil, storetest.By(at(26))); err != nil || n != 4 {
 		t.Errorf("ended %d tokens, error %v; want 4", n, err)
 	}
 }

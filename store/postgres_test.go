@@ -43,7 +43,7 @@ func TestPostgresInASchema(t *testing.T) {
 	execute(t, "pgx", database, `CREATE SCHEMA login`)
 	execute(t, "pgx", database, `CREATE TABLE public.users (id integer)`) // the application's
 	s := openPostgres(t, with(database, "search_path", "login"), 0)
-	if err := s.CreateUser(t.Context(), user("alice")); err != nil {
+	if err := s.CreateUser(t.Context(), user("alice"), storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	execute(t, "pgx", database, `UPDATE login.users SET username = 'bob'`)
@@ -57,19 +57,19 @@ func TestPostgresSerializableRole(t *testing.T) {
 	database := with(storetest.PostgresURL(t), "default_transaction_isolation", "serializable")
 	s := openPostgres(t, database, 0)
 	u := user("alice")
-	if err := s.CreateUser(t.Context(), u); err != nil {
+	if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	policy := authn.LockoutPolicy{Failures: 40, Duration: time.Hour}
 	var calls sync.WaitGroup
 	for range 40 {
 		calls.Go(func() {
-			if until, err := s.CountAttempt(t.Context(), "alice", policy, time.Unix(1, 0)); err != nil || !until.IsZero() {
-				t.Errorf("an attempt: locked until %v, error %v", until, err)
+			if attempt, err := s.CountAttempt(t.Context(), "alice", policy, time.Unix(1, 0)); err != nil || !attempt.LockedUntil.IsZero() {
+				t.Errorf("an attempt: locked until %v, error %v", attempt.LockedUntil, err)
 			}
 		})
 		calls.Go(func() {
-			if _, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{EndSessions: true, At: time.Unix(2, 0)}); err != nil {
+			if _, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{EndSessions: true, Act: storetest.By(time.Unix(2, 0))}); err != nil {
 				t.Errorf("an update: %v", err)
 			}
 		})
@@ -136,7 +136,7 @@ func TestPostgresLosesConnections(t *testing.T) {
 	line := proxyTo(t, database)
 	s := openPostgres(t, line.url, 500*time.Millisecond)
 	u := user("alice")
-	if err := s.CreateUser(t.Context(), u); err != nil {
+	if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 
@@ -157,7 +157,7 @@ func TestPostgresLosesConnections(t *testing.T) {
 	line.freeze()
 	begin := time.Now()
 	for name, err := range map[string]error{
-		"ping": s.Ping(t.Context()), "delete": s.DeleteUser(t.Context(), u.ID),
+		"ping": s.Ping(t.Context()), "delete": s.DeleteUser(t.Context(), u.ID, storetest.By(time.Now())),
 	} {
 		if !errors.Is(err, authn.ErrUnavailable) {
 			t.Errorf("%s on a line that is silent: got %v, want ErrUnavailable", name, err)
@@ -188,7 +188,7 @@ func TestPostgresLockedRow(t *testing.T) {
 	database := storetest.PostgresURL(t)
 	s := openPostgres(t, database, 300*time.Millisecond)
 	u := user("alice")
-	if err := s.CreateUser(t.Context(), u); err != nil {
+	if err := s.CreateUser(t.Context(), u, storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open("pgx", database)
@@ -204,7 +204,7 @@ func TestPostgresLockedRow(t *testing.T) {
 	if _, err := tx.ExecContext(t.Context(), `SELECT 1 FROM users FOR UPDATE`); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteUser(t.Context(), u.ID); !errors.Is(err, authn.ErrUnavailable) {
+	if err := s.DeleteUser(t.Context(), u.ID, storetest.By(time.Now())); !errors.Is(err, authn.ErrUnavailable) {
 		t.Errorf("an act that waits for a lock: got %v, want ErrUnavailable", err)
 	}
 	var waiting int
@@ -218,7 +218,7 @@ func TestPostgresLockedRow(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeleteUser(t.Context(), u.ID); err != nil {
+	if err := s.DeleteUser(t.Context(), u.ID, storetest.By(time.Now())); err != nil {
 		t.Errorf("the same without the lock: %v", err)
 	}
 }

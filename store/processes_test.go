@@ -12,6 +12,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // childVariable makes this test program write to the named database instead of testing.
@@ -38,7 +39,7 @@ func writeUsers(ctx context.Context, database, name string) error {
 	}
 	policy := authn.LockoutPolicy{Failures: 1000, Duration: time.Hour}
 	for i := range usersPerProcess {
-		if err := s.CreateUser(ctx, user(fmt.Sprintf("%s-%d", name, i))); err != nil {
+		if err := s.CreateUser(ctx, user(fmt.Sprintf("%s-%d", name, i)), storetest.By(time.Now())); err != nil {
 			return err
 		}
 		if _, err := s.CountAttempt(ctx, "everybody", policy, time.Unix(1, 0)); err != nil {
@@ -79,9 +80,9 @@ func TestSQLiteSeveralProcesses(t *testing.T) {
 	// The counter has seen every attempt: the next one is the one that locks.
 	policy := authn.LockoutPolicy{Failures: want + 1, Duration: time.Hour}
 	for i, locked := range []bool{false, true} {
-		until, err := s.CountAttempt(t.Context(), "everybody", policy, time.Unix(1, 0))
-		if err != nil || until.IsZero() == locked {
-			t.Errorf("attempt %d after all: locked until %v, error %v; want locked %v", i, until, err, locked)
+		attempt, err := s.CountAttempt(t.Context(), "everybody", policy, time.Unix(1, 0))
+		if err != nil || attempt.LockedUntil.IsZero() == locked {
+			t.Errorf("attempt %d after all: locked until %v, error %v; want locked %v", i, attempt.LockedUntil, err, locked)
 		}
 	}
 }

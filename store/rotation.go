@@ -12,7 +12,7 @@ import (
 //
 // What was rotated is known by its successor and not by times: three rotations within one microsecond keep their order.
 func (s *Store) RotateRefresh(ctx context.Context, r authn.Rotation) (access, refresh authn.Token, err error) {
-	if err := errors.Join(checkPair(r.Access, r.Refresh), checkTexts(text{"user agent", r.UserAgent, longLimit})); err != nil {
+	if err := errors.Join(checkPair(r.Access, r.Refresh), checkTexts(text{"user agent", r.UserAgent, longLimit}), checkAct(r.Act)); err != nil {
 		return authn.Token{}, authn.Token{}, err
 	}
 	if !storable(r.JTI) {
@@ -30,8 +30,12 @@ func (s *Store) RotateRefresh(ctx context.Context, r authn.Rotation) (access, re
 				return err
 			}
 			reused = true // told when the end of the session is on disk
-			_, err := s.end(ctx, q, []string{session.session.ID.String()}, r.At)
-			return err
+			tokens, err := s.end(ctx, q, []string{session.session.ID.String()}, r.Act.At)
+			if err != nil {
+				return err
+			}
+			e := r.Act.Failed(authn.EventRefreshReused, r.Refresh.UserID, string(authn.CodeInvalidGrant))
+			return s.record(ctx, q, e.OfSession(session.session.ID).Ended(0, tokens))
 		}
 		if used.invalidated.Valid {
 			return authn.ErrTokenSpent
@@ -66,7 +70,7 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 		return used, session, authn.ErrTokenNotFound
 	case !u.Active:
 		return used, session, authn.ErrUserInactive
-	case used.expired(r.At):
+	case used.expired(r.Act.At):
 		return used, session, authn.ErrTokenSpent
 	}
 	switch dead, err := anyKeyDead(ctx, q, used.token, used.token); {
@@ -76,7 +80,7 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 		return used, session, authn.ErrTokenSpent
 	}
 	session, err = selectSession(ctx, q, u.ID, used.token.SessionID, s.engine.forUpdate)
-	if errors.Is(err, authn.ErrSessionNotFound) || err == nil && !r.Policy.Lives(session.value(), r.At) {
+	if errors.Is(err, authn.ErrSessionNotFound) || err == nil && !r.Policy.Lives(session.value(), r.Act.At) {
 		err = authn.ErrTokenSpent
 	}
 	return used, session, err
@@ -85,7 +89,7 @@ func (s *Store) lockRotated(ctx context.Context, q querier, r authn.Rotation) (u
 // successors returns the pair that followed a token, if the token is used again in grace; else authn.ErrTokenReused. The clock
 // of who rotated it may be ahead.
 func successors(ctx context.Context, q querier, r authn.Rotation, used tokenRow) (access, refresh authn.Token, err error) {
-	if since := r.At.Sub(fromNullMicros(used.invalidated)); since.Abs() >= r.Grace || r.UserAgent != used.rotatedBy.String {
+	if since := r.Act.At.Sub(fromNullMicros(used.invalidated)); since.Abs() >= r.Grace || r.UserAgent != used.rotatedBy.String {
 		return access, refresh, authn.ErrTokenReused
 	}
 	next, err := selectToken(ctx, q, used.successor.String)
@@ -110,7 +114,7 @@ func rotate(
 	ctx context.Context, q querier, r authn.Rotation, used tokenRow, session sessionRow,
 ) (access, refresh authn.Token, err error) {
 	n, err := affected(q.ExecContext(ctx, `UPDATE tokens SET invalidated_at = $2, successor = $3, rotated_by = $4
-		WHERE id = $1 AND invalidated_at IS NULL`, used.token.ID.String(), micros(r.At), r.Refresh.JTI, r.UserAgent))
+		WHERE id = $1 AND invalidated_at IS NULL`, used.token.ID.String(), micros(r.Act.At), r.Refresh.JTI, r.UserAgent))
 	switch {
 	case err != nil:
 		return access, refresh, err
@@ -118,7 +122,7 @@ func rotate(
 		return access, refresh, authn.ErrTokenSpent
 	}
 	_, err = q.ExecContext(ctx, `UPDATE sessions SET last_seen_at = $2, expires_at = $3 WHERE id = $1`,
-		session.session.ID.String(), max(session.seen, micros(r.At)),
+		session.session.ID.String(), max(session.seen, micros(r.Act.At)),
 		max(session.expires, micros(r.Access.ExpiresAt), micros(r.Refresh.ExpiresAt)))
 	if err != nil {
 		return access, refresh, err

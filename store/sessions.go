@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,7 @@ func (r *sessionRow) value() authn.Session {
 // BeginSession keeps a new login.
 func (s *Store) BeginSession(
 	ctx context.Context, session authn.Session, access, refresh authn.Token, passwordHash string, policy authn.SessionPolicy,
+	act authn.Act,
 ) error {
 	if err := checkSession(session, access, refresh); err != nil {
 		return err
@@ -50,7 +52,7 @@ func (s *Store) BeginSession(
 		case u.PasswordHash != passwordHash:
 			return authn.ErrStale
 		}
-		if err := s.makeRoom(ctx, q, u.ID, policy, session.CreatedAt); err != nil {
+		if err := s.makeRoom(ctx, q, u.ID, policy, session.CreatedAt, act); err != nil {
 			return err
 		}
 		if err := insertSession(ctx, q, session, max(micros(access.ExpiresAt), micros(refresh.ExpiresAt))); err != nil {
@@ -59,8 +61,10 @@ func (s *Store) BeginSession(
 		if _, _, err := insertPair(ctx, q, access, refresh); err != nil {
 			return err
 		}
-		_, err = q.ExecContext(ctx, `UPDATE users SET last_login = $2 WHERE id = $1`, u.ID.String(), micros(session.CreatedAt))
-		return err
+		if _, err = q.ExecContext(ctx, `UPDATE users SET last_login = $2 WHERE id = $1`, u.ID.String(), micros(session.CreatedAt)); err != nil {
+			return err
+		}
+		return s.record(ctx, q, act.Event(authn.EventLogin, u.ID).OfSession(session.ID))
 	})
 }
 
@@ -88,7 +92,9 @@ func insertSession(ctx context.Context, q querier, session authn.Session, expire
 
 // makeRoom ends as many sessions as are too many for one more, the oldest first, or refuses, as the policy says. The user's
 // row is locked. A limit that was shortened makes it more than one.
-func (s *Store) makeRoom(ctx context.Context, q querier, userID uuid.UUID, p authn.SessionPolicy, now time.Time) error {
+func (s *Store) makeRoom(
+	ctx context.Context, q querier, userID uuid.UUID, p authn.SessionPolicy, now time.Time, act authn.Act,
+) error {
 	if p.MaxPerUser <= 0 {
 		return nil
 	}
@@ -100,11 +106,17 @@ func (s *Store) makeRoom(ctx context.Context, q querier, userID uuid.UUID, p aut
 		return authn.ErrTooManySessions
 	}
 	var oldest []string
+	var events []authn.Event
 	for _, session := range living[p.MaxPerUser-1:] {
 		oldest = append(oldest, session.ID.String())
+		e := act.Event(authn.EventSessionRevoked, userID).OfSession(session.ID)
+		e.Reason = string(authn.CodeTooManySessions)
+		events = append(events, e)
 	}
-	_, err = s.end(ctx, q, oldest, now)
-	return err
+	if _, err = s.end(ctx, q, oldest, now); err != nil {
+		return err
+	}
+	return s.record(ctx, q, events...)
 }
 
 // livingSessions returns the user's sessions that live by the policy and have a token that is not expired, the latest login
@@ -163,7 +175,7 @@ func selectSession(ctx context.Context, q querier, userID, id uuid.UUID, lock st
 }
 
 // EndSession ends one session of the user.
-func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, now time.Time) (tokens int, err error) {
+func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, act authn.Act) (tokens int, err error) {
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
 		heeds(q)
 		if _, err := s.lockUser(ctx, q, userID); errors.Is(err, authn.ErrUserNotFound) {
@@ -178,8 +190,10 @@ func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, now time.T
 		case r.ended.Valid:
 			return authn.ErrSessionNotFound
 		}
-		tokens, err = s.end(ctx, q, []string{id.String()}, now)
-		return err
+		if tokens, err = s.end(ctx, q, []string{id.String()}, act.At); err != nil {
+			return err
+		}
+		return s.record(ctx, q, act.Event(endingBy(act, []string{id.String()}), userID).OfSession(id).Ended(0, tokens))
 	})
 	if err != nil {
 		return 0, err
@@ -188,7 +202,7 @@ func (s *Store) EndSession(ctx context.Context, userID, id uuid.UUID, now time.T
 }
 
 // EndSessions ends every session of the user but keep.
-func (s *Store) EndSessions(ctx context.Context, userID, keep uuid.UUID, now time.Time) (tokens int, err error) {
+func (s *Store) EndSessions(ctx context.Context, userID, keep uuid.UUID, act authn.Act) (tokens int, err error) {
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
 		heeds(q)
 		tokens = 0
@@ -197,8 +211,11 @@ func (s *Store) EndSessions(ctx context.Context, userID, keep uuid.UUID, now tim
 		} else if err != nil {
 			return err
 		}
-		tokens, err = s.endSessions(ctx, q, userID, keep, now)
-		return err
+		over, err := s.endSessions(ctx, q, userID, keep, act.At)
+		if tokens = over.tokens; err != nil || !over.any() {
+			return err
+		}
+		return s.record(ctx, q, act.Event(endingBy(act, over.sessions), userID).Ended(len(over.sessions), tokens))
 	})
 	if err != nil {
 		return 0, err
@@ -206,18 +223,34 @@ func (s *Store) EndSessions(ctx context.Context, userID, keep uuid.UUID, now tim
 	return tokens, nil
 }
 
-// endSessions ends the sessions of a user whose row is locked, but for keep (uuid.Nil: all), and reports how many living
-// tokens that made invalid. It goes by the user and not only by their sessions: no token is forgotten.
-func (s *Store) endSessions(ctx context.Context, q querier, userID, keep uuid.UUID, now time.Time) (int, error) {
+// ended is what has ended.
+type ended struct {
+	sessions []string // that had not ended before
+	tokens   int      // living ones
+}
+
+func (e ended) any() bool { return len(e.sessions) > 0 || e.tokens > 0 }
+
+// endingBy returns the kind of event that the end of sessions is: who ends the own one logs out.
+func endingBy(act authn.Act, sessions []string) authn.EventKind {
+	if act.Session != uuid.Nil && slices.Contains(sessions, act.Session.String()) {
+		return authn.EventLogout
+	}
+	return authn.EventSessionRevoked
+}
+
+// endSessions ends the sessions of a user whose row is locked, but for keep (uuid.Nil: all), and returns what ended. It goes by the user and not only by their sessions: no token is forgotten.
+func (s *Store) endSessions(ctx context.Context, q querier, userID, keep uuid.UUID, now time.Time) (over ended, err error) {
 	ids, err := texts(ctx, q, `SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL`,
 		userID.String(), keep.String())
 	if err != nil {
-		return 0, err
+		return over, err
 	}
-	if _, err := s.markEnded(ctx, q, ids, now); err != nil {
-		return 0, err
+	if over.sessions, err = s.markEnded(ctx, q, ids, now); err != nil {
+		return over, err
 	}
-	return invalidate(ctx, q, now, `user_id = $2 AND session_id <> $3`, userID.String(), keep.String())
+	over.tokens, err = invalidate(ctx, q, now, `user_id = $2 AND session_id <> $3`, userID.String(), keep.String())
+	return over, err
 }
 
 // end ends the given sessions, whose users' rows are locked, with their tokens, and reports how many living ones those were.

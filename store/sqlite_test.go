@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/store/storetest"
 )
 
 func openFile(t *testing.T, path string) *Store {
@@ -40,7 +41,7 @@ func testUser() authn.User {
 func TestSQLiteFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "authly.db")
 	s := openFile(t, path)
-	if err := s.CreateUser(t.Context(), testUser()); err != nil {
+	if err := s.CreateUser(t.Context(), testUser(), storetest.By(time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
@@ -155,7 +156,7 @@ func TestSQLiteLockedByAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateUser(t.Context(), testUser()); !errors.Is(err, authn.ErrUnavailable) {
+	if err := s.CreateUser(t.Context(), testUser(), storetest.By(time.Now())); !errors.Is(err, authn.ErrUnavailable) {
 		t.Errorf("a write beside a lock: got %v, want ErrUnavailable", err)
 	}
 	if _, err := s.ListUsers(t.Context(), 0, 1); err != nil {
@@ -164,7 +165,7 @@ func TestSQLiteLockedByAnotherProcess(t *testing.T) {
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateUser(t.Context(), testUser()); err != nil {
+	if err := s.CreateUser(t.Context(), testUser(), storetest.By(time.Now())); err != nil {
 		t.Errorf("a write after the lock: %v", err)
 	}
 }
@@ -206,7 +207,7 @@ func TestSQLiteFull(t *testing.T) {
 	for i := 0; i < 10_000 && err == nil; i++ {
 		u := testUser()
 		u.Username, u.EmailKey = uuid.NewString(), uuid.NewString()
-		err = s.CreateUser(t.Context(), u)
+		err = s.CreateUser(t.Context(), u, storetest.By(time.Now()))
 	}
 	if !errors.Is(err, authn.ErrUnavailable) {
 		t.Errorf("writing until the database is full: got %v, want ErrUnavailable", err)

@@ -1,6 +1,7 @@
 // Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
 //
-// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, KeyStore, MailStore, Feed, Pinger), and every method is one act of the
+// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, AuditStore, KeyStore, MailStore, Feed,
+// Pinger), and every method is one act of the
 // domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
 //
 //   - An act that concerns a user locks the user's row before it looks at anything else of theirs. Whatever ends sessions
@@ -35,7 +36,9 @@ type Options struct {
 	Timeout        time.Duration // of one act; after it the error is authn.ErrUnavailable. 0: 10 seconds
 	Log            *slog.Logger  // nil: nothing is logged
 
-	Now func() time.Time // for acts that are told no time: the deletion of a user. nil: time.Now
+	Now func() time.Time // for acts that are told no time: the removal of old sessions. nil: time.Now
+
+	Audited func(context.Context, authn.Event) // is told of each event that was kept, such as the log; nil: nobody is
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +63,7 @@ type Store struct {
 	engine  engine
 	timeout time.Duration
 	now     func() time.Time
+	audited func(context.Context, authn.Event) // or nil
 	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
@@ -116,7 +120,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, file: location.path}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, file: location.path}, nil
 }
 
 // File is the path of the SQLite database; empty for PostgreSQL.
@@ -145,7 +149,8 @@ func (s *Store) Ping(ctx context.Context) error {
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
 			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
 			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
-			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed)`).Scan(&version, &empty)
+			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
+			NOT EXISTS (SELECT 1 FROM audit_events)`).Scan(&version, &empty)
 		if err != nil {
 			return err
 		}
@@ -211,10 +216,18 @@ func (s *Store) transact(ctx context.Context, act func(context.Context, querier)
 		_ = tx.Rollback() // the first error says more
 		return err
 	}
-	if err = tx.Commit(); err == nil && w.announced {
+	if err = tx.Commit(); err != nil {
+		return err
+	}
+	if w.announced {
 		s.bell.ring()
 	}
-	return err
+	if s.audited != nil {
+		for _, e := range w.events {
+			s.audited(ctx, e)
+		}
+	}
+	return nil
 }
 
 // heeds has what others have written to the feed heeded before an act returns, whatever it returns: what it is about may have
@@ -226,4 +239,5 @@ type work struct {
 	*sql.Tx
 	announced bool // it has written to the feed
 	heeds     bool // see there
+	events    []authn.Event
 }

@@ -146,7 +146,7 @@ func (s *Store) TokenOwner(
 }
 
 // EndToken invalidates one access token.
-func (s *Store) EndToken(ctx context.Context, jti string, now time.Time) error {
+func (s *Store) EndToken(ctx context.Context, jti string, act authn.Act) error {
 	if !storable(jti) {
 		return nil
 	}
@@ -164,11 +164,14 @@ func (s *Store) EndToken(ctx context.Context, jti string, now time.Time) error {
 			return err
 		}
 		n, err := affected(q.ExecContext(ctx,
-			`UPDATE tokens SET invalidated_at = $2 WHERE id = $1 AND invalidated_at IS NULL`, row.token.ID.String(), micros(now)))
+			`UPDATE tokens SET invalidated_at = $2 WHERE id = $1 AND invalidated_at IS NULL`, row.token.ID.String(), micros(act.At)))
 		if err != nil || n == 0 {
 			return err
 		}
-		return s.announce(ctx, q, authn.Change{Kind: authn.TokenEnded, JTI: jti, At: now})
+		if err := s.record(ctx, q, act.Event(authn.EventTokenRevoked, row.token.UserID).OfSession(row.token.SessionID)); err != nil {
+			return err
+		}
+		return s.announce(ctx, q, authn.Change{Kind: authn.TokenEnded, JTI: jti, At: act.At})
 	})
 }
 

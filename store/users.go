@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -63,16 +64,16 @@ func checkUser(u authn.User) error {
 }
 
 // CreateUser adds u as it stands.
-func (s *Store) CreateUser(ctx context.Context, u authn.User) error {
+func (s *Store) CreateUser(ctx context.Context, u authn.User, act authn.Act) error {
 	if err := checkUser(u); err != nil {
 		return err
 	}
-	return s.write(ctx, func(ctx context.Context, q querier) error { return insertUser(ctx, q, u) })
+	return s.write(ctx, func(ctx context.Context, q querier) error { return s.insertUser(ctx, q, u, act) })
 }
 
 // CreateFirstUser adds u if no user and no first start was before it. The row that records the first start is inserted
 // before anything is looked at: of replicas that start at once, the others wait for it and then find it.
-func (s *Store) CreateFirstUser(ctx context.Context, u authn.User) (added bool, err error) {
+func (s *Store) CreateFirstUser(ctx context.Context, u authn.User, act authn.Act) (added bool, err error) {
 	if err := checkUser(u); err != nil {
 		return false, err
 	}
@@ -88,12 +89,12 @@ func (s *Store) CreateFirstUser(ctx context.Context, u authn.User) (added bool, 
 			return err
 		}
 		added = true
-		return insertUser(ctx, q, u)
+		return s.insertUser(ctx, q, u, act)
 	})
 	return added && err == nil, err
 }
 
-func insertUser(ctx context.Context, q querier, u authn.User) error {
+func (s *Store) insertUser(ctx context.Context, q querier, u authn.User, act authn.Act) error {
 	roles, err := encodeRoles(u.Roles)
 	if err != nil {
 		return err
@@ -103,7 +104,10 @@ func insertUser(ctx context.Context, q querier, u authn.User) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		u.ID.String(), u.Username, u.Email, u.EmailKey, u.PasswordHash, authn.PasswordScheme(u.PasswordHash),
 		u.Active, u.Verified, u.Admin, roles, micros(u.CreatedAt), micros(u.UpdatedAt), nullMicros(u.LastLogin))
-	return err
+	if err != nil {
+		return err
+	}
+	return s.record(ctx, q, act.CreatedEvent(u))
 }
 
 // UserByID returns a user or authn.ErrUserNotFound.
@@ -136,23 +140,41 @@ func (s *Store) userBy(ctx context.Context, column, value string) (u authn.User,
 // ListUsers returns a page of users in order of creation. The page is found in the index alone, so that skipping many users
 // does not read them.
 func (s *Store) ListUsers(ctx context.Context, skip, limit int) (users []authn.User, err error) {
-	err = s.read(ctx, func(ctx context.Context, q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT `+userColumns+` FROM users u
+	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		users, err = queryUsers(ctx, q, `SELECT `+userColumns+` FROM users u
 			WHERE u.id IN (SELECT id FROM users ORDER BY created_at, id LIMIT $1 OFFSET $2)
 			ORDER BY u.created_at, u.id`, max(limit, 0), max(skip, 0))
-		if err != nil {
-			return err
-		}
-		users, err = collect(rows, func(rows *sql.Rows) (authn.User, error) {
-			var r userRow
-			if err := rows.Scan(r.targets()...); err != nil {
-				return authn.User{}, err
-			}
-			return r.value()
-		})
 		return err
 	})
 	return users, err
+}
+
+// ListUsersAfter returns a page of users in order of creation.
+func (s *Store) ListUsersAfter(ctx context.Context, after authn.UserPlace, limit int) (users []authn.User, err error) {
+	at, id := int64(math.MinInt64), ""
+	if after != (authn.UserPlace{}) {
+		at, id = micros(after.CreatedAt), after.ID.String()
+	}
+	err = s.read(ctx, func(ctx context.Context, q querier) (err error) {
+		users, err = queryUsers(ctx, q, `SELECT `+userColumns+` FROM users u
+			WHERE (u.created_at, u.id) > ($1, $2) ORDER BY u.created_at, u.id LIMIT $3`, at, id, max(limit, 0))
+		return err
+	})
+	return users, err
+}
+
+func queryUsers(ctx context.Context, q querier, query string, args ...any) ([]authn.User, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(rows *sql.Rows) (authn.User, error) {
+		var r userRow
+		if err := rows.Scan(r.targets()...); err != nil {
+			return authn.User{}, err
+		}
+		return r.value()
+	})
 }
 
 // UpdateUser applies c to the user, whose row is locked first.
@@ -177,7 +199,7 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 
 // checkChange refuses what one of the databases could not keep.
 func checkChange(c authn.UserChange) error {
-	return errors.Join(checkUser(changeUser(authn.User{}, c)), checkPosts(c.Posts))
+	return errors.Join(checkUser(changeUser(authn.User{}, c)), checkPosts(c.Posts), checkAct(c.Act))
 }
 
 // changeLocked applies c to a user whose row is locked, with everything that the change brings about.
@@ -192,8 +214,10 @@ func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c a
 	if err := updateUser(ctx, q, u); err != nil {
 		return authn.User{}, err
 	}
+	var over ended
 	if c.EndSessions {
-		if _, err := s.endSessions(ctx, q, old.ID, c.KeepSession, c.At); err != nil {
+		var err error
+		if over, err = s.endSessions(ctx, q, old.ID, c.KeepSession, c.Act.At); err != nil {
 			return authn.User{}, err
 		}
 	}
@@ -203,10 +227,22 @@ func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c a
 	if err := post(ctx, q, c.Posts); err != nil {
 		return authn.User{}, err
 	}
-	if !seenByOthers(old, u) {
-		return u, nil
+	if err := s.recordChange(ctx, q, c.Act, old, u, over); err != nil || !seenByOthers(old, u) {
+		return u, err
 	}
-	return u, s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: old.ID, At: c.At})
+	return u, s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: old.ID, At: c.Act.At})
+}
+
+// recordChange writes the events of a change of a user. The last of them tells how many sessions ended.
+func (s *Store) recordChange(ctx context.Context, q querier, act authn.Act, old, u authn.User, over ended) error {
+	events := act.UserEvents(old, u)
+	if len(events) == 0 && over.any() {
+		events = append(events, act.Event(authn.EventSessionRevoked, u.ID))
+	}
+	if last := len(events) - 1; last >= 0 {
+		events[last] = events[last].Ended(len(over.sessions), over.tokens)
+	}
+	return s.record(ctx, q, events...)
 }
 
 // seenByOthers reports whether a user differs in what tokens, identity headers or rules say of them.
@@ -231,7 +267,7 @@ func changeUser(u authn.User, c authn.UserChange) authn.User {
 	if c.Roles != nil {
 		u.Roles = append([]string{}, *c.Roles...)
 	}
-	u.UpdatedAt = fromMicros(micros(c.At))
+	u.UpdatedAt = fromMicros(micros(c.Act.At))
 	if !u.LastLogin.IsZero() {
 		u.LastLogin = fromMicros(micros(u.LastLogin))
 	}
@@ -258,7 +294,7 @@ func updateUser(ctx context.Context, q querier, u authn.User) error {
 }
 
 // DeleteUser removes the user; sessions and tokens go with the row.
-func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
+func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID, act authn.Act) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		heeds(q)
 		old, err := s.lockUser(ctx, q, id)
@@ -268,14 +304,18 @@ func (s *Store) DeleteUser(ctx context.Context, id uuid.UUID) error {
 		if err := s.keepAdministrator(ctx, q, old, false); err != nil {
 			return err
 		}
-		at := s.now()
-		if _, err := s.endSessions(ctx, q, id, uuid.Nil, at); err != nil {
+		over, err := s.endSessions(ctx, q, id, uuid.Nil, act.At)
+		if err != nil {
 			return err
 		}
 		if _, err = q.ExecContext(ctx, `DELETE FROM users WHERE id = $1`, id.String()); err != nil {
 			return err
 		}
-		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: at})
+		e := act.Event(authn.EventUserDeleted, id).With(authn.DetailUsername, old.Username).Ended(len(over.sessions), over.tokens)
+		if err := s.record(ctx, q, e); err != nil {
+			return err
+		}
+		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: act.At})
 	})
 }
 

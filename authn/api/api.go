@@ -13,7 +13,7 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// Config is what an API needs. Logins, Accounts, Sessions, Clients, Keys, Store and Log are required.
+// Config is what an API needs. Logins, Accounts, Sessions, Clients, Keys, Store, Trail and Log are required.
 type Config struct {
 	Logins   *authn.Logins
 	Accounts *authn.Accounts
@@ -21,6 +21,7 @@ type Config struct {
 	Clients  *authn.Clients // who may use the endpoints for programs
 	Keys     *authn.KeyRing
 	Store    authn.Pinger // asked by GET /health
+	Trail    *authn.Trail
 
 	Prefix    string // in front of every endpoint: empty, or a path such as /api/v1 without a slash at its end
 	PublicURL string // scheme and host that every link starts with, never a request's Host
@@ -36,15 +37,16 @@ type API struct {
 	cfg      Config
 	base     string // PublicURL and Prefix: what every link starts with
 	routes   []route
-	document []byte // openapi.json as served
-	page     []byte // the human page as served
+	tops     map[string]bool // the first segments of their patterns, none of which is a variable
+	document []byte          // openapi.json as served
+	page     []byte          // the human page as served
 }
 
 // New returns the API. It fails if something required is missing or Prefix is not of its form.
 func New(cfg Config) (*API, error) {
 	if cfg.Logins == nil || cfg.Accounts == nil || cfg.Sessions == nil || cfg.Clients == nil || cfg.Keys == nil ||
-		cfg.Store == nil || cfg.Log == nil {
-		return nil, errors.New("api: Logins, Accounts, Sessions, Clients, Keys, Store and Log are required")
+		cfg.Store == nil || cfg.Trail == nil || cfg.Log == nil {
+		return nil, errors.New("api: Logins, Accounts, Sessions, Clients, Keys, Store, Trail and Log are required")
 	}
 	if err := checkPrefix(cfg.Prefix); err != nil {
 		return nil, err
@@ -54,6 +56,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
 	a.routes = a.table()
+	a.tops = tops(a.routes)
 	var err error
 	if a.document, err = describe(a.base, cfg.Version); err != nil {
 		return nil, err
@@ -76,11 +79,26 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
+// tops returns the first segments of the routes' patterns.
+func tops(routes []route) map[string]bool {
+	all := make(map[string]bool)
+	for i := range routes {
+		all[top(routes[i].pattern)] = true
+	}
+	return all
+}
+
+// top returns the first segment of a path, which begins with a slash.
+func top(path string) string {
+	first, _, _ := strings.Cut(path[1:], "/")
+	return first
+}
+
 // Owns reports whether a decoded path belongs to the API: one of its endpoints, or anything at all below /auth and /users,
-// so that a slip of the pen in an endpoint's name never reaches an application.
+// so that a slip of the pen in an endpoint's name never reaches an application. It is asked about every request to one.
 func (a *API) Owns(path string) bool {
 	rest, ok := a.below(path)
-	if !ok {
+	if !ok || !a.tops[top(rest)] {
 		return false
 	}
 	if within(rest, "/auth") || within(rest, "/users") {
@@ -143,6 +161,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 		if err != nil {
 			return err
 		}
+		caller.From = c.client()
 		c.caller = caller
 		headers.ExchangeOf(r.Context()).User = caller.Username
 	}
@@ -157,10 +176,11 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 	return rt.handle(&c)
 }
 
-// fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault.
+// fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault. That too
+// many log in is not.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, rt *route, err error) {
 	refusal := authn.Fault(err)
-	if statusOf(refusal.Code) >= http.StatusInternalServerError {
+	if statusOf(refusal.Code) >= http.StatusInternalServerError && refusal.Code != authn.CodeOverloaded {
 		if errors.Is(r.Context().Err(), context.Canceled) { // whatever was being done for the client ended with it
 			refusal = &authn.Error{Code: authn.CodeClientGone, Cause: err}
 		} else {

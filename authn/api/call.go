@@ -13,12 +13,13 @@ import (
 
 // A call is one request to one endpoint, parsed.
 type call struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	vars   map[string]string // what stood for the variables of the path
-	caller *authn.Identity   // not nil where the endpoint is for those who are signed in
-	body   []byte
-	form   bool // body is a form, not JSON
+	w       http.ResponseWriter
+	r       *http.Request
+	vars    map[string]string // what stood for the variables of the path
+	caller  *authn.Identity   // not nil where the endpoint is for those who are signed in
+	program string            // the client that is calling, where the endpoint is for registered ones
+	body    []byte
+	form    bool // body is a form, not JSON
 }
 
 // answer writes a JSON answer.
@@ -61,6 +62,7 @@ func (c *call) client() authn.Client {
 	return authn.Client{
 		Address:   headers.ExchangeOf(c.r.Context()).Origin.Client,
 		UserAgent: clip(c.r.UserAgent(), 512),
+		RequestID: headers.ExchangeOf(c.r.Context()).ID,
 	}
 }
 

@@ -39,7 +39,7 @@ func (a *API) revoke(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := a.cfg.Logins.Revoke(c.r.Context(), token); err != nil {
+	if err := a.cfg.Logins.Revoke(c.r.Context(), c.program, token, c.client()); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusOK)
@@ -87,7 +87,8 @@ func (a *API) knowClient(c *call) error {
 	if err != nil {
 		return err
 	}
-	return a.cfg.Clients.Authenticate(c.r.Context(), id, secret)
+	c.program = id
+	return a.cfg.Clients.Authenticate(c.r.Context(), id, secret, c.client())
 }
 
 // clientCredentials finds the client's id and secret where they may be: in the header (client_secret_basic) or in the body

@@ -91,6 +91,7 @@ type server struct {
 	accounts *authn.Accounts
 	outbox   *authn.Outbox
 	mailbox  mailbox
+	trail    *authn.Trail
 	clock    *clock
 	log      *syncBuffer
 	last     atomic.Pointer[headers.Exchange] // of the latest request
@@ -103,7 +104,7 @@ func start(t *testing.T, url string, opts options) *server {
 	s := &server{opts: opts, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}, log: &syncBuffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if s.store, err = store.Open(t.Context(), url, store.Options{MaxConnections: 4}); err != nil {
+	if s.store, err = store.Open(t.Context(), url, store.Options{MaxConnections: 4, Audited: authn.LogEvents(log)}); err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
 	t.Cleanup(func() { _ = s.store.Close() })
@@ -118,7 +119,9 @@ func start(t *testing.T, url string, opts options) *server {
 	if err != nil {
 		t.Fatalf("make the passwords: %v", err)
 	}
+	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.store, Now: s.clock.Now, Log: log})
 	s.logins = authn.NewLogins(authn.LoginsConfig{
+		Trail: s.trail,
 		Store: s.store, Keys: keys, Passwords: passwords, Issuer: "http://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 168 * time.Hour, Leeway: 5 * time.Second,
 		Sessions: opts.sessions, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
@@ -137,6 +140,7 @@ func start(t *testing.T, url string, opts options) *server {
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
 		Clients:  authn.NewClients(passwords, clients(t, passwords)),
+		Trail:    s.trail,
 		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
 	}
 	s.api, err = api.New(s.config)
@@ -162,7 +166,7 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash, err := passwords.Hash(t.Context(), prepared)
+	hash, err := passwords.Hash(t.Context(), authn.Client{}, prepared)
 	if err != nil {
 		t.Fatal(err)
 	}

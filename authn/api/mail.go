@@ -48,20 +48,20 @@ func (c *call) fields(names []string, into ...*string) error {
 
 // verifyByToken is verifyUser for who has the token and not the id.
 func (a *API) verifyByToken(c *call) error {
-	return c.spend(func(ctx context.Context, token string) (authn.User, error) {
-		return a.cfg.Accounts.VerifyByToken(ctx, uuid.Nil, token)
+	return c.spend(func(ctx context.Context, token string, from authn.Client) (authn.User, error) {
+		return a.cfg.Accounts.VerifyByToken(ctx, uuid.Nil, token, from)
 	})
 }
 
 func (a *API) confirmEmail(c *call) error { return c.spend(a.cfg.Accounts.ConfirmEmail) }
 
 // spend hands a mailed token to who spends it, and answers with the user that it was about.
-func (c *call) spend(act func(context.Context, string) (authn.User, error)) error {
+func (c *call) spend(act func(context.Context, string, authn.Client) (authn.User, error)) error {
 	var token string
 	if err := c.fields([]string{"token"}, &token); err != nil {
 		return err
 	}
-	u, err := act(c.r.Context(), token)
+	u, err := act(c.r.Context(), token, c.client())
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *API) resetPassword(c *call) error {
 	if err := c.fields([]string{"token", "password"}, &token, &password); err != nil {
 		return err
 	}
-	if err := a.cfg.Accounts.ResetPassword(c.r.Context(), token, password); err != nil {
+	if err := a.cfg.Accounts.ResetPassword(c.r.Context(), token, password, c.client()); err != nil {
 		return err
 	}
 	return c.answer(http.StatusOK, messageAnswer{"Password changed. All sessions have ended."})
@@ -142,7 +142,7 @@ func (a *API) acceptInvitation(c *call) error {
 	if username != nil {
 		accepted.username = *username
 	}
-	u, err := a.cfg.Accounts.AcceptInvitation(c.r.Context(), accepted.token, accepted.username, accepted.password)
+	u, err := a.cfg.Accounts.AcceptInvitation(c.r.Context(), accepted.token, accepted.username, accepted.password, c.client())
 	if err != nil {
 		return err
 	}

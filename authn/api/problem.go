@@ -55,14 +55,16 @@ func writeProblem(w http.ResponseWriter, r *http.Request, e *authn.Error, oauth 
 		p.Error, p.ErrorDescription = oauthError(e.Code), describable(p.Detail)
 	}
 	h := w.Header()
-	for _, name := range []string{"Content-Length", "Content-Encoding", "ETag", "Last-Modified", "Location"} {
-		h.Del(name) // they were meant for the answer that did not come about
+	for _, name := range [...]string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified", "Location"} {
+		delete(h, name) // they were meant for the answer that did not come about
 	}
 	challenge(h, status, e)
-	h.Set("Cache-Control", "no-store")
-	body, _ := marshal(p) // strings and a number: this cannot fail
-	send(w, status, "application/problem+json", body)
+	h["Cache-Control"] = noStore
+	send(w, status, "application/problem+json", p.body())
 }
+
+// noStore is a value of Cache-Control. It is never changed.
+var noStore = []string{"no-store"}
 
 // challenge sets the headers by which a client learns what to do next: log in, or wait.
 func challenge(h http.Header, status int, e *authn.Error) {
@@ -71,11 +73,11 @@ func challenge(h http.Header, status int, e *authn.Error) {
 		value := `Bearer realm="authly"`
 		switch e.Code {
 		case authn.CodeInvalidCredentials: // RFC 6750 section 3: no error where no token was sent
-			value += `, error="invalid_token"`
+			value = `Bearer realm="authly", error="invalid_token"`
 		case authn.CodeInvalidClient: // RFC 6749 section 5.2: the scheme that a client can use
 			value = `Basic realm="authly"`
 		}
-		h.Set("WWW-Authenticate", value)
+		h["Www-Authenticate"] = []string{value} // in the form that net/http keeps names in
 	case http.StatusMethodNotAllowed:
 		if h.Get("Allow") == "" {
 			h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
@@ -113,8 +115,7 @@ func marshal(v any) ([]byte, error) {
 // send writes a whole answer. A client that has gone away meanwhile is nobody's error.
 func send(w http.ResponseWriter, status int, contentType string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h["Content-Type"], h["Content-Length"] = []string{contentType}, []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	_, _ = w.Write(body)
 }

@@ -29,7 +29,8 @@ var statuses = map[authn.Code]int{
 	authn.CodeUntrustedPeer: 403, authn.CodeOriginRefused: 403,
 	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409,
 	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeClientGone: 499,
-	authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeUpstreamSlow: 504,
+	authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeOverloaded: 503,
+	authn.CodeUpstreamSlow: 504,
 }
 
 // written answers a request with an error.

@@ -11,32 +11,45 @@ import (
 // maxPage is the most users in one answer, and how many there are when the client does not say.
 const maxPage = 100
 
-// paging reads skip and limit from a query. It is as strict as a body: a misspelt limit must not list everybody.
-func paging(rawQuery string) (skip, limit int, err error) {
+// page says which part of a list is wanted.
+type page struct {
+	skip, limit int
+	after       string // a cursor, instead of skip
+	hasAfter    bool
+}
+
+// paging reads skip or after, and limit, from a query. It is as strict as a body: a misspelt limit must not list everybody.
+func paging(rawQuery string) (p page, err error) {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil { // its text repeats what was sent
-		return 0, 0, authn.Refuse(authn.CodeInvalidRequest, "Query decode error")
+		return p, authn.Refuse(authn.CodeInvalidRequest, "Query decode error")
 	}
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
 	}
 	slices.Sort(names) // of several mistakes always the same one is told
-	limit = maxPage
+	p.limit = maxPage
 	for _, name := range names {
 		switch name {
 		case "skip":
-			skip, err = number(name, values[name], 0, 1<<31-1)
+			p.skip, err = number(name, values[name], 0, 1<<31-1)
 		case "limit":
-			limit, err = number(name, values[name], 1, maxPage)
+			p.limit, err = number(name, values[name], 1, maxPage)
+		case "after":
+			if p.after, p.hasAfter = values[name][0], true; len(values[name]) != 1 {
+				err = authn.RefuseField(name, "Repeated query parameter: "+name)
+			} else if len(values["skip"]) > 0 {
+				err = authn.RefuseField(name, "Query parameter after cannot be given together with skip")
+			}
 		default:
 			err = authn.RefuseField(shown(name), "Unknown query parameter: "+shown(name))
 		}
 		if err != nil {
-			return 0, 0, err
+			return page{}, err
 		}
 	}
-	return skip, limit, nil
+	return p, nil
 }
 
 // number reads a parameter that is one whole number, digits and nothing else, from least to most.

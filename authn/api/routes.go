@@ -60,6 +60,7 @@ func (a *API) table() []route {
 		{post, "/users/invitations", signedIn, jsonBody, a.invite, false},
 		{post, "/users/invitations/accept", anyone, jsonBody, a.acceptInvitation, false},
 		{get, "/users/me", signedIn, nothing, a.me, false},
+		{get, "/users/me/audit", signedIn, nothing, a.ownAudit, false},
 		{get, "/users/{id}", signedIn, nothing, a.getUser, false},
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},
@@ -67,6 +68,8 @@ func (a *API) table() []route {
 		{get, "/users/{id}/sessions", signedIn, nothing, a.listSessions, false},
 		{del, "/users/{id}/sessions", signedIn, nothing, a.endSessions, false},
 		{del, "/users/{id}/sessions/{session_id}", signedIn, nothing, a.endSession, false},
+
+		{get, "/audit", signedIn, nothing, a.audit, false},
 
 		{get, "/health", anyone, nothing, a.health, false},
 		{get, "/.well-known/jwks.json", anyone, nothing, a.jwks, false},

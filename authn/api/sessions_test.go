@@ -300,11 +300,11 @@ func TestLogoutScope(t *testing.T) {
 		s.do(t, request{method: "POST", path: "/auth/logout", token: mine.Access, body: "scope=session",
 			contentType: "application/x-www-form-urlencoded"}).refused(415, "Unsupported content type")
 		s.call(t, "GET", "/users/me", mine.Access, "").want(200)
-		before := strings.Count(s.log.String(), `msg="session ended"`)
+		before := strings.Count(s.log.String(), `event=logout`)
 		s.call(t, "POST", "/auth/logout", mine.Access, `{"scope":"session"}`).want(200).wantEnded("Successfully logged out", 2)
 		s.dead(t, mine)
 		s.lives(t, other)
-		if told := strings.Count(s.log.String(), `msg="session ended"`) - before; told != 1 {
+		if told := strings.Count(s.log.String(), `event=logout`) - before; told != 1 {
 			t.Errorf("the log tells of %d sessions that ended, want 1", told)
 		}
 	})
@@ -322,7 +322,7 @@ func TestTooManySessions(t *testing.T) {
 		if p.Code != "too_many_sessions" || p.Error != "invalid_grant" {
 			t.Errorf("code %q, error %q", p.Code, p.Error)
 		}
-		if !strings.Contains(s.log.String(), `msg="login refused" reason=too_many_sessions`) {
+		if !strings.Contains(s.log.String(), `msg=audit audit_id=7 event=login_failed outcome=failure actor=anonymous reason=too_many_sessions`) {
 			t.Error("the log does not tell why")
 		}
 		s.call(t, "POST", "/auth/token", "", grantOf("alice", "wrong password")).refused(401, "Incorrect username or password")

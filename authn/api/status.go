@@ -39,7 +39,7 @@ func statusOf(code authn.Code) int {
 		return clientGone
 	case authn.CodeUpstreamDown:
 		return http.StatusBadGateway // 502
-	case authn.CodeUnavailable:
+	case authn.CodeUnavailable, authn.CodeOverloaded:
 		return http.StatusServiceUnavailable // 503
 	case authn.CodeUpstreamSlow:
 		return http.StatusGatewayTimeout // 504
@@ -57,7 +57,7 @@ func oauthError(code authn.Code) string {
 		return "invalid_client"
 	case authn.CodeInvalidGrant, authn.CodeAccountInactive, authn.CodeAccountUnverified, authn.CodeTooManySessions:
 		return "invalid_grant"
-	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeUnavailable:
+	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeUnavailable, authn.CodeOverloaded:
 		return "temporarily_unavailable"
 	case authn.CodeInternal:
 		return "server_error"

@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,13 +71,22 @@ func (a *API) register(c *call) error {
 }
 
 func (a *API) listUsers(c *call) error {
-	skip, limit, err := paging(c.r.URL.RawQuery)
+	p, err := paging(c.r.URL.RawQuery)
 	if err != nil {
 		return err
 	}
-	users, err := a.cfg.Accounts.List(c.r.Context(), c.caller, skip, limit)
+	var users []authn.User
+	if p.hasAfter {
+		users, err = a.cfg.Accounts.ListAfter(c.r.Context(), c.caller, p.after, p.limit)
+	} else {
+		users, err = a.cfg.Accounts.List(c.r.Context(), c.caller, p.skip, p.limit)
+	}
 	if err != nil {
 		return err
+	}
+	if len(users) == p.limit { // there may be more (RFC 8288)
+		next := url.Values{"limit": {strconv.Itoa(p.limit)}, "after": {authn.UserCursor(users[len(users)-1])}}
+		c.w.Header().Set("Link", "<"+a.base+"/users/?"+next.Encode()+`>; rel="next"`)
 	}
 	answer := make([]userAnswer, 0, len(users))
 	for _, u := range users {
@@ -162,7 +173,7 @@ func (a *API) verifyUser(c *call) error {
 	}
 	var u authn.User
 	if token != nil {
-		u, err = a.cfg.Accounts.VerifyByToken(c.r.Context(), id, *token)
+		u, err = a.cfg.Accounts.VerifyByToken(c.r.Context(), id, *token, c.client())
 	} else {
 		u, err = a.cfg.Accounts.Verify(c.r.Context(), c.caller, id)
 	}

@@ -200,6 +200,7 @@ func TestListUsers(t *testing.T) {
 		for query, field := range map[string]string{
 			"?skip=-1": "skip", "?skip=x": "skip", "?skip=": "skip", "?skip=1.5": "skip", "?skip=%2B1": "skip", "?skip=0x1": "skip",
 			"?skip=99999999999999999999": "skip", "?skip=1&skip=2": "skip", "?limit=0": "limit", "?limit=101": "limit",
+			"?after=x": "after", "?after=&skip=0": "after", "?after=&after=": "after",
 			"?limit=all": "limit", "?limit=1&limit=1": "limit", "?offset=1": "offset", "?Limit=1": "Limit", "?sort=id%3Bdrop": "sort",
 		} {
 			p := s.call(t, "GET", "/users/"+query, asRoot, "").problem(400)
@@ -207,6 +208,24 @@ func TestListUsers(t *testing.T) {
 				t.Errorf("%s: field %q, detail %q, want %s named", query, p.Field, p.Detail, field)
 			}
 		}
+		var followed []string
+		for path := "/users/?limit=2"; path != ""; {
+			a := s.call(t, "GET", path, asRoot, "").want(200)
+			var got []user
+			a.into(&got)
+			for _, u := range got {
+				followed = append(followed, u.Username)
+			}
+			_, query, _ := strings.Cut(a.header.Get("Link"), "/users/?")
+			query, _, more := strings.Cut(query, `>; rel="next"`)
+			if path = ""; more {
+				path = "/users/?" + query
+			}
+		}
+		if want := []string{"root", "user0", "user1", "user2", "user3"}; !slices.Equal(followed, want) {
+			t.Errorf("following Link: %v, want %v", followed, want)
+		}
+		s.call(t, "GET", "/users/?after=", asUser, "").refused(403, "Not authorized to list users")
 		s.call(t, "GET", "/users/?limit=1;skip=1", asRoot, "").refused(400, "Query decode error")
 		s.call(t, "GET", "/users/?limit=%zz", asRoot, "").refused(400, "Query decode error")
 		s.call(t, "GET", "/users/", asUser, "").refused(403, "Not authorized to list users")

@@ -13,7 +13,7 @@ type page struct {
 	title, text, button string
 	fields              []field
 	done                outcome
-	act                 func(ctx context.Context, a *authn.Accounts, f form) error
+	act                 func(ctx context.Context, a *authn.Accounts, f form, from authn.Client) error
 }
 
 // outcome is what is said when it is done.
@@ -48,8 +48,8 @@ func table() map[authn.MailKind]page {
 			title: "Confirm your email address", text: "Press the button to confirm that the address is yours.",
 			button: "Confirm the address", fields: []field{token()},
 			done: outcome{"Your email address is confirmed", "You can sign in now."},
-			act: func(ctx context.Context, a *authn.Accounts, f form) error {
-				_, err := a.VerifyByToken(ctx, uuid.Nil, f["token"])
+			act: func(ctx context.Context, a *authn.Accounts, f form, from authn.Client) error {
+				_, err := a.VerifyByToken(ctx, uuid.Nil, f["token"], from)
 				return err
 			},
 		},
@@ -57,8 +57,8 @@ func table() map[authn.MailKind]page {
 			title: "Confirm your new email address", text: "Press the button to make this address that of your account.",
 			button: "Confirm the address", fields: []field{token()},
 			done: outcome{"Your email address is changed", "From now on mail goes to the new address."},
-			act: func(ctx context.Context, a *authn.Accounts, f form) error {
-				_, err := a.ConfirmEmail(ctx, f["token"])
+			act: func(ctx context.Context, a *authn.Accounts, f form, from authn.Client) error {
+				_, err := a.ConfirmEmail(ctx, f["token"], from)
 				return err
 			},
 		},
@@ -66,11 +66,11 @@ func table() map[authn.MailKind]page {
 			title: "Choose a new password", text: "Wherever you are signed in, you will have to sign in again.",
 			button: "Set the password", fields: append([]field{token()}, passwordTwice()...),
 			done: outcome{"Your password is changed", "You can sign in with it now."},
-			act: func(ctx context.Context, a *authn.Accounts, f form) error {
+			act: func(ctx context.Context, a *authn.Accounts, f form, from authn.Client) error {
 				if err := f.checkPasswords(); err != nil {
 					return err
 				}
-				return a.ResetPassword(ctx, f["token"], f["password"])
+				return a.ResetPassword(ctx, f["token"], f["password"], from)
 			},
 		},
 		authn.MailInvitation: {
@@ -80,11 +80,11 @@ func table() map[authn.MailKind]page {
 				kind: "text", autocomplete: "username", optional: true, echoed: true,
 			}}, passwordTwice()...),
 			done: outcome{"Your account is made", "You can sign in now."},
-			act: func(ctx context.Context, a *authn.Accounts, f form) error {
+			act: func(ctx context.Context, a *authn.Accounts, f form, from authn.Client) error {
 				if err := f.checkPasswords(); err != nil {
 					return err
 				}
-				_, err := a.AcceptInvitation(ctx, f["token"], f["username"], f["password"])
+				_, err := a.AcceptInvitation(ctx, f["token"], f["username"], f["password"], from)
 				return err
 			},
 		},

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/descoped/authly/authn"
@@ -125,13 +126,23 @@ func (p *Pages) submit(w http.ResponseWriter, r *http.Request, page page) {
 	}
 	f, err := readForm(w, r, page)
 	if err == nil {
-		err = page.act(r.Context(), p.cfg.Accounts, f)
+		err = page.act(r.Context(), p.cfg.Accounts, f, clientOf(r))
 	}
 	if err != nil {
 		p.fail(w, r, page, f, authn.Fault(err))
 		return
 	}
 	p.show(w, r, http.StatusOK, view{Title: page.done.title, Text: page.done.text, Folder: p.cfg.Prefix + folder})
+}
+
+// clientOf says where a request comes from.
+func clientOf(r *http.Request) authn.Client {
+	const most = 512 // bytes of a user agent
+	x, agent := headers.ExchangeOf(r.Context()), r.UserAgent()
+	if len(agent) > most {
+		agent = agent[:most]
+	}
+	return authn.Client{Address: x.Origin.Client, UserAgent: strings.ToValidUTF8(agent, "?"), RequestID: x.ID}
 }
 
 // fail shows the form again, and what was wrong with it.

@@ -32,6 +32,7 @@ type gateConfig struct {
 	users     int    // at least 2
 	sessions  int    // that live, of these users
 	cost      int    // of bcrypt; 0: the least
+	events    int    // in the audit trail, evenly over the last hour
 	ended     int    // sessions of others that the replica has to remember as ended
 	quiet     bool   // no access log
 }
@@ -102,6 +103,9 @@ func (i *installation) fill(ctx context.Context, cfg gateConfig, passwordHash st
 	err = d.Users(ctx, users, passwordHash, now.Add(-since))
 	if err == nil {
 		err = d.Sessions(ctx, cfg.sessions, users, now.Add(-since), life)
+	}
+	if err == nil {
+		err = d.Events(ctx, cfg.events, users, now.Add(-since), now)
 	}
 	if err == nil {
 		err = d.Ended(ctx, cfg.ended, now)

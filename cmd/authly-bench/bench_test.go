@@ -170,6 +170,8 @@ func TestCommandLine(t *testing.T) {
 		"check --connections 0":         2,
 		"check --algorithms none":       2,
 		"latency --rate 1":              2,
+		"flood --rate 1":                2,
+		"flood --clients 0":             2,
 		"streams --sockets 0":           2,
 		"growth --stores mysql":         2,
 		"all --but no":                  2,

@@ -28,6 +28,7 @@ func measurements() []measurement {
 		new(rules).measurement(),
 		new(streams).measurement(),
 		new(logins).measurement(),
+		new(flood).measurement(),
 		new(footprint).measurement(),
 		new(starting).measurement(),
 		new(growth).measurement(),

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +16,9 @@ import (
 	"github.com/descoped/authly/store/pgserver"
 )
 
-const growthLong = `A login (bcrypt at its least cost, so that the store shows), a refresh, a page of the list of users and the list of one's
-sessions: the median time of each on a database with a million users and as many sessions, beside one with a thousand. PostgreSQL syncs
+const growthLong = `A login (bcrypt at its least cost, so that the store shows), a refresh, a page of the list of users, the list of one's
+sessions and a page of the audit trail: the median time of each on a database with a million users and as many sessions and
+events, beside one with a thousand. PostgreSQL syncs
 nothing here, which would take the same time in both.`
 
 // growth is the measurement of what the store's size does to what asks the store.
@@ -26,13 +29,13 @@ type growth struct {
 
 func (m *growth) measurement() measurement {
 	return measurement{
-		name: "growth", short: "What a million users do to login, refresh and lists", long: growthLong, flags: m.flags, measure: m.measure,
+		name: "growth", short: "What a million users do to login, refresh, lists and the audit trail", long: growthLong, flags: m.flags, measure: m.measure,
 	}
 }
 
 func (m *growth) flags(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&m.stores, "stores", []string{"postgres", "sqlite"}, "postgres, sqlite")
-	cmd.Flags().IntVar(&m.users, "users", 1_000_000, "how many users and sessions the larger database has (at least 1000)")
+	cmd.Flags().IntVar(&m.users, "users", 1_000_000, "how many users, sessions and events the larger database has (at least 1000)")
 }
 
 // fewUsers is how many the smaller database has.
@@ -59,7 +62,6 @@ func (m *growth) measure(ctx context.Context, s *stage) (*report, error) {
 			return nil, err
 		}
 	}
-	r.Rows = append(r.Rows, missing("growth, audit events", most(2), notBuilt, "there are no audit events"))
 	return r, nil
 }
 
@@ -82,8 +84,8 @@ func (m *growth) on(ctx context.Context, s *stage, store string) ([]row, error) 
 			}
 			database = url.String()
 		}
-		s.say("%s, %d users and sessions", store, users)
-		g, err := s.gate(ctx, gateConfig{algorithm: algorithms()[0], routes: hostTable(10), database: database, users: users, sessions: users})
+		s.say("%s, %d users, sessions and events", store, users)
+		g, err := s.gate(ctx, gateConfig{algorithm: algorithms()[0], routes: hostTable(10), database: database, users: users, sessions: users, events: users})
 		if err != nil {
 			return nil, err
 		}
@@ -92,10 +94,13 @@ func (m *growth) on(ctx context.Context, s *stage, store string) ([]row, error) 
 		}
 	}
 	var all []comparison
-	for i, name := range []string{"login", "refresh", "users, first page", "users, last page", "own sessions"} {
+	for i, name := range []string{
+		"login", "refresh", "users, first page", "users, last page", "users, last page by skip", "own sessions",
+		"audit, first page", "audit, half-way down", "audit, of one user",
+	} {
 		c := comparison{name: "growth, " + store + ", " + name, target: sides[1][i], baseline: sides[0][i], bound: most(2)}
-		if name == "users, last page" {
-			c.bound, c.note = nil, "skip= passes over all that come before"
+		if name == "users, last page by skip" {
+			c.bound, c.note = nil, "skip= passes over all that come before; Link= does not"
 		}
 		all = append(all, c)
 	}
@@ -114,6 +119,15 @@ func (m *growth) acts(ctx context.Context, s *stage, g *gate, users int) ([]*con
 	if err != nil {
 		return nil, err
 	}
+	next, err := g.nextUsers(ctx, client, admin.Access, users-200)
+	if err != nil {
+		return nil, err
+	}
+	var deep struct{ Next string }
+	until := url.QueryEscape(time.Now().Add(-30 * time.Minute).Format(time.RFC3339))
+	if err := g.must(ctx, client, http.MethodGet, "/audit?limit=100&until="+until, admin.Access, nil, &deep); err != nil {
+		return nil, err
+	}
 	get := func(path, token string) func(context.Context) error {
 		return func(ctx context.Context) error { return g.must(ctx, client, http.MethodGet, path, token, nil, nil) }
 	}
@@ -128,14 +142,34 @@ func (m *growth) acts(ctx context.Context, s *stage, g *gate, users int) ([]*con
 				map[string]string{"grant_type": "refresh_token", "refresh_token": own.Refresh}, &own)
 		},
 		get("/users/?limit=100", admin.Access),
+		get(next, admin.Access),
 		get(fmt.Sprintf("/users/?limit=100&skip=%d", users-100), admin.Access),
 		get("/auth/sessions", own.Access),
+		get("/audit?limit=100", admin.Access),
+		get("/audit?limit=100&cursor="+deep.Next, admin.Access),
+		get("/audit?limit=100&user="+fill.UserID(2), admin.Access),
 	} {
 		all = append(all, &contender{name: fmt.Sprintf("%d users", users), unit: "ms", measure: func(ctx context.Context) (float64, error) {
 			return medianTime(ctx, s.pace.slice, act)
 		}})
 	}
 	return all, nil
+}
+
+// nextUsers returns the path of the page of users that comes after one, as its Link says.
+func (g *gate) nextUsers(ctx context.Context, client *http.Client, token string, skip int) (string, error) {
+	got, err := send(ctx, client, request{
+		method: http.MethodGet, url: fmt.Sprintf("%s/users/?limit=100&skip=%d", g.base, max(skip, 0)), token: token,
+	})
+	if err != nil {
+		return "", err
+	}
+	_, query, linked := strings.Cut(got.header.Get("Link"), "?")
+	query, _, closed := strings.Cut(query, ">")
+	if !linked || !closed {
+		return "", fmt.Errorf("GET /users/: status %d has no Link to the next page", got.status)
+	}
+	return "/users/?" + query, nil
 }
 
 // medianTime does something again and again for a time, at least once, and returns the median of its times in milliseconds.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -28,8 +29,18 @@ func appendAccess(b []byte, a *proxy.Access) []byte {
 		b = a.Client.AppendTo(b)
 	}
 	b = append(b, `","duration_ms":`...)
-	b = strconv.AppendFloat(b, a.Milliseconds(), 'f', -1, 64)
+	b = appendThousandths(b, a.Duration.Microseconds())
 	return append(b, '}', '\n')
+}
+
+// appendThousandths appends n ÷ 1000 as JSON has it.
+func appendThousandths(b []byte, n int64) []byte {
+	b = strconv.AppendInt(b, n/1000, 10)
+	if n = n % 1000; n > 0 {
+		b = append(b, '.', byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+		b = bytes.TrimRight(b, "0")
+	}
+	return b
 }
 
 // appendText appends a JSON string (RFC 8259 section 7) of a text that is ASCII but for the sign of what was cut off, and has

@@ -31,6 +31,9 @@ func TestAccessLine(t *testing.T) {
 		"cut":        {Time: at, Path: "/" + strings.Repeat("a", 30) + "…"},
 		"no markup":  {Time: at, Path: "/<a>&'"},
 		"in no time": {Time: at, Duration: 999},
+		"tenths":     {Time: at, Duration: 1100 * time.Microsecond},
+		"thousandth": {Time: at, Duration: 10_001 * time.Microsecond},
+		"hundredths": {Time: at, Duration: 50 * time.Microsecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var library bytes.Buffer
@@ -80,7 +83,7 @@ func TestSpool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out written
 		s := newSpool(&out)
-		add := func(text string) { s.later(func(b []byte) []byte { return append(b, text...) }) }
+		add := func(text string) { s.later([]byte(text)) }
 		add("a\n")
 		add("b\n")
 		if out.String() != "" {
@@ -106,6 +109,42 @@ func TestSpool(t *testing.T) {
 			t.Error("the last line is missing")
 		}
 	})
+}
+
+// stuck is a pipe that nobody reads for a while.
+type stuck struct {
+	written
+	begun, goOn chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.goOn
+	return s.written.Write(p)
+}
+
+// Who logs a request does not wait for lines of others that are being written, and their order stays.
+func TestSpoolDoesNotSerialise(t *testing.T) {
+	out := &stuck{begun: make(chan struct{}, 2), goOn: make(chan struct{})}
+	s := newSpool(out)
+	s.later([]byte("a\n"))
+	<-out.begun // by the timer
+	given := make(chan struct{})
+	go func() {
+		defer close(given)
+		s.later([]byte("b\n"))
+		s.later([]byte("c\n"))
+	}()
+	select {
+	case <-given:
+	case <-time.After(20 * time.Second):
+		t.Fatal("a request waits for the log")
+	}
+	close(out.goOn)
+	s.Flush()
+	if got := out.String(); got != "a\nb\nc\n" {
+		t.Errorf("written: %q", got)
+	}
 }
 
 // However many write, no line is torn or lost.

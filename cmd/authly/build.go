@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
+	"github.com/descoped/authly/authn/breach"
 	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
@@ -26,24 +28,30 @@ type mind struct {
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
+	trail     *authn.Trail
 }
 
 // newMind opens the store and builds what stands on it. The caller closes mind.store.
-func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger) (*mind, error) {
-	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
+// The worker hashes passwords; nil: this process does.
+func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
+		MaxConnections: cfg.Store.MaxConnections, Log: log, Audited: authn.LogEvents(log),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
 	m := &mind{store: disk}
-	if err := m.build(ctx, cfg, log); err != nil {
+	if err := m.build(ctx, cfg, log, worker); err != nil {
 		disk.Close()
 		return nil, err
 	}
 	return m, nil
 }
 
-func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
-	if m.passwords, err = authn.NewPasswords(passwordsConfig(cfg)); err != nil {
+func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (err error) {
+	passwords := passwordsConfig(cfg, log)
+	passwords.Worker = worker
+	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
 	keys, err := keysConfig(cfg, m.store, log)
@@ -54,6 +62,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
+	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
@@ -62,6 +71,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limit:               authn.Limit(cfg.Limits.Login),
+		Trail:               m.trail,
 		Now:                 time.Now, Log: log,
 	})
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
@@ -101,9 +111,18 @@ func registeredClients(cfg *config.Config) []authn.RegisteredClient {
 	return clients
 }
 
-func passwordsConfig(cfg *config.Config) authn.PasswordsConfig {
+func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig {
 	p := cfg.Passwords
+	names := []string{"authly"}
+	if u, err := url.Parse(cfg.Server.PublicURL); err == nil {
+		names = append(names, u.Hostname())
+	}
+	var breached authn.BreachCheck
+	if p.BreachURL != "" {
+		breached = breach.New(p.BreachURL).Leaked
+	}
 	return authn.PasswordsConfig{
+		Blocklist: p.Blocklist, ServiceNames: names, Breached: breached, MaxWait: p.MaxWait, Log: log,
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
 		Argon2id: authn.Argon2Params{
 			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),
@@ -139,7 +158,7 @@ func (m *mind) newDoor(
 ) (*proxy.Door, error) {
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
-		Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
+		Trail: m.trail, Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -169,7 +188,16 @@ func (m *mind) newDoor(
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
+		Denied: m.denied(cfg),
 	})
+}
+
+// denied is what is told of refused requests; nil if the configuration does not ask for them.
+func (m *mind) denied(cfg *config.Config) func(authn.Event) {
+	if !cfg.Audit.DeniedRequests {
+		return nil
+	}
+	return m.trail.Counted
 }
 
 // upstreams collects what lies behind the routes, by their names.

@@ -16,6 +16,7 @@ type checkReport struct {
 	Valid    bool          `json:"valid"`
 	Mistakes []checkRemark `json:"mistakes"`
 	Warnings []checkRemark `json:"warnings"`
+	Advice   []checkRemark `json:"advice"`
 
 	Configuration *config.Config `json:"configuration,omitempty"` // as it would run, its secrets hidden
 }
@@ -45,15 +46,21 @@ func (c *cli) check() error {
 	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Configuration: cfg}
+	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Advice: []checkRemark{}, Configuration: cfg}
 	for _, w := range cfg.Warnings() {
 		report.Warnings = append(report.Warnings, checkRemark{Key: w.Key, Text: w.Text})
+	}
+	for _, w := range cfg.Advice() {
+		report.Advice = append(report.Advice, checkRemark{Key: w.Key, Text: w.Text})
 	}
 	var writeErr error
 	err = c.print(report, func(w io.Writer) {
 		writeErr = cfg.WriteYAML(w)
 		for _, remark := range report.Warnings {
 			fmt.Fprintf(w, "warning: %s: %s\n", remark.Key, remark.Text)
+		}
+		for _, remark := range report.Advice {
+			fmt.Fprintf(w, "advice: %s: %s\n", remark.Key, remark.Text)
 		}
 		fmt.Fprintf(w, "The configuration is valid; warnings: %d.\n", len(report.Warnings))
 	})
@@ -64,7 +71,7 @@ func (c *cli) check() error {
 }
 
 func reportMistakes(mistakes config.Mistakes) checkReport {
-	report := checkReport{Mistakes: []checkRemark{}, Warnings: []checkRemark{}}
+	report := checkReport{Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Advice: []checkRemark{}}
 	for _, m := range mistakes {
 		report.Mistakes = append(report.Mistakes, checkRemark{Place: m.Place.String(), Key: m.Key, Text: m.Problem})
 	}

@@ -89,7 +89,8 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serve, c.checkCommand(), c.explainCommand(), c.userCommand(), c.sessionCommand(), c.keyCommand(), c.hashCommand(), c.healthCommand(),
+	root.AddCommand(serve, c.checkCommand(), c.explainCommand(), c.userCommand(), c.sessionCommand(), c.keyCommand(), c.auditCommand(),
+		c.hashCommand(), c.hasherCommand(), c.healthCommand(),
 		c.versionCommand())
 	return root
 }

@@ -85,7 +85,7 @@ func (a assumedCaller) Authenticate(_ context.Context, c authn.Credentials) (*au
 
 // findIdentity looks a user up in the configured store. A disabled user is nobody: their tokens are dead.
 func (c *cli) findIdentity(ctx context.Context, cfg *config.Config, name string) (*authn.Identity, error) {
-	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler))
+	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, err
 	}

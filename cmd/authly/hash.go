@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -23,7 +24,7 @@ func (c *cli) hashCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			passwords, err := authn.NewPasswords(passwordsConfig(cfg))
+			passwords, err := authn.NewPasswords(passwordsConfig(cfg, slog.New(slog.NewTextHandler(c.stderr, nil))))
 			if err != nil {
 				return err
 			}
@@ -31,11 +32,11 @@ func (c *cli) hashCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			prepared, err := passwords.Prepare("password", password)
+			prepared, err := passwords.Choose(cmd.Context(), authn.NewPassword{Field: "password", Typed: password})
 			if err != nil {
 				return err
 			}
-			hash, err := passwords.Hash(cmd.Context(), prepared)
+			hash, err := passwords.Hash(cmd.Context(), authn.Client{}, prepared)
 			if err != nil {
 				return err
 			}

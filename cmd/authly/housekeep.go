@@ -62,13 +62,19 @@ func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log
 	// A replica that starts reads the changes of the last life of a token; an hour more for clocks and configurations.
 	changes, err := m.store.PurgeChanges(ctx, now.Add(-cfg.Tokens.AccessTTL-time.Hour))
 	complain(ctx, log, err)
+	events := 0
+	if kept := cfg.Audit.Retention; kept > 0 {
+		events, err = m.store.PurgeEvents(ctx, now.Add(-kept))
+		complain(ctx, log, err)
+	}
 	keys, err := m.keys.Purge(ctx)
 	complain(ctx, log, err)
 	schemes, err := m.store.PasswordSchemes(ctx)
 	if complain(ctx, log, err); err == nil {
 		m.passwords.ObserveSchemes(schemes)
 	}
-	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "lockouts", lockouts, "changes", changes, "keys", keys)
+	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "lockouts", lockouts, "changes", changes, "events", events,
+		"keys", keys)
 }
 
 func complain(ctx context.Context, log *slog.Logger, err error) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/secret"
+	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/store"
 )
 
@@ -30,17 +31,12 @@ func (c *cli) keyCommand() *cobra.Command {
 // withKeys runs a function on the keys of the configured store. Unlike withMind it opens none of them: where the key file or the
 // master key is lost, keys must still be revoked.
 func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) error) error {
-	cfg, err := c.load()
+	cfg, disk, err := c.openStore(ctx)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.DiscardHandler)
-	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, Log: log})
-	if err != nil {
-		return fmt.Errorf("store.url: %w", err)
-	}
 	defer disk.Close()
-	keysCfg, err := keysConfig(cfg, disk, log)
+	keysCfg, err := keysConfig(cfg, disk, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -49,6 +45,19 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 		return err
 	}
 	return lostKeys(do(keys))
+}
+
+// openStore opens the configured store for a command that needs no more. The caller closes it.
+func (c *cli) openStore(ctx context.Context) (*config.Config, *store.Store, error) {
+	cfg, err := c.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections})
+	if err != nil {
+		return nil, nil, fmt.Errorf("store.url: %w", err)
+	}
+	return cfg, disk, nil
 }
 
 func (c *cli) keyListCommand() *cobra.Command {

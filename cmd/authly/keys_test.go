@@ -336,7 +336,7 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		}
 		anew := again.login(t, "admin", adminPassword)
 		again.isIn(t, "with keys that the server has made", anew, true)
-		if told := strings.Count(again.stderr.String(), `"key_id":"`+kidOf(t, anew.Refresh)); told != 1 {
+		if told := strings.Count(again.stderr.String(), `"msg":"there is a new signing key","event":"key_added","key_id":"`+kidOf(t, anew.Refresh)); told != 1 {
 			t.Errorf("the log tells %d times of the key that the server has made, want once", told)
 		}
 		again.process.Env = theirs

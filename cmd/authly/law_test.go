@@ -27,6 +27,8 @@ func rooms() map[string][]string {
 		"authn/secret":        {"authn"},
 		"authn/api":           edge,
 		"authn/web":           edge,
+		"authn/hasher":        {"authn"},
+		"authn/breach":        nil,
 		"authn/mail":          {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
 		"authn/mail/mailtest": nil,
 		"headers":             {"authn"},
@@ -37,7 +39,7 @@ func rooms() map[string][]string {
 		"store/storetest":     {"authn", "store/pgserver"},
 		"cmd/authly/config":   edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
+			"authn", "authn/api", "authn/breach", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -261,6 +263,12 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"authn/gate.go", "authn", "github.com/jackc/pgx/v5", false},
 		{"authn/gate.go", "authn", "modernc.org/sqlite", false},
 		{"authn/gate.go", "authn", "golang.org/x/crypto/bcrypt", true},
+		{"authn/gate.go", "authn", ours("authn/hasher"), false},
+		{"authn/gate.go", "authn", ours("authn/breach"), false},
+		{"authn/hasher/hasher.go", "hasher", ours("authn"), true},
+		{"authn/hasher/hasher.go", "hasher", ours("store"), false},
+		{"authn/breach/breach.go", "breach", "net/http", true},
+		{"authn/breach/breach.go", "breach", ours("authn"), false},
 		{"authn/export_test.go", "authn", ours("store"), false},
 		{"authn/gate_test.go", "authn_test", ours("store"), true},
 		{"authn/api/api.go", "api", ours("authn"), true},

@@ -16,8 +16,11 @@ import (
 	"github.com/descoped/authly/proxy"
 )
 
-// opsAddress is the key of the listener for operations.
-const opsAddress = "server.ops_address"
+// The keys of the listeners of which something is special: that for checks alone, and that for operations.
+const (
+	authzAddress = "server.authz_address"
+	opsAddress   = "server.ops_address"
+)
 
 // newListeners opens every address before anything is served, so that one that is in use is told at once.
 func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db authn.Pinger, metrics http.Handler) (*listeners, error) {
@@ -36,7 +39,7 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 		server       *http.Server
 	}{
 		{"server.address", cfg.Server.Address, main},
-		{"server.authz_address", cfg.Server.AuthzAddress, newServer(cfg, log, door.ForwardAuth())},
+		{authzAddress, cfg.Server.AuthzAddress, newServer(cfg, log, door.ForwardAuth())},
 		{opsAddress, cfg.Server.OpsAddress, newServer(cfg, log, opsHandler(l.stopping, db, metrics))},
 	}
 	for _, w := range wanted {
@@ -47,6 +50,9 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 		if err != nil {
 			l.close()
 			return nil, fmt.Errorf("%s: %w", w.key, err)
+		}
+		if w.key == authzAddress {
+			socket = proxy.ReadyConns(w.server, socket)
 		}
 		l.all = append(l.all, &listener{key: w.key, socket: socket, server: w.server, tls: w.server.TLSConfig != nil})
 	}

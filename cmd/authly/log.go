@@ -30,7 +30,8 @@ func newLog(w io.Writer, cfg config.Log) (log *slog.Logger, access func(proxy.Ac
 		return log, func(proxy.Access) {}, out
 	}
 	return log, func(a proxy.Access) {
-		out.later(func(b []byte) []byte { return appendAccess(b, &a) })
+		var room [512]byte // for most lines
+		out.later(appendAccess(room[:0], &a))
 	}, out
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -251,4 +252,9 @@ func (a *authly) timeForgotten(t *testing.T, n int) (known, unknown time.Duratio
 		}
 	}
 	return median(took[true]), median(took[false])
+}
+
+func median(times []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(times))
+	return sorted[len(sorted)/2]
 }

@@ -57,6 +57,24 @@ func (m *metrics) show(f *authn.Follower) {
 	}
 }
 
+// showLogins adds how busy the hashing of passwords is. It is called once.
+func (m *metrics) showLogins(p *authn.Passwords) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "authly_password_waiting", Help: "Logins and new passwords that wait to be looked at."},
+			func() float64 { return float64(p.Load().Waiting) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "authly_password_served", Help: "Logins and new passwords that are being looked at."},
+			func() float64 { return float64(p.Load().Served) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "authly_password_seconds", Help: "How long one is looked at, of late."},
+			func() float64 { return p.Load().Took.Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "authly_password_shed_total", Help: "Logins and new passwords that were refused since they would have waited too long."},
+			func() float64 { return float64(p.Load().Shed) }),
+	)
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

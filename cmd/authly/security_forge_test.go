@@ -18,6 +18,7 @@ import (
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/storetest"
 )
 
 // forge makes tokens that Authly would not make, with its real secret. It writes them into the server's database as well:
@@ -152,7 +153,7 @@ func (f *forge) plant(t *testing.T, token string, session uuid.UUID) {
 		first, second = other, first
 	}
 	login := authn.Session{ID: session, UserID: alice.ID, CreatedAt: now, LastSeenAt: now}
-	if err := f.disk.BeginSession(t.Context(), login, first, second, alice.PasswordHash, authn.SessionPolicy{}); err != nil {
+	if err := f.disk.BeginSession(t.Context(), login, first, second, alice.PasswordHash, authn.SessionPolicy{}, storetest.By(now)); err != nil {
 		t.Fatalf("planting a token: %v", err)
 	}
 }

@@ -30,6 +30,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
 	for _, w := range cfg.Warnings() {
@@ -39,7 +40,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMind(ctx, cfg, log)
+	hashing := newHasher(log)
+	defer hashing.Close()
+	m, err := newMind(ctx, cfg, log, hashing.Do)
 	if err != nil {
 		return err
 	}
@@ -55,6 +58,7 @@ func (c *cli) serve(ctx context.Context) error {
 	metrics.show(follower)
 	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
 	metrics.showMail(outbox, time.Now)
+	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
@@ -70,6 +74,7 @@ func (c *cli) serve(ctx context.Context) error {
 		listeners.close()
 		return err
 	}
+	m.recordConfiguration(ctx, cfg)
 	// Background work outlives the signal: it goes on until the last request has been answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -78,6 +83,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
 	work.Go(func() { outbox.Run(background) })
+	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 
 	c.greet(cfg, listeners, first)

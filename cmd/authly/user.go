@@ -31,7 +31,9 @@ func (c *cli) userCommand() *cobra.Command {
 		c.userUpdateCommand("disable", "Disable a user and end their sessions", authn.AccountUpdate{Active: &no}),
 		c.userUpdateCommand("enable", "Enable a disabled user", authn.AccountUpdate{Active: &yes}),
 		c.userActionCommand("unlock", "Forget a user's failed logins and their lock",
-			func(ctx context.Context, m *mind, u authn.User) error { return m.logins.Unlock(ctx, u.ID) }),
+			func(ctx context.Context, m *mind, u authn.User) error {
+				return m.logins.Unlock(ctx, authn.Operator(), u.ID)
+			}),
 		c.userDeleteCommand(),
 	)
 	return root
@@ -43,7 +45,7 @@ func (c *cli) withMind(ctx context.Context, do func(m *mind) error) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler))
+	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

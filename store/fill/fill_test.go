@@ -1,6 +1,7 @@
 package fill_test
 
 import (
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -32,6 +33,7 @@ func testFill(t *testing.T, database string) {
 	must(t, d.Users(t.Context(), 10, hash, now.Add(-time.Hour)))
 	must(t, d.Sessions(t.Context(), 12, 10, now.Add(-time.Hour), 24*time.Hour))
 	must(t, d.Ended(t.Context(), 100, now))
+	must(t, d.Events(t.Context(), 30, 10, now.Add(-time.Hour), now))
 	must(t, d.Close(t.Context()))
 
 	users, err := s.ListUsers(t.Context(), 0, 100)
@@ -55,6 +57,20 @@ func testFill(t *testing.T, database string) {
 		t.Errorf("%d sessions have ended, want 100, and none of those that live", len(ended))
 	}
 	testSessions(t, s, users[1], now)
+	testEvents(t, s, users[9])
+}
+
+// testEvents: of thirty events three are of user 9 of ten, and every tenth is a failure.
+func testEvents(t *testing.T, s *store.Store, u authn.User) {
+	t.Helper()
+	f := authn.EventFilter{
+		Subject: u.ID, Outcome: authn.Failure, Network: netip.MustParsePrefix("192.0.2.1/32"), Kinds: []authn.EventKind{authn.EventLoginFailed},
+	}
+	events, err := s.ListEvents(t.Context(), f, authn.EventPlace{}, 100)
+	must(t, err)
+	if len(events) != 3 || events[0].Session.String() != fill.SessionID(29) || !events[0].At.After(events[2].At) {
+		t.Errorf("%d failures of user 9, want 3: %v", len(events), events)
+	}
 }
 
 // testSessions: user 1 of ten has the sessions 1 and 11 of twelve, each with two tokens.
@@ -71,7 +87,7 @@ func testSessions(t *testing.T, s *store.Store, u authn.User, now time.Time) {
 	if want := []string{fill.SessionID(1), fill.SessionID(11)}; !slices.Equal(ids, slices.Sorted(slices.Values(want))) {
 		t.Errorf("sessions %v, want %v", ids, want)
 	}
-	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, storetest.By(now))
 	must(t, err)
 	if n != 4 {
 		t.Errorf("%d tokens were ended, want 4", n)

@@ -77,3 +77,22 @@ func (d *Database) Ended(ctx context.Context, n int, at time.Time) error {
 		},
 	})
 }
+
+// Events adds n events to the audit trail, evenly over a time: of users in turn who log in, every tenth with a wrong password.
+func (d *Database) Events(ctx context.Context, n, users int, since, until time.Time) error {
+	return d.insert(ctx, table{
+		name: "audit_events", rows: n,
+		columns: []string{"at", "kind", "outcome", "reason", "actor_kind", "actor_id", "subject", "session_id", "client_address",
+			"client_key", "user_agent", "request_id", "count", "details"},
+		row: func(i int) []any {
+			at, user := since.Add(until.Sub(since)/time.Duration(n)*time.Duration(i)).UnixMicro(), UserID(i%users)
+			kind, outcome, reason, actor, id := authn.EventLogin, authn.Success, "", authn.ActorUser, user
+			if i%10 == 9 {
+				kind, outcome, reason = authn.EventLoginFailed, authn.Failure, string(authn.CodeInvalidGrant)
+				actor, id = authn.ActorAnonymous, ""
+			}
+			return []any{at, string(kind), string(outcome), reason, string(actor), id, user, SessionID(i), "192.0.2.1",
+				"00000000000000000000ffffc0000201", userAgent, jti(i)[:32], 1, "{}"}
+		},
+	})
+}

@@ -14,9 +14,19 @@ import (
 // CreateDatabase makes a new, empty database that owner owns, and returns its URL and what drops it, with whoever is
 // connected. admin needs the right to make databases.
 func CreateDatabase(ctx context.Context, admin, owner *url.URL) (database *url.URL, drop func() error, err error) {
+	return create(ctx, admin, owner, "template0 ENCODING 'UTF8'")
+}
+
+// CopyDatabase is CreateDatabase with everything in it that is in another database, to which nobody may be connected.
+func CopyDatabase(ctx context.Context, admin, original *url.URL) (database *url.URL, drop func() error, err error) {
+	name := strings.TrimPrefix(original.Path, "/")
+	return create(ctx, admin, original, pgx.Identifier{name}.Sanitize())
+}
+
+func create(ctx context.Context, admin, owner *url.URL, template string) (database *url.URL, drop func() error, err error) {
 	name := "authly_test_" + strings.ToLower(rand.Text())
 	err = run(ctx, admin, `CREATE DATABASE `+name+` OWNER `+pgx.Identifier{owner.User.Username()}.Sanitize()+
-		` TEMPLATE template0 ENCODING 'UTF8'`)
+		` TEMPLATE `+template)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -91,6 +91,10 @@ func TestClose(t *testing.T) {
 	database, drop, err := CreateDatabase(t.Context(), server.Admin(), server.Owner())
 	must(t, err)
 	must(t, answers(t, database.String()))
+	must(t, run(t.Context(), database, `CREATE TABLE kept ()`))
+	copied, _, err := CopyDatabase(t.Context(), server.Admin(), database)
+	must(t, err)
+	must(t, run(t.Context(), copied, `DROP TABLE kept`))
 	must(t, drop())
 	if answers(t, database.String()) == nil {
 		t.Error("the database was not dropped")

@@ -20,13 +20,13 @@ func administratorCases() []promise {
 
 // removals are the ways in which a user stops being an active administrator.
 var removals = map[string]func(t *testing.T, s Store, id uuid.UUID) error{
-	"delete": func(t *testing.T, s Store, id uuid.UUID) error { return s.DeleteUser(t.Context(), id) },
+	"delete": func(t *testing.T, s Store, id uuid.UUID) error { return s.DeleteUser(t.Context(), id, By(now)) },
 	"disable": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Active: ptr(false), At: now})
+		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Active: ptr(false), Act: By(now)})
 		return err
 	},
 	"demote": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Admin: ptr(false), EndSessions: true, At: now})
+		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Admin: ptr(false), EndSessions: true, Act: By(now)})
 		return err
 	},
 }
@@ -48,9 +48,9 @@ func lastAdministrator(t *testing.T, db Database) {
 		second := add(t, s, administrator("second-"+name))
 		want(t, name+" with another administrator", remove(t, s, second.ID), nil)
 	}
-	_, err := s.UpdateUser(t.Context(), root.ID, authn.UserChange{Roles: &[]string{"x"}, Active: ptr(true), Admin: ptr(true), At: now})
+	_, err := s.UpdateUser(t.Context(), root.ID, authn.UserChange{Roles: &[]string{"x"}, Active: ptr(true), Admin: ptr(true), Act: By(now)})
 	want(t, "a change that leaves the last administrator one", err, nil)
-	want(t, "the deletion of the disabled one", s.DeleteUser(t.Context(), disabled.ID), nil)
+	want(t, "the deletion of the disabled one", s.DeleteUser(t.Context(), disabled.ID, By(now)), nil)
 }
 
 func noAdministrator(t *testing.T, db Database) {

@@ -32,17 +32,17 @@ func logout(t *testing.T, db Database) {
 	expired.ExpiresAt = now.Add(-time.Second)
 	must(t, begin(t, s, expired, expiredRefresh, hash, now))
 	foreign, _ := login(t, s, bob)
-	n, err := s.EndSessions(t.Context(), alice.ID, uuid.Nil, now.Add(time.Second))
+	n, err := s.EndSessions(t.Context(), alice.ID, uuid.Nil, By(now.Add(time.Second)))
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 4) // access, next, nextRefresh, expiredRefresh
 	for _, token := range []authn.Token{access, refresh, next, nextRefresh, expired, expiredRefresh} {
 		want(t, "a token after the logout", liveness(t, s, token, now.Add(-time.Hour)), authn.ErrTokenSpent)
 	}
 	must(t, liveness(t, s, foreign, now))
-	n, err = s.EndSessions(t.Context(), alice.ID, uuid.Nil, now)
+	n, err = s.EndSessions(t.Context(), alice.ID, uuid.Nil, By(now))
 	must(t, err)
 	equal(t, "the number of tokens ended by a second logout", n, 0)
-	n, err = s.EndSessions(t.Context(), uuid.New(), uuid.Nil, now)
+	n, err = s.EndSessions(t.Context(), uuid.New(), uuid.Nil, By(now))
 	must(t, err)
 	equal(t, "the number of tokens of nobody", n, 0)
 	again, _ := login(t, s, alice)
@@ -54,7 +54,7 @@ func endOthers(t *testing.T, db Database) {
 	u := add(t, s, person("alice"))
 	mine, mineRefresh := login(t, s, u)
 	other, otherRefresh := login(t, s, u)
-	change := authn.UserChange{Verified: ptr(true), KeepSession: mine.SessionID, At: now}
+	change := authn.UserChange{Verified: ptr(true), KeepSession: mine.SessionID, Act: By(now)}
 	_, err := s.UpdateUser(t.Context(), u.ID, change)
 	must(t, err)
 	must(t, liveness(t, s, other, now)) // without EndSessions nothing ends
@@ -67,7 +67,7 @@ func endOthers(t *testing.T, db Database) {
 	for _, token := range []authn.Token{mine, mineRefresh} {
 		want(t, "a token of the own session", liveness(t, s, token, now), nil)
 	}
-	_, err = s.UpdateUser(t.Context(), u.ID, authn.UserChange{EndSessions: true, At: now})
+	_, err = s.UpdateUser(t.Context(), u.ID, authn.UserChange{EndSessions: true, Act: By(now)})
 	must(t, err)
 	want(t, "the own session when all end", liveness(t, s, mine, now), authn.ErrTokenSpent)
 }
@@ -77,7 +77,7 @@ func endDeleted(t *testing.T, db Database) {
 	alice, bob := add(t, s, person("alice")), add(t, s, person("bob"))
 	access, _ := login(t, s, alice)
 	foreign, _ := login(t, s, bob)
-	must(t, s.DeleteUser(t.Context(), alice.ID))
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
 	want(t, "a token of the deleted user", liveness(t, s, access, now), authn.ErrTokenNotFound)
 	must(t, liveness(t, s, foreign, now))
 	namesake := alice
@@ -89,18 +89,18 @@ func endDeleted(t *testing.T, db Database) {
 // endings are the ways in which all sessions of a user end.
 var endings = map[string]func(t *testing.T, s Store, id uuid.UUID) error{
 	"logout": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.EndSessions(t.Context(), id, uuid.Nil, now)
+		_, err := s.EndSessions(t.Context(), id, uuid.Nil, By(now))
 		return err
 	},
 	"password change": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{PasswordHash: ptr("$2b$12$new"), EndSessions: true, At: now})
+		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{PasswordHash: ptr("$2b$12$new"), EndSessions: true, Act: By(now)})
 		return err
 	},
 	"disabling": func(t *testing.T, s Store, id uuid.UUID) error {
-		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Active: ptr(false), EndSessions: true, At: now})
+		_, err := s.UpdateUser(t.Context(), id, authn.UserChange{Active: ptr(false), EndSessions: true, Act: By(now)})
 		return err
 	},
-	"deletion": func(t *testing.T, s Store, id uuid.UUID) error { return s.DeleteUser(t.Context(), id) },
+	"deletion": func(t *testing.T, s Store, id uuid.UUID) error { return s.DeleteUser(t.Context(), id, By(now)) },
 }
 
 func endAgainstRefresh(t *testing.T, db Database) {
@@ -165,13 +165,13 @@ func everythingAtOnce(t *testing.T, db Database) {
 		access, refresh := login(t, stores[0], u)
 		_, otherRefresh := login(t, stores[0], other)
 		acts := []func(s Store) error{
-			func(s Store) error { _, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now); return err },
-			func(s Store) error { _, err := s.EndSessions(t.Context(), other.ID, uuid.Nil, now); return err },
+			func(s Store) error { _, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, By(now)); return err },
+			func(s Store) error { _, err := s.EndSessions(t.Context(), other.ID, uuid.Nil, By(now)); return err },
 			func(s Store) error { _, err := s.PurgeTokens(t.Context(), now.Add(48*time.Hour)); return err },
-			func(s Store) error { return s.DeleteUser(t.Context(), u.ID) },
-			func(s Store) error { return s.DeleteUser(t.Context(), other.ID) },
+			func(s Store) error { return s.DeleteUser(t.Context(), u.ID, By(now)) },
+			func(s Store) error { return s.DeleteUser(t.Context(), other.ID, By(now)) },
 			func(s Store) error {
-				_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Admin: ptr(false), EndSessions: true, At: now})
+				_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Admin: ptr(false), EndSessions: true, Act: By(now)})
 				return err
 			},
 			func(s Store) error {
@@ -190,7 +190,7 @@ func everythingAtOnce(t *testing.T, db Database) {
 				_, err := s.EndExpiredSessions(t.Context(), authn.SessionPolicy{IdleTimeout: time.Hour}, now.Add(time.Hour))
 				return err
 			},
-			func(s Store) error { return s.EndToken(t.Context(), access.JTI, now) },
+			func(s Store) error { return s.EndToken(t.Context(), access.JTI, By(now)) },
 			func(s Store) error { _, err := s.PurgeSessions(t.Context(), now.Add(48*time.Hour)); return err },
 			func(s Store) error { _, err := s.PurgeChanges(t.Context(), now.Add(48*time.Hour)); return err },
 			func(s Store) error { _, _, err := s.Changes(t.Context(), authn.Cursor{}); return err },

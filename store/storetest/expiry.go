@@ -42,7 +42,7 @@ func policyBounds(t *testing.T, db Database) {
 		access, next := pairOf(u.ID, session.ID)
 		use := func(at time.Time) error {
 			_, _, err := s.RotateRefresh(t.Context(), authn.Rotation{
-				JTI: refresh.JTI, Hash: refresh.Hash, Access: access, Refresh: next, Policy: c.policy, At: at,
+				JTI: refresh.JTI, Hash: refresh.Hash, Access: access, Refresh: next, Policy: c.policy, Act: By(at),
 			})
 			return err
 		}
@@ -141,7 +141,7 @@ func purgeSessions(t *testing.T, db Database) {
 	access, refresh := login(t, s, u) // tokens for an hour and a day
 	renewed, renewedRefresh := login(t, s, u)
 	ended, _ := loginAt(t, s, u, now)
-	_, err := s.EndSession(t.Context(), u.ID, ended.ID, now.Add(time.Hour))
+	_, err := s.EndSession(t.Context(), u.ID, ended.ID, By(now.Add(time.Hour)))
 	must(t, err)
 	next, nextRefresh := pairOf(u.ID, renewed.SessionID)
 	nextRefresh.ExpiresAt = now.Add(48 * time.Hour)
@@ -168,7 +168,7 @@ func purgeSessions(t *testing.T, db Database) {
 
 	want(t, "the refresh of a session that is no more", rotate(t, s, nextRefresh.JTI, nextRefresh.Hash,
 		withID(next), withID(nextRefresh), now), authn.ErrTokenSpent)
-	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	n, err := s.EndSessions(t.Context(), u.ID, uuid.Nil, By(now))
 	must(t, err)
 	equal(t, "the tokens that a logout finds without their session", n, 5)
 }

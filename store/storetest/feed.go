@@ -70,11 +70,11 @@ func eachAct(t *testing.T, db Database) {
 	must(t, s.SeeSessions(t.Context(), map[uuid.UUID]time.Time{sessions[0].ID: at}, authn.SessionPolicy{}))
 	expect(t, s, &cursor, "logins and refreshes")
 
-	must(t, s.EndToken(t.Context(), access.JTI, at))
-	must(t, s.EndToken(t.Context(), access.JTI, at))
-	must(t, s.EndToken(t.Context(), refresh.JTI, at))
+	must(t, s.EndToken(t.Context(), access.JTI, By(at)))
+	must(t, s.EndToken(t.Context(), access.JTI, By(at)))
+	must(t, s.EndToken(t.Context(), refresh.JTI, By(at)))
 	expect(t, s, &cursor, "the end of a token", authn.Change{Kind: authn.TokenEnded, JTI: access.JTI, At: at})
-	_, err := s.EndSession(t.Context(), alice.ID, access.SessionID, at)
+	_, err := s.EndSession(t.Context(), alice.ID, access.SessionID, By(at))
 	must(t, err)
 	expect(t, s, &cursor, "the end of a session", sessionEnd(sessionOf(access, now), at))
 	p := authn.SessionPolicy{MaxPerUser: 4, EvictOldest: true}
@@ -84,20 +84,20 @@ func eachAct(t *testing.T, db Database) {
 	_, err = s.EndExpiredSessions(t.Context(), authn.SessionPolicy{MaxLifetime: time.Minute}, now.Add(time.Minute+time.Second))
 	must(t, err)
 	expect(t, s, &cursor, "a sweep", sessionEnd(sessions[1], at.Add(time.Second)))
-	_, err = s.EndSessions(t.Context(), alice.ID, evicting.ID, at)
+	_, err = s.EndSessions(t.Context(), alice.ID, evicting.ID, By(at))
 	must(t, err)
 	expect(t, s, &cursor, "the end of all others", sessionEnd(sessions[2], at), sessionEnd(sessions[3], at))
 
-	change := authn.UserChange{PasswordHash: ptr("$2b$12$new"), EndSessions: true, At: at}
+	change := authn.UserChange{PasswordHash: ptr("$2b$12$new"), EndSessions: true, Act: By(at)}
 	_, err = s.UpdateUser(t.Context(), alice.ID, change)
 	must(t, err)
 	expect(t, s, &cursor, "a password change", sessionEnd(evicting, at))
-	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Active: ptr(false), EndSessions: true, At: at})
+	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Active: ptr(false), EndSessions: true, Act: By(at)})
 	must(t, err)
 	expect(t, s, &cursor, "the disabling of who has no session", authn.Change{Kind: authn.UserChanged, UserID: bob.ID, At: at})
 	alice.PasswordHash = "$2b$12$new"
 	last, _ := loginAt(t, s, alice, at)
-	must(t, s.DeleteUser(t.Context(), alice.ID))
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
 	deletion, cursor, err := s.Changes(t.Context(), cursor)
 	must(t, err)
 	for i := range deletion { // which is told no time
@@ -121,8 +121,8 @@ func eachFieldTold(t *testing.T, db Database) {
 	u := add(t, s, person("alice"))
 	cursor := here(t, s)
 	for i, f := range fieldChanges() {
-		f.change.At = now.Add(time.Duration(i+1) * time.Minute)
-		told := []authn.Change{{Kind: authn.UserChanged, UserID: u.ID, At: f.change.At}}
+		f.change.Act = By(now.Add(time.Duration(i+1) * time.Minute))
+		told := []authn.Change{{Kind: authn.UserChanged, UserID: u.ID, At: f.change.Act.At}}
 		if f.name == "password" || f.name == "last login" {
 			told = nil
 		}
@@ -147,32 +147,32 @@ func nothingTold(t *testing.T, db Database) {
 		change authn.UserChange
 		answer error
 	}{
-		"a stale change":         {u.ID, authn.UserChange{Admin: ptr(true), EndSessions: true, IfPasswordHash: ptr("$2b$12$x"), At: now}, authn.ErrStale},
-		"a taken name":           {u.ID, authn.UserChange{Username: ptr("root"), EndSessions: true, At: now}, authn.ErrUsernameTaken},
-		"a taken address":        {u.ID, authn.UserChange{Email: ptr("x"), EmailKey: &root.EmailKey, EndSessions: true, At: now}, authn.ErrEmailTaken},
-		"an unknown user":        {uuid.New(), authn.UserChange{Active: ptr(false), EndSessions: true, At: now}, authn.ErrUserNotFound},
-		"the last administrator": {root.ID, authn.UserChange{Admin: ptr(false), EndSessions: true, At: now}, authn.ErrLastAdministrator},
+		"a stale change":         {u.ID, authn.UserChange{Admin: ptr(true), EndSessions: true, IfPasswordHash: ptr("$2b$12$x"), Act: By(now)}, authn.ErrStale},
+		"a taken name":           {u.ID, authn.UserChange{Username: ptr("root"), EndSessions: true, Act: By(now)}, authn.ErrUsernameTaken},
+		"a taken address":        {u.ID, authn.UserChange{Email: ptr("x"), EmailKey: &root.EmailKey, EndSessions: true, Act: By(now)}, authn.ErrEmailTaken},
+		"an unknown user":        {uuid.New(), authn.UserChange{Active: ptr(false), EndSessions: true, Act: By(now)}, authn.ErrUserNotFound},
+		"the last administrator": {root.ID, authn.UserChange{Admin: ptr(false), EndSessions: true, Act: By(now)}, authn.ErrLastAdministrator},
 	} {
 		_, err := s.UpdateUser(t.Context(), c.id, c.change)
 		want(t, name, err, c.answer)
 	}
-	want(t, "the deletion of the last administrator", s.DeleteUser(t.Context(), root.ID), authn.ErrLastAdministrator)
-	want(t, "the deletion of nobody", s.DeleteUser(t.Context(), uuid.New()), authn.ErrUserNotFound)
+	want(t, "the deletion of the last administrator", s.DeleteUser(t.Context(), root.ID, By(now)), authn.ErrLastAdministrator)
+	want(t, "the deletion of nobody", s.DeleteUser(t.Context(), uuid.New(), By(now)), authn.ErrUserNotFound)
 	_, _, err := beginUnder(t, s, u, authn.SessionPolicy{MaxPerUser: 1}, now)
 	want(t, "a login too many", err, authn.ErrTooManySessions)
 	_, access, next := sessionAt(u, now)
-	err = s.BeginSession(t.Context(), session, access, next, hash, authn.SessionPolicy{MaxPerUser: 1, EvictOldest: true})
+	err = s.BeginSession(t.Context(), session, access, next, hash, authn.SessionPolicy{MaxPerUser: 1, EvictOldest: true}, By(now))
 	if err == nil {
 		t.Error("a session began with tokens of another")
 	}
-	_, err = s.EndSession(t.Context(), root.ID, session.ID, now)
+	_, err = s.EndSession(t.Context(), root.ID, session.ID, By(now))
 	want(t, "the end of another user's session", err, authn.ErrSessionNotFound)
 	expect(t, s, &cursor, "acts that fail")
 	must(t, liveness(t, s, refresh, now))
-	must(t, s.EndToken(t.Context(), access.JTI, now))
-	_, err = s.EndSessions(t.Context(), u.ID, session.ID, now)
+	must(t, s.EndToken(t.Context(), access.JTI, By(now)))
+	_, err = s.EndSessions(t.Context(), u.ID, session.ID, By(now))
 	must(t, err)
-	_, err = s.EndSessions(t.Context(), uuid.New(), uuid.Nil, now)
+	_, err = s.EndSessions(t.Context(), uuid.New(), uuid.Nil, By(now))
 	must(t, err)
 	expect(t, s, &cursor, "acts that find nothing to end")
 }
@@ -188,7 +188,7 @@ func feedGoesOn(t *testing.T, db Database) {
 	var all []authn.Change
 	for i := range 5 {
 		session, _ := loginAt(t, stores[i%2], u, now)
-		_, err := stores[i%2].EndSession(t.Context(), u.ID, session.ID, now)
+		_, err := stores[i%2].EndSession(t.Context(), u.ID, session.ID, By(now))
 		must(t, err)
 		change := sessionEnd(session, now)
 		expect(t, stores[1-i%2], &start, "one act", change)
@@ -217,10 +217,10 @@ func missesNothing(t *testing.T, db Database) {
 			owner := []authn.User{u, other}[i%2]
 			for range rounds {
 				session, access, refresh := sessionAt(owner, now)
-				if err := stores[i%2].BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{}); err != nil {
+				if err := stores[i%2].BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{}, By(now)); err != nil {
 					return err
 				}
-				if _, err := stores[i/2%2].EndSession(t.Context(), owner.ID, session.ID, now); err != nil {
+				if _, err := stores[i/2%2].EndSession(t.Context(), owner.ID, session.ID, By(now)); err != nil {
 					return err
 				}
 				written[i] = append(written[i], sessionEnd(session, now))
@@ -260,7 +260,7 @@ func anotherFeed(t *testing.T, db Database) {
 	s := db.open(t)
 	u := add(t, s, person("alice"))
 	session, _ := loginAt(t, s, u, now)
-	_, err := s.EndSession(t.Context(), u.ID, session.ID, now)
+	_, err := s.EndSession(t.Context(), u.ID, session.ID, By(now))
 	must(t, err)
 	good := here(t, s)
 	for name, change := range map[string]func(*authn.Cursor){
@@ -288,7 +288,7 @@ func purgeChanges(t *testing.T, db Database) {
 	var sessions []authn.Session
 	for i := range 3 {
 		session, _ := loginAt(t, s, u, now)
-		_, err := s.EndSession(t.Context(), u.ID, session.ID, now.Add(time.Duration(i)*time.Second))
+		_, err := s.EndSession(t.Context(), u.ID, session.ID, By(now.Add(time.Duration(i)*time.Second)))
 		must(t, err)
 		sessions = append(sessions, session)
 	}
@@ -308,7 +308,7 @@ func purgeChanges(t *testing.T, db Database) {
 	equal(t, "purged after all", purge(now.Add(time.Hour)), 2)
 	expect(t, s, &cursor, "nobody") // the reader goes on, although the entry that it saw last is gone
 	session, _ := loginAt(t, s, u, now)
-	_, err = s.EndSession(t.Context(), u.ID, session.ID, now)
+	_, err = s.EndSession(t.Context(), u.ID, session.ID, By(now))
 	must(t, err)
 	expect(t, s, &cursor, "an act after the purge", sessionEnd(session, now))
 	expect(t, db.open(t), &zero, "an act after the purge", sessionEnd(session, now))
@@ -318,14 +318,14 @@ func purgeNeeded(t *testing.T, db Database) {
 	s := db.open(t)
 	needed := map[string]func(u authn.User, access authn.Token, at time.Time) error{
 		"session": func(u authn.User, access authn.Token, at time.Time) error {
-			_, err := s.EndSession(t.Context(), u.ID, access.SessionID, at)
+			_, err := s.EndSession(t.Context(), u.ID, access.SessionID, By(at))
 			return err
 		},
 		"token": func(_ authn.User, access authn.Token, at time.Time) error {
-			return s.EndToken(t.Context(), access.JTI, at)
+			return s.EndToken(t.Context(), access.JTI, By(at))
 		},
 		"user": func(u authn.User, _ authn.Token, at time.Time) error {
-			_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"staff"}, At: at})
+			_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"staff"}, Act: By(at)})
 			return err
 		},
 	}
@@ -334,12 +334,12 @@ func purgeNeeded(t *testing.T, db Database) {
 	for name, change := range needed {
 		u := add(t, s, person(name))
 		session, access, refresh := sessionAt(u, now)
-		must(t, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}))
+		must(t, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}, By(now)))
 		must(t, change(u, access, at))
 		expires = access.ExpiresAt
 	}
 	unneeded := add(t, s, person("late"))
-	_, err := s.UpdateUser(t.Context(), unneeded.ID, authn.UserChange{Roles: &[]string{"staff"}, At: now})
+	_, err := s.UpdateUser(t.Context(), unneeded.ID, authn.UserChange{Roles: &[]string{"staff"}, Act: By(now)})
 	must(t, err)
 	loginAt(t, s, unneeded, at) // knows of it
 	purge := func(before time.Time) int {
@@ -383,7 +383,7 @@ func wakes(t *testing.T, db Database) {
 	cursor := here(t, stores[0])
 	for i := range 6 {
 		session, _ := loginAt(t, stores[i%2], u, now)
-		_, err := stores[i%2].EndSession(t.Context(), u.ID, session.ID, now)
+		_, err := stores[i%2].EndSession(t.Context(), u.ID, session.ID, By(now))
 		must(t, err)
 		await(fmt.Sprintf("replica %d", i%2), func() bool {
 			changes, next, err := stores[0].Changes(t.Context(), cursor)

@@ -18,16 +18,16 @@ func firstStartCases() []promise {
 func firstOnce(t *testing.T, db Database) {
 	s := db.open(t)
 	u := person("admin") // not the last administrator, so that it can be deleted
-	added, err := s.CreateFirstUser(t.Context(), u)
+	added, err := s.CreateFirstUser(t.Context(), u, By(now))
 	must(t, err)
 	equal(t, "added at the first start", added, true)
 	stored(t, s, u)
-	again, err := s.CreateFirstUser(t.Context(), administrator("second"))
+	again, err := s.CreateFirstUser(t.Context(), administrator("second"), By(now))
 	must(t, err)
 	equal(t, "added at the second start", again, false)
-	must(t, s.DeleteUser(t.Context(), u.ID))
+	must(t, s.DeleteUser(t.Context(), u.ID, By(now)))
 	for _, replica := range []Store{s, db.open(t)} {
-		again, err = replica.CreateFirstUser(t.Context(), administrator("third"))
+		again, err = replica.CreateFirstUser(t.Context(), administrator("third"), By(now))
 		must(t, err)
 		equal(t, "added after all users were deleted", again, false)
 	}
@@ -40,10 +40,10 @@ func firstWithUsers(t *testing.T, db Database) {
 	s := db.open(t)
 	alice := add(t, s, person("alice"))
 	for range 2 {
-		added, err := s.CreateFirstUser(t.Context(), administrator("admin"))
+		added, err := s.CreateFirstUser(t.Context(), administrator("admin"), By(now))
 		must(t, err)
 		equal(t, "added beside a user", added, false)
-		if err := s.DeleteUser(t.Context(), alice.ID); err != nil {
+		if err := s.DeleteUser(t.Context(), alice.ID, By(now)); err != nil {
 			want(t, "the second deletion", err, authn.ErrUserNotFound)
 		}
 	}
@@ -56,7 +56,7 @@ func firstRace(t *testing.T, db Database) {
 	errs := atOnce(len(added), func(i int) (err error) {
 		users[i] = administrator("admin")
 		users[i].EmailKey = fmt.Sprintf("admin%d@example.com", i)
-		added[i], err = stores[i%3].CreateFirstUser(t.Context(), users[i])
+		added[i], err = stores[i%3].CreateFirstUser(t.Context(), users[i], By(now))
 		return err
 	})
 	equal(t, "the number of calls without error", tally(t, errs), len(errs))

@@ -37,7 +37,7 @@ func newKey(i int, purpose authn.KeyPurpose, algorithm string) authn.Key {
 // addKey keeps a key that nothing speaks against.
 func addKey(t *testing.T, s Store, key authn.Key, after string) {
 	t.Helper()
-	got, err := s.AddKey(t.Context(), key, after)
+	got, err := s.AddKey(t.Context(), key, after, By(now))
 	must(t, err)
 	equal(t, "the key that was added", got, key)
 }
@@ -59,16 +59,16 @@ func keyKept(t *testing.T, db Database) {
 		addKey(t, s, key, "")
 	}
 	for i, key := range keys {
-		got, err := s.AddKey(t.Context(), newKey(10+i, key.Purpose, key.Algorithm), "")
+		got, err := s.AddKey(t.Context(), newKey(10+i, key.Purpose, key.Algorithm), "", By(now))
 		must(t, err)
 		equal(t, "the key that was there", got, key)
-		got, err = s.AddKey(t.Context(), newKey(10+i, key.Purpose, key.Algorithm), "somebody else")
+		got, err = s.AddKey(t.Context(), newKey(10+i, key.Purpose, key.Algorithm), "somebody else", By(now))
 		must(t, err)
 		equal(t, "the key that was there", got, key)
 	}
 	hasKeys(t, s, keys...)
 	sameID := newKey(1, authn.SignRefresh, "ES256")
-	if _, err := s.AddKey(t.Context(), sameID, ""); err == nil {
+	if _, err := s.AddKey(t.Context(), sameID, "", By(now)); err == nil {
 		t.Error("two keys got one id")
 	}
 	hasKeys(t, s, keys...)
@@ -89,7 +89,7 @@ func raceForKey(t *testing.T, db Database, after string) {
 	must(t, err)
 	got := make([]authn.Key, 30)
 	errs := atOnce(len(got), func(i int) (err error) {
-		got[i], err = stores[i%3].AddKey(t.Context(), newKey(10+i, authn.SignAccess, "EdDSA"), after)
+		got[i], err = stores[i%3].AddKey(t.Context(), newKey(10+i, authn.SignAccess, "EdDSA"), after, By(now))
 		return err
 	})
 	equal(t, "the number of calls without error", tally(t, errs), len(errs))
@@ -119,7 +119,7 @@ func keyAnnounced(t *testing.T, db Database) {
 	s := db.open(t)
 	first, second := newKey(1, authn.SignAccess, "EdDSA"), newKey(2, authn.SignAccess, "EdDSA")
 	addKey(t, s, first, "")
-	_, err := s.AddKey(t.Context(), second, "") // changes nothing
+	_, err := s.AddKey(t.Context(), second, "", By(now)) // changes nothing
 	must(t, err)
 	addKey(t, s, second, first.ID)
 	changes, cursor, err := s.Changes(t.Context(), authn.Cursor{})
@@ -128,7 +128,7 @@ func keyAnnounced(t *testing.T, db Database) {
 		{Kind: authn.KeyAdded, KeyID: first.ID, At: first.CreatedAt}, {Kind: authn.KeyAdded, KeyID: second.ID, At: second.CreatedAt},
 	})
 	third, at := newKey(3, authn.SignAccess, "EdDSA"), now.Add(3*time.Second)
-	replaced, err := s.RevokeKey(t.Context(), second.ID, &third, at)
+	replaced, err := s.RevokeKey(t.Context(), second.ID, &third, By(at))
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	changes, _, err = s.Changes(t.Context(), cursor)
@@ -148,19 +148,19 @@ func keyRevoked(t *testing.T, db Database) {
 	addKey(t, s, other, "")
 	at := now.Add(10 * time.Second)
 	successor := newKey(10, authn.SignAccess, "EdDSA")
-	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, at)
+	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, By(at))
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	signing.Material, signing.Sealing, signing.RevokedAt = nil, "", at
 	hasKeys(t, s, retired, signing, other, successor, next)
 
-	_, err = s.RevokeKey(t.Context(), signing.ID, ptr(newKey(11, authn.SignAccess, "EdDSA")), at)
+	_, err = s.RevokeKey(t.Context(), signing.ID, ptr(newKey(11, authn.SignAccess, "EdDSA")), By(at))
 	want(t, "revoking it again", err, authn.ErrStale)
-	_, err = s.RevokeKey(t.Context(), "0000000000000000", ptr(newKey(11, authn.SignAccess, "EdDSA")), at)
+	_, err = s.RevokeKey(t.Context(), "0000000000000000", ptr(newKey(11, authn.SignAccess, "EdDSA")), By(at))
 	want(t, "revoking a key that does not exist", err, authn.ErrKeyNotFound)
 	hasKeys(t, s, retired, signing, other, successor, next)
 
-	got, err := s.AddKey(t.Context(), newKey(90, authn.SignAccess, "EdDSA"), signing.ID)
+	got, err := s.AddKey(t.Context(), newKey(90, authn.SignAccess, "EdDSA"), signing.ID, By(now))
 	must(t, err)
 	equal(t, "the last key", got, next)
 }
@@ -175,7 +175,7 @@ func keyRevokedIdle(t *testing.T, db Database) {
 	addKey(t, s, other, "")
 	at := now.Add(10 * time.Second)
 	for _, key := range []*authn.Key{&retired, &next, &other} {
-		replaced, err := s.RevokeKey(t.Context(), key.ID, ptr(newKey(10, authn.SignAccess, "EdDSA")), at)
+		replaced, err := s.RevokeKey(t.Context(), key.ID, ptr(newKey(10, authn.SignAccess, "EdDSA")), By(at))
 		must(t, err)
 		equal(t, "that it was replaced", replaced, false)
 		key.Material, key.Sealing, key.RevokedAt = nil, "", at
@@ -184,7 +184,7 @@ func keyRevokedIdle(t *testing.T, db Database) {
 
 	// A clock that is behind those of others has not seen the key begin: the first one signs nevertheless.
 	successor := newKey(10, authn.SignAccess, "EdDSA")
-	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, now)
+	replaced, err := s.RevokeKey(t.Context(), signing.ID, &successor, By(now))
 	must(t, err)
 	equal(t, "that it was replaced", replaced, true)
 	signing.Material, signing.Sealing, signing.RevokedAt = nil, "", now
@@ -196,7 +196,7 @@ func keyRevokedRace(t *testing.T, db Database) {
 	key := newKey(1, authn.SignAccess, "EdDSA")
 	addKey(t, stores[0], key, "")
 	errs := atOnce(10, func(i int) error {
-		_, err := stores[i%2].RevokeKey(t.Context(), key.ID, ptr(newKey(10+i, authn.SignAccess, "EdDSA")), now.Add(time.Minute))
+		_, err := stores[i%2].RevokeKey(t.Context(), key.ID, ptr(newKey(10+i, authn.SignAccess, "EdDSA")), By(now.Add(time.Minute)))
 		return err
 	})
 	equal(t, "the number of those who revoked it", tally(t, errs, authn.ErrStale), 1)
@@ -221,9 +221,9 @@ func keyTokensDie(t *testing.T, db Database) {
 	for _, token := range tokens {
 		must(t, liveness(t, s, token, now))
 	}
-	_, err := s.RevokeKey(t.Context(), stolen.ID, ptr(newKey(3, authn.SignAccess, "EdDSA")), now)
+	_, err := s.RevokeKey(t.Context(), stolen.ID, ptr(newKey(3, authn.SignAccess, "EdDSA")), By(now))
 	must(t, err)
-	_, err = s.RevokeKey(t.Context(), "0000000000000000", nil, now)
+	_, err = s.RevokeKey(t.Context(), "0000000000000000", nil, By(now))
 	want(t, "revoking a key that does not exist", err, authn.ErrKeyNotFound)
 	for i, answer := range []error{authn.ErrTokenSpent, authn.ErrTokenSpent, nil, nil} {
 		want(t, fmt.Sprintf("token %d", i), liveness(t, s, tokens[i], now), answer)
@@ -261,15 +261,15 @@ func keySealed(t *testing.T, db Database) {
 	addKey(t, s, other, "")
 	sealed := key
 	sealed.Material, sealed.Sealing = []byte{9, 0, 9}, "file:4567"
-	must(t, s.SealKey(t.Context(), sealed, ""))
+	must(t, s.SealKey(t.Context(), sealed, "", By(now)))
 	hasKeys(t, s, sealed, other)
 	late := key
 	late.Material, late.Sealing = []byte{8}, "master:89ab"
-	must(t, s.SealKey(t.Context(), late, "")) // somebody was first
+	must(t, s.SealKey(t.Context(), late, "", By(now))) // somebody was first
 	hasKeys(t, s, sealed, other)
-	_, err := s.RevokeKey(t.Context(), other.ID, nil, now)
+	_, err := s.RevokeKey(t.Context(), other.ID, nil, By(now))
 	must(t, err)
-	must(t, s.SealKey(t.Context(), other, ""))
+	must(t, s.SealKey(t.Context(), other, "", By(now)))
 	other.Material, other.Sealing, other.RevokedAt = nil, "", now
 	hasKeys(t, s, sealed, other)
 }

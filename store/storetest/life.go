@@ -25,11 +25,11 @@ func restart(t *testing.T, db Database) {
 	must(t, err)
 	u := add(t, before, person("alice"))
 	ended, endedRefresh := login(t, before, u)
-	n, err := before.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	n, err := before.EndSessions(t.Context(), u.ID, uuid.Nil, By(now))
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 2)
 	access, refresh := login(t, before, u)
-	key, err := before.AddKey(t.Context(), newKey(1, authn.SignAccess, "EdDSA"), "")
+	key, err := before.AddKey(t.Context(), newKey(1, authn.SignAccess, "EdDSA"), "", By(now))
 	must(t, err)
 	failTimes(t, before, "alice", 5, now)
 	must(t, before.Close())
@@ -45,7 +45,7 @@ func restart(t *testing.T, db Database) {
 		must(t, liveness(t, s, token, now))
 	}
 	attempt(t, s, "alice", now, now.Add(policy.Duration))
-	again, err := s.AddKey(t.Context(), newKey(2, authn.SignAccess, "EdDSA"), "")
+	again, err := s.AddKey(t.Context(), newKey(2, authn.SignAccess, "EdDSA"), "", By(now))
 	must(t, err)
 	equal(t, "the key", again, key)
 }
@@ -57,7 +57,7 @@ func seeEachOther(t *testing.T, db Database) {
 		here, there := stores[i%2], stores[1-i%2]
 		access, _ := login(t, here, u)
 		must(t, liveness(t, there, access, now))
-		_, err := there.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+		_, err := there.EndSessions(t.Context(), u.ID, uuid.Nil, By(now))
 		must(t, err)
 		want(t, "the token after a logout on the other replica", liveness(t, here, access, now), authn.ErrTokenSpent)
 	}
@@ -87,7 +87,7 @@ func closed(t *testing.T, db Database) {
 	want(t, "a ping of a closed store", s.Ping(t.Context()), authn.ErrUnavailable)
 	_, err = s.UserByID(t.Context(), u.ID)
 	want(t, "a lookup in a closed store", err, authn.ErrUnavailable)
-	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, By(now))
 	want(t, "a logout in a closed store", err, authn.ErrUnavailable)
 }
 
@@ -96,7 +96,7 @@ func givesUp(t *testing.T, db Database) {
 	u := add(t, s, person("alice"))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.UpdateUser(gone, u.ID, authn.UserChange{Verified: ptr(false), At: now})
+	_, err := s.UpdateUser(gone, u.ID, authn.UserChange{Verified: ptr(false), Act: By(now)})
 	want(t, "an update by who has gone", err, context.Canceled)
 	_, err = s.UserByID(gone, u.ID)
 	want(t, "a lookup by who has gone", err, context.Canceled)

@@ -22,7 +22,7 @@ func limitCases() []promise {
 func beginUnder(t *testing.T, s Store, u authn.User, p authn.SessionPolicy, at time.Time) (authn.Session, authn.Token, error) {
 	t.Helper()
 	session, access, refresh := sessionAt(u, at)
-	return session, refresh, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, p)
+	return session, refresh, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, p, By(now))
 }
 
 func listed(t *testing.T, s Store, u authn.User, at time.Time) (ids []uuid.UUID) {
@@ -77,7 +77,7 @@ func refusesLogin(t *testing.T, db Database) {
 	want(t, "the refused session", err, authn.ErrSessionNotFound)
 	u.LastLogin = now.Add(time.Minute)
 	stored(t, s, u) // it was no login
-	_, err = s.EndSession(t.Context(), u.ID, one.ID, now)
+	_, err = s.EndSession(t.Context(), u.ID, one.ID, By(now))
 	must(t, err)
 	_, _, err = beginUnder(t, s, u, p, now.Add(2*time.Minute))
 	want(t, "one more after another has ended", err, nil)
@@ -121,7 +121,7 @@ func loginsAtOnce(t *testing.T, db Database) {
 		const n = 20
 		errs := atOnce(n, func(i int) error {
 			session, access, refresh := sessionAt(u, now.Add(time.Duration(i)*time.Second))
-			return stores[i%2].BeginSession(t.Context(), session, access, refresh, hash, p)
+			return stores[i%2].BeginSession(t.Context(), session, access, refresh, hash, p, By(now))
 		})
 		began := 3
 		if evict {

@@ -27,8 +27,8 @@ func attempt(t *testing.T, s Store, account string, at, lockedUntil time.Time) {
 	t.Helper()
 	got, err := s.CountAttempt(t.Context(), account, policy, at)
 	must(t, err)
-	if !got.Equal(lockedUntil) {
-		t.Errorf("account %q at %v: locked until %v, want %v", account, at.Sub(now), got, lockedUntil)
+	if !got.LockedUntil.Equal(lockedUntil) {
+		t.Errorf("account %q at %v: locked until %v, want %v", account, at.Sub(now), got.LockedUntil, lockedUntil)
 	}
 }
 
@@ -74,10 +74,12 @@ func clears(t *testing.T, db Database) {
 func locksAtFirst(t *testing.T, db Database) {
 	s := db.open(t)
 	strict := authn.LockoutPolicy{Failures: 1, Duration: time.Minute}
+	locks := []time.Time{now.Add(time.Minute), {}, {}}
 	for i, until := range []time.Time{{}, now.Add(time.Minute), now.Add(time.Minute)} {
 		got, err := s.CountAttempt(t.Context(), "alice", strict, now)
 		must(t, err)
-		equal(t, fmt.Sprintf("the end of the lock at attempt %d", i+1), got, until)
+		equal(t, fmt.Sprintf("the end of the lock at attempt %d", i+1), got.LockedUntil, until)
+		equal(t, fmt.Sprintf("the end of the lock that attempt %d begins", i+1), got.Locks, locks[i])
 	}
 }
 
@@ -97,8 +99,9 @@ func guessFifty(t *testing.T, db Database) {
 			failTimes(t, stores[0], account, 1, now.Add(-policy.Duration)) // forgotten by now
 		}
 		ends := make([]time.Time, 50)
-		errs := atOnce(len(ends), func(i int) (err error) {
-			ends[i], err = stores[i%2].CountAttempt(t.Context(), account, policy, now)
+		errs := atOnce(len(ends), func(i int) error {
+			attempt, err := stores[i%2].CountAttempt(t.Context(), account, policy, now)
+			ends[i] = attempt.LockedUntil
 			return err
 		})
 		equal(t, "the number of calls without error", tally(t, errs), len(ends))

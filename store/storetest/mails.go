@@ -30,7 +30,7 @@ func inTurn(cases ...func(*testing.T, Database)) func(*testing.T, Database) {
 			users, err := s.ListUsers(t.Context(), 0, 100)
 			must(t, err)
 			for _, u := range users {
-				must(t, s.DeleteUser(t.Context(), u.ID))
+				must(t, s.DeleteUser(t.Context(), u.ID, By(now)))
 			}
 			_, err = s.PurgeMail(t.Context(), now.Add(1000*time.Hour), now.Add(1000*time.Hour))
 			must(t, err)
@@ -82,7 +82,7 @@ func mailWithAct(t *testing.T, db Database) {
 	s := db.open(t)
 	alice := person("alice")
 	p, hash := mailed(authn.MailVerification, alice)
-	must(t, s.RegisterUser(t.Context(), alice, []authn.Posting{p}))
+	must(t, s.RegisterUser(t.Context(), alice, By(now), []authn.Posting{p}))
 	stored(t, s, alice)
 	got := claim(t, s, now)
 	want := p.Mail
@@ -95,14 +95,14 @@ func mailWithAct(t *testing.T, db Database) {
 	again := person("alice")
 	again.EmailKey = "another@example.com"
 	p, hash = mailed(authn.MailVerification, again)
-	wantErr(t, s.RegisterUser(t.Context(), again, []authn.Posting{p}), authn.ErrUsernameTaken)
+	wantErr(t, s.RegisterUser(t.Context(), again, By(now), []authn.Posting{p}), authn.ErrUsernameTaken)
 	idle(t, s, now)
 	_, err = s.MailToken(t.Context(), authn.MailVerification, hash, now)
 	wantErr(t, err, authn.ErrTokenNotFound)
 
 	notice := authn.Posting{Mail: queued(authn.MailPasswordChanged, alice.Email)}
 	stale, fresh := "another hash", hash2
-	change := authn.UserChange{PasswordHash: &fresh, IfPasswordHash: &stale, At: now, Posts: []authn.Posting{notice}}
+	change := authn.UserChange{PasswordHash: &fresh, IfPasswordHash: &stale, Act: By(now), Posts: []authn.Posting{notice}}
 	_, err = s.UpdateUser(t.Context(), alice.ID, change)
 	wantErr(t, err, authn.ErrStale)
 	idle(t, s, now)
@@ -206,7 +206,7 @@ func decoyMail(t *testing.T, db Database) {
 		idle(t, s, now)
 		_, err := s.MailToken(t.Context(), authn.MailPasswordReset, hash, now)
 		wantErr(t, err, authn.ErrTokenNotFound)
-		_, err = s.UpdateUserByToken(t.Context(), authn.MailPasswordReset, hash, authn.UserChange{At: now})
+		_, err = s.UpdateUserByToken(t.Context(), authn.MailPasswordReset, hash, authn.UserChange{Act: By(now)})
 		wantErr(t, err, authn.ErrTokenNotFound)
 	}
 	expired, err := s.PurgeMail(t.Context(), now.Add(24*time.Hour), now)

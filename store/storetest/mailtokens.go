@@ -32,7 +32,7 @@ func sent(t *testing.T, s Store, kind authn.MailKind, u authn.User) []byte {
 func spend(t *testing.T, s Store, kind authn.MailKind, hash []byte, at time.Time) error {
 	t.Helper()
 	verified := true
-	_, err := s.UpdateUserByToken(t.Context(), kind, hash, authn.UserChange{Verified: &verified, At: at})
+	_, err := s.UpdateUserByToken(t.Context(), kind, hash, authn.UserChange{Verified: &verified, Act: By(at)})
 	return err
 }
 
@@ -69,7 +69,7 @@ func mailTokenKinds(t *testing.T, db Database) {
 			_, err := s.MailToken(t.Context(), other, hash, now)
 			wantErr(t, err, authn.ErrTokenNotFound)
 		}
-		wantErr(t, s.CreateUserByToken(t.Context(), hash, person("bob"), now), authn.ErrTokenNotFound)
+		wantErr(t, s.CreateUserByToken(t.Context(), hash, person("bob"), By(now)), authn.ErrTokenNotFound)
 		must(t, spend(t, s, kind, hash, now))
 	}
 }
@@ -81,7 +81,7 @@ func mailTokenFifty(t *testing.T, db Database) {
 	errs := atOnce(50, func(i int) error {
 		other := hash2
 		_, err := both[i%2].UpdateUserByToken(t.Context(), authn.MailPasswordReset, hash,
-			authn.UserChange{PasswordHash: &other, EndSessions: true, At: now})
+			authn.UserChange{PasswordHash: &other, EndSessions: true, Act: By(now)})
 		return err
 	})
 	if n := tally(t, errs, authn.ErrTokenNotFound); n != 1 {
@@ -97,7 +97,7 @@ func mailTokenAddress(t *testing.T, db Database) {
 		hashes[kind] = sent(t, s, kind, alice)
 	}
 	respelt := "ALICE@example.com"
-	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Email: &respelt, EmailKey: &alice.EmailKey, At: now})
+	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Email: &respelt, EmailKey: &alice.EmailKey, Act: By(now)})
 	must(t, err)
 	for kind, hash := range hashes {
 		_, err := s.MailToken(t.Context(), kind, hash, now)
@@ -107,7 +107,7 @@ func mailTokenAddress(t *testing.T, db Database) {
 	moved.Email, moved.EmailKey = "new@example.com", "new@example.com"
 	own, ownHash := mailed(authn.MailVerification, moved)
 	_, err = s.UpdateUser(t.Context(), alice.ID,
-		authn.UserChange{Email: &moved.Email, EmailKey: &moved.EmailKey, At: now, Posts: []authn.Posting{own}})
+		authn.UserChange{Email: &moved.Email, EmailKey: &moved.EmailKey, Act: By(now), Posts: []authn.Posting{own}})
 	must(t, err)
 	for kind, hash := range hashes {
 		want(t, "after a change of address, "+string(kind), spend(t, s, kind, hash, now), authn.ErrTokenNotFound)
@@ -128,11 +128,11 @@ func mailTokenPassword(t *testing.T, db Database) {
 	change := sent(t, s, authn.MailEmailChange, moved)
 
 	renewed := hash2
-	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &renewed, At: now}) // the same password, hashed anew
+	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &renewed, Act: By(now)}) // the same password, hashed anew
 	must(t, err)
 	_, err = s.MailToken(t.Context(), authn.MailPasswordReset, reset, now)
 	must(t, err)
-	_, err = s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &renewed, EndSessions: true, At: now})
+	_, err = s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &renewed, EndSessions: true, Act: By(now)})
 	must(t, err)
 	wantErr(t, spend(t, s, authn.MailPasswordReset, reset, now), authn.ErrTokenNotFound)
 	wantErr(t, spend(t, s, authn.MailEmailChange, change, now), authn.ErrTokenNotFound)
@@ -145,14 +145,14 @@ func mailTokenNobody(t *testing.T, db Database) {
 	alice := add(t, s, person("alice"))
 	hash := sent(t, s, authn.MailPasswordReset, alice)
 	no, yes := false, true
-	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, EndSessions: true, At: now})
+	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &no, EndSessions: true, Act: By(now)})
 	must(t, err)
 	wantErr(t, spend(t, s, authn.MailPasswordReset, hash, now), authn.ErrTokenNotFound)
-	_, err = s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &yes, At: now})
+	_, err = s.UpdateUser(t.Context(), alice.ID, authn.UserChange{Active: &yes, Act: By(now)})
 	must(t, err)
 	must(t, spend(t, s, authn.MailPasswordReset, hash, now))
 	hash = sent(t, s, authn.MailPasswordReset, alice)
-	must(t, s.DeleteUser(t.Context(), alice.ID))
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
 	wantErr(t, spend(t, s, authn.MailPasswordReset, hash, now), authn.ErrTokenNotFound)
 }
 
@@ -192,15 +192,15 @@ func mailTokenInvitation(t *testing.T, db Database) {
 		return hash
 	}
 	first, second := invite(), invite()
-	wantErr(t, s.CreateUserByToken(t.Context(), first, bob, now), authn.ErrTokenNotFound)
+	wantErr(t, s.CreateUserByToken(t.Context(), first, bob, By(now)), authn.ErrTokenNotFound)
 	named := person("alice")
 	named.EmailKey = bob.EmailKey
-	wantErr(t, s.CreateUserByToken(t.Context(), second, named, now), authn.ErrUsernameTaken)
-	wantErr(t, s.CreateUserByToken(t.Context(), second, bob, now.Add(24*time.Hour)), authn.ErrTokenNotFound)
+	wantErr(t, s.CreateUserByToken(t.Context(), second, named, By(now)), authn.ErrUsernameTaken)
+	wantErr(t, s.CreateUserByToken(t.Context(), second, bob, By(now.Add(24*time.Hour))), authn.ErrTokenNotFound)
 	errs := atOnce(50, func(i int) error {
 		u := person("bob")
 		u.Username += string(rune('a' + i%26))
-		return both[i%2].CreateUserByToken(t.Context(), second, u, now)
+		return both[i%2].CreateUserByToken(t.Context(), second, u, By(now))
 	})
 	if n := tally(t, errs, authn.ErrTokenNotFound); n != 1 {
 		t.Errorf("one invitation made %d accounts", n)
@@ -213,7 +213,7 @@ func mailTokenTakesMail(t *testing.T, db Database) {
 	sent(t, s, authn.MailPasswordReset, alice)
 	must(t, s.Post(t.Context(), []authn.Posting{{Mail: queued(authn.MailPasswordChanged, alice.Email)}}))
 	other := hash2
-	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &other, EndSessions: true, At: now})
+	_, err := s.UpdateUser(t.Context(), alice.ID, authn.UserChange{PasswordHash: &other, EndSessions: true, Act: By(now)})
 	must(t, err)
 	if m := claim(t, s, now); m == nil || m.Kind != authn.MailPasswordChanged {
 		t.Errorf("claimed %v, want the notice", m)

@@ -39,9 +39,9 @@ func refreshRefused(t *testing.T, db Database) {
 	access, refresh := login(t, s, alice)
 	_, ofDisabled := login(t, s, disabled)
 	_, ofDeleted := login(t, s, deleted)
-	_, err := s.UpdateUser(t.Context(), disabled.ID, authn.UserChange{Active: ptr(false), EndSessions: true, At: now})
+	_, err := s.UpdateUser(t.Context(), disabled.ID, authn.UserChange{Active: ptr(false), EndSessions: true, Act: By(now)})
 	must(t, err)
-	must(t, s.DeleteUser(t.Context(), deleted.ID))
+	must(t, s.DeleteUser(t.Context(), deleted.ID, By(now)))
 	for _, c := range []struct {
 		name          string
 		jti           string

@@ -44,7 +44,7 @@ func newFamily(t *testing.T, s Store, name string) family {
 // use uses the spent token once more.
 func (f family) use(t *testing.T, s Store, change func(*authn.Rotation)) (access, refresh authn.Token, err error) {
 	t.Helper()
-	r := authn.Rotation{JTI: f.spent.JTI, Hash: f.spent.Hash, UserAgent: f.nextRefresh.UserAgent, At: now.Add(time.Second)}
+	r := authn.Rotation{JTI: f.spent.JTI, Hash: f.spent.Hash, UserAgent: f.nextRefresh.UserAgent, Act: By(now.Add(time.Second))}
 	r.Access, r.Refresh = pairOf(f.user.ID, f.spent.SessionID)
 	if change != nil {
 		change(&r)
@@ -109,7 +109,7 @@ func threeInAMoment(t *testing.T, db Database) {
 		next, nextRefresh := pairOf(u.ID, refresh.SessionID)
 		access, kept, err := s.RotateRefresh(t.Context(), authn.Rotation{
 			JTI: chain[used].JTI, Hash: chain[used].Hash, UserAgent: refresh.UserAgent, Access: next, Refresh: nextRefresh,
-			Grace: time.Minute, At: now,
+			Grace: time.Minute, Act: By(now),
 		})
 		if used == 2 { // only the last but one has a successor that is unused
 			must(t, err)
@@ -135,7 +135,7 @@ func noReuse(t *testing.T, db Database) {
 		{"the access token", func(r *authn.Rotation) { r.JTI, r.Hash = f.access.JTI, f.access.Hash }, authn.ErrTokenNotFound},
 		{"another user's successors", func(r *authn.Rotation) { r.Access, r.Refresh = pairOf(bob.ID, f.spent.SessionID) }, authn.ErrTokenNotFound},
 		{"another session's", func(r *authn.Rotation) { r.Access, r.Refresh = pairOf(f.user.ID, f.other.SessionID) }, authn.ErrTokenNotFound},
-		{"expired", func(r *authn.Rotation) { r.At = f.spent.ExpiresAt }, authn.ErrTokenSpent},
+		{"expired", func(r *authn.Rotation) { r.Act.At = f.spent.ExpiresAt }, authn.ErrTokenSpent},
 		{"over by the policy", func(r *authn.Rotation) { r.Policy.MaxLifetime = time.Second }, authn.ErrTokenSpent},
 	} {
 		for _, grace := range []time.Duration{0, 1000 * time.Hour} {
@@ -146,16 +146,16 @@ func noReuse(t *testing.T, db Database) {
 			expect(t, s, &cursor, c.name)
 		}
 	}
-	_, err := s.UpdateUser(t.Context(), f.user.ID, authn.UserChange{Active: ptr(false), At: now})
+	_, err := s.UpdateUser(t.Context(), f.user.ID, authn.UserChange{Active: ptr(false), Act: By(now)})
 	must(t, err)
 	_, _, err = f.use(t, s, nil)
 	want(t, "of a disabled user", err, authn.ErrUserInactive)
-	_, err = s.UpdateUser(t.Context(), f.user.ID, authn.UserChange{Active: ptr(true), At: now})
+	_, err = s.UpdateUser(t.Context(), f.user.ID, authn.UserChange{Active: ptr(true), Act: By(now)})
 	must(t, err)
 	f.lives(t, s, "after the user was disabled for a while", true)
 	_, _, err = f.use(t, s, nil)
 	want(t, "the same done wrongly", err, authn.ErrTokenReused)
-	must(t, s.DeleteUser(t.Context(), f.user.ID))
+	must(t, s.DeleteUser(t.Context(), f.user.ID, By(now)))
 	_, _, err = f.use(t, s, nil)
 	want(t, "of a deleted user", err, authn.ErrUserNotFound)
 }
@@ -193,7 +193,7 @@ func reuseAfterRestart(t *testing.T, db Database) {
 	must(t, before.Close())
 	s := db.open(t)
 	f.lives(t, s, "after the restart", true)
-	_, _, err = f.use(t, s, func(r *authn.Rotation) { r.At = now.Add(-24 * time.Hour) }) // and the clock was set back
+	_, _, err = f.use(t, s, func(r *authn.Rotation) { r.Act.At = now.Add(-24 * time.Hour) }) // and the clock was set back
 	want(t, "the spent token", err, authn.ErrTokenReused)
 	f.lives(t, s, "after the reuse", false)
 }
@@ -203,7 +203,7 @@ func graceReturns(t *testing.T, db Database) {
 	f := newFamily(t, stores[0], "alice")
 	cursor := here(t, stores[0])
 	for i, at := range []time.Duration{0, time.Second, 10*time.Second - time.Microsecond, -time.Second} { // or a clock is behind
-		access, refresh, err := f.use(t, stores[i%2], func(r *authn.Rotation) { r.Grace, r.At = 10*time.Second, now.Add(at) })
+		access, refresh, err := f.use(t, stores[i%2], func(r *authn.Rotation) { r.Grace, r.Act.At = 10*time.Second, now.Add(at) })
 		must(t, err)
 		equal(t, "the access token", access, f.next)
 		equal(t, "the refresh token", refresh, f.nextRefresh)
@@ -214,7 +214,7 @@ func graceReturns(t *testing.T, db Database) {
 	next, nextRefresh := pairOf(f.user.ID, f.spent.SessionID)
 	access, refresh, err := stores[1].RotateRefresh(t.Context(), authn.Rotation{
 		JTI: f.nextRefresh.JTI, Hash: f.nextRefresh.Hash, UserAgent: "another", Access: next, Refresh: nextRefresh,
-		Grace: 10 * time.Second, At: now.Add(5 * time.Second),
+		Grace: 10 * time.Second, Act: By(now.Add(5 * time.Second)),
 	})
 	must(t, err) // who got the pair may use it
 	equal(t, "the successors that were kept", []authn.Token{access, refresh}, []authn.Token{next, nextRefresh})
@@ -229,9 +229,9 @@ func graceBounds(t *testing.T, db Database) {
 		change func(*authn.Rotation)
 	}{
 		{"no grace", nil, func(r *authn.Rotation) { r.Grace = 0 }},
-		{"its end", nil, func(r *authn.Rotation) { r.At = now.Add(10 * time.Second) }},
-		{"long after", nil, func(r *authn.Rotation) { r.At = now.Add(time.Hour) }},
-		{"long before", nil, func(r *authn.Rotation) { r.At = now.Add(-10 * time.Second) }},
+		{"its end", nil, func(r *authn.Rotation) { r.Act.At = now.Add(10 * time.Second) }},
+		{"long after", nil, func(r *authn.Rotation) { r.Act.At = now.Add(time.Hour) }},
+		{"long before", nil, func(r *authn.Rotation) { r.Act.At = now.Add(-10 * time.Second) }},
 		{"another user agent", nil, func(r *authn.Rotation) { r.UserAgent += "x" }},
 		{"no user agent", nil, func(r *authn.Rotation) { r.UserAgent = "" }},
 		{"a successor that was used", func(f family) {
@@ -248,7 +248,7 @@ func graceBounds(t *testing.T, db Database) {
 		f.lives(t, s, c.name, false)
 	}
 	f := newFamily(t, s, "ended")
-	_, err := s.EndSession(t.Context(), f.user.ID, f.spent.SessionID, now)
+	_, err := s.EndSession(t.Context(), f.user.ID, f.spent.SessionID, By(now))
 	must(t, err)
 	_, _, err = f.use(t, s, grace)
 	want(t, "a session that has ended", err, authn.ErrTokenSpent)
@@ -264,7 +264,7 @@ func fiftyInGrace(t *testing.T, db Database) {
 		asked[i][0], asked[i][1] = pairOf(u.ID, refresh.SessionID)
 		got[i][0], got[i][1], err = stores[i%2].RotateRefresh(t.Context(), authn.Rotation{
 			JTI: refresh.JTI, Hash: refresh.Hash, UserAgent: "browser", Access: asked[i][0], Refresh: asked[i][1],
-			Grace: time.Minute, At: now.Add(time.Duration(i%5) * time.Second),
+			Grace: time.Minute, Act: By(now.Add(time.Duration(i%5) * time.Second)),
 		})
 		return err
 	})
@@ -291,7 +291,7 @@ func gracePurged(t *testing.T, db Database) {
 	n, err := s.PurgeTokens(t.Context(), at)
 	must(t, err)
 	equal(t, "the purged access tokens", n, 3)
-	_, _, err = f.use(t, s, func(r *authn.Rotation) { r.Grace, r.At = 2*time.Hour, at })
+	_, _, err = f.use(t, s, func(r *authn.Rotation) { r.Grace, r.Act.At = 2*time.Hour, at })
 	want(t, "within a grace that outlives access tokens", err, authn.ErrTokenSpent)
 	must(t, liveness(t, s, f.nextRefresh, at))
 	session, err := s.SessionByID(t.Context(), f.user.ID, f.spent.SessionID)

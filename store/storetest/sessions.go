@@ -32,7 +32,7 @@ func sessionKept(t *testing.T, db Database) {
 		ID: refresh.SessionID, UserID: u.ID, CreatedAt: now.Add(-time.Minute), LastSeenAt: now, ClientAddress: "2001:db8::1",
 		UserAgent: "Mozilla/5.0 (X11; Linux x86_64; 漢字) Gecko/20100101 " + strings.Repeat("x", 2000),
 	}
-	must(t, s.BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{}))
+	must(t, s.BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{}, By(now)))
 	for _, replica := range []Store{s, db.open(t)} {
 		got, err := replica.SessionByID(t.Context(), u.ID, session.ID)
 		must(t, err)
@@ -40,7 +40,7 @@ func sessionKept(t *testing.T, db Database) {
 	}
 	u.LastLogin = session.CreatedAt
 	stored(t, s, u)
-	_, err := s.EndSession(t.Context(), u.ID, session.ID, now.Add(time.Hour))
+	_, err := s.EndSession(t.Context(), u.ID, session.ID, By(now.Add(time.Hour)))
 	must(t, err)
 	session.EndedAt = now.Add(time.Hour)
 	got, err := s.SessionByID(t.Context(), u.ID, session.ID)
@@ -52,7 +52,7 @@ func sessionKept(t *testing.T, db Database) {
 func loginAt(t *testing.T, s Store, u authn.User, at time.Time) (authn.Session, authn.Token) {
 	t.Helper()
 	session, access, refresh := sessionAt(u, at)
-	must(t, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}))
+	must(t, s.BeginSession(t.Context(), session, access, refresh, u.PasswordHash, authn.SessionPolicy{}, By(now)))
 	return session, refresh
 }
 
@@ -77,7 +77,7 @@ func sessionList(t *testing.T, db Database) {
 	last, _ := loginAt(t, s, alice, now.Add(2*time.Minute))
 	ended, _ := loginAt(t, s, alice, now.Add(3*time.Minute))
 	foreign, _ := loginAt(t, s, bob, now)
-	_, err := s.EndSession(t.Context(), alice.ID, ended.ID, now)
+	_, err := s.EndSession(t.Context(), alice.ID, ended.ID, By(now))
 	must(t, err)
 	at := now.Add(10 * time.Minute)
 	equal(t, "the sessions", list(alice, authn.SessionPolicy{}, at), []authn.Session{last, middle, first})
@@ -101,7 +101,7 @@ func sessionOfAnother(t *testing.T, db Database) {
 	} {
 		_, err := s.SessionByID(t.Context(), c[0], c[1])
 		want(t, "reading "+name, err, authn.ErrSessionNotFound)
-		n, err := s.EndSession(t.Context(), c[0], c[1], now)
+		n, err := s.EndSession(t.Context(), c[0], c[1], By(now))
 		want(t, "ending "+name, err, authn.ErrSessionNotFound)
 		equal(t, "tokens ended", n, 0)
 	}
@@ -116,7 +116,7 @@ func endOne(t *testing.T, db Database) {
 	u := add(t, s, person("alice"))
 	access, refresh := login(t, s, u)
 	other, otherRefresh := login(t, s, u)
-	n, err := s.EndSession(t.Context(), u.ID, access.SessionID, now)
+	n, err := s.EndSession(t.Context(), u.ID, access.SessionID, By(now))
 	must(t, err)
 	equal(t, "the number of tokens ended", n, 2)
 	for _, token := range []authn.Token{access, refresh} {
@@ -125,11 +125,11 @@ func endOne(t *testing.T, db Database) {
 	for _, token := range []authn.Token{other, otherRefresh} {
 		must(t, liveness(t, s, token, now))
 	}
-	_, err = s.EndSession(t.Context(), u.ID, access.SessionID, now)
+	_, err = s.EndSession(t.Context(), u.ID, access.SessionID, By(now))
 	want(t, "ending it again", err, authn.ErrSessionNotFound)
 	next, nextRefresh := pairOf(u.ID, access.SessionID)
 	want(t, "its refresh", rotate(t, s, refresh.JTI, refresh.Hash, next, nextRefresh, now), authn.ErrTokenSpent)
-	n, err = s.EndSessions(t.Context(), u.ID, other.SessionID, now)
+	n, err = s.EndSessions(t.Context(), u.ID, other.SessionID, By(now))
 	must(t, err)
 	equal(t, "the number of tokens of the sessions beside the other", n, 0)
 	must(t, liveness(t, s, other, now))
@@ -141,7 +141,7 @@ func endOneToken(t *testing.T, db Database) {
 	access, refresh := login(t, s, u)
 	other, _ := login(t, s, u)
 	for _, jti := range []string{access.JTI, access.JTI, refresh.JTI, "unknown", "", "a\x00b"} {
-		must(t, s.EndToken(t.Context(), jti, now))
+		must(t, s.EndToken(t.Context(), jti, By(now)))
 	}
 	want(t, "the token", liveness(t, s, access, now), authn.ErrTokenSpent)
 	must(t, liveness(t, s, refresh, now)) // a refresh token ends with its session alone
@@ -161,7 +161,7 @@ func beginsWithItsOwn(t *testing.T, db Database) {
 	} {
 		session := sessionOf(refresh, now)
 		change(&session)
-		err := s.BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{})
+		err := s.BeginSession(t.Context(), session, access, refresh, hash, authn.SessionPolicy{}, By(now))
 		if err == nil || errors.Is(err, authn.ErrUnavailable) {
 			t.Errorf("tokens of %s: got %v", name, err)
 		}

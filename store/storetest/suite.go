@@ -3,12 +3,14 @@ package storetest
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
@@ -33,7 +35,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
-		lockoutCases(), keyCases(), textCases(), lifeCases(), mailCases(), mailTokenCases(),
+		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
@@ -79,6 +81,11 @@ func (db Database) replicas(t *testing.T) []Store {
 	return []Store{db.open(t), db.open(t)}
 }
 
+// By is an act of an operator at a time, for tests to which it does not matter whose it is.
+func By(at time.Time) authn.Act {
+	return authn.Act{By: authn.Actor{Kind: authn.ActorOperator}, At: at}
+}
+
 // hash stands for the hash of a password: stores do not look into it but for its scheme.
 const hash = "$2b$12$WApznUPhDubN0oeveSXHpeFKfWv2vDlBoHXiKuBFHqe1mOq4dmWFK"
 
@@ -100,7 +107,7 @@ func administrator(name string) authn.User {
 // add keeps a new user.
 func add(t *testing.T, s Store, u authn.User) authn.User {
 	t.Helper()
-	must(t, s.CreateUser(t.Context(), u))
+	must(t, s.CreateUser(t.Context(), u, By(now)))
 	return u
 }
 
@@ -130,14 +137,14 @@ func sessionOf(refresh authn.Token, at time.Time) authn.Session {
 // begin keeps a session that no policy bounds.
 func begin(t *testing.T, s Store, access, refresh authn.Token, passwordHash string, at time.Time) error {
 	t.Helper()
-	return s.BeginSession(t.Context(), sessionOf(refresh, at), access, refresh, passwordHash, authn.SessionPolicy{})
+	return s.BeginSession(t.Context(), sessionOf(refresh, at), access, refresh, passwordHash, authn.SessionPolicy{}, By(now))
 }
 
 // rotate uses a refresh token without grace and policy.
 func rotate(t *testing.T, s Store, jti string, hash []byte, access, refresh authn.Token, at time.Time) error {
 	t.Helper()
 	_, _, err := s.RotateRefresh(t.Context(), authn.Rotation{
-		JTI: jti, Hash: hash, UserAgent: refresh.UserAgent, Access: access, Refresh: refresh, At: at,
+		JTI: jti, Hash: hash, UserAgent: refresh.UserAgent, Access: access, Refresh: refresh, Act: By(at),
 	})
 	return err
 }
@@ -174,7 +181,7 @@ func want(t *testing.T, what string, err, answer error) {
 
 func equal[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Errorf("%s differs (-want +got):\n%s", what, diff)
 	}
 }

@@ -43,7 +43,7 @@ func hostileTexts(t *testing.T, db Database) {
 			func() (authn.User, error) { return s.UserByEmailKey(t.Context(), text+"@example.com") },
 			func() (authn.User, error) { return s.UserByID(t.Context(), u.ID) },
 			func() (authn.User, error) {
-				return s.UpdateUser(t.Context(), u.ID, authn.UserChange{Username: &text, Roles: &u.Roles, IfPasswordHash: &text, At: now})
+				return s.UpdateUser(t.Context(), u.ID, authn.UserChange{Username: &text, Roles: &u.Roles, IfPasswordHash: &text, Act: By(now)})
 			},
 		} {
 			got, err := look()
@@ -58,12 +58,12 @@ func hostileTexts(t *testing.T, db Database) {
 			CreatedAt: now, ActiveFrom: now}
 		addKey(t, s, key, "")
 		hasKeys(t, s, key)
-		_, err = s.RevokeKey(t.Context(), text, ptr(newKey(1, authn.SignAccess, "EdDSA")), now)
+		_, err = s.RevokeKey(t.Context(), text, ptr(newKey(1, authn.SignAccess, "EdDSA")), By(now))
 		must(t, err)
 		n, err := s.PurgeKeys(t.Context(), []string{text}, now)
 		must(t, err)
 		equal(t, "the number of keys removed", n, 0) // the token is there
-		must(t, s.DeleteUser(t.Context(), u.ID))
+		must(t, s.DeleteUser(t.Context(), u.ID, By(now)))
 		n, err = s.PurgeKeys(t.Context(), []string{text}, now)
 		must(t, err)
 		equal(t, "the number of keys removed", n, 1)
@@ -111,10 +111,10 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 	create := func(change func(*authn.User)) error {
 		other := person("bob")
 		change(&other)
-		return s.CreateUser(t.Context(), other)
+		return s.CreateUser(t.Context(), other, By(now))
 	}
 	update := func(c authn.UserChange) error {
-		c.At = now
+		c.Act = By(now)
 		_, err := s.UpdateUser(t.Context(), u.ID, c)
 		return err
 	}
@@ -124,7 +124,7 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 		change(&next)
 		change(&newRefresh)
 		good := sessionOf(newAccess, now) // so that it is the token that is refused
-		begun := s.BeginSession(t.Context(), good, newAccess, newRefresh, hash, authn.SessionPolicy{})
+		begun := s.BeginSession(t.Context(), good, newAccess, newRefresh, hash, authn.SessionPolicy{}, By(now))
 		rotated := rotate(t, s, refresh.JTI, refresh.Hash, access, next, now)
 		if begun == nil || rotated == nil {
 			return nil
@@ -135,13 +135,13 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 		access, next := pair(u)
 		session := sessionOf(next, now)
 		change(&session)
-		return s.BeginSession(t.Context(), session, access, next, hash, authn.SessionPolicy{})
+		return s.BeginSession(t.Context(), session, access, next, hash, authn.SessionPolicy{}, By(now))
 	}
 	first := administrator("bob")
 	first.Username = bad
-	_, firstErr := s.CreateFirstUser(t.Context(), first)
+	_, firstErr := s.CreateFirstUser(t.Context(), first, By(now))
 	_, countErr := s.CountAttempt(t.Context(), bad, policy, now)
-	_, keyErr := s.AddKey(t.Context(), authn.Key{ID: bad, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: []byte{1}, CreatedAt: now}, "")
+	_, keyErr := s.AddKey(t.Context(), authn.Key{ID: bad, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: []byte{1}, CreatedAt: now}, "", By(now))
 	writes := map[string]error{
 		"the creation of a username":      create(func(u *authn.User) { u.Username = bad }),
 		"the creation of an email":        create(func(u *authn.User) { u.Email = bad }),

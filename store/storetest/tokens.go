@@ -68,18 +68,18 @@ func tokenOwner(t *testing.T, db Database) {
 	want(t, "the moment of expiry", ask(authn.AccessToken, access.JTI, access.Hash, access.ExpiresAt), authn.ErrTokenSpent)
 	want(t, "after the expiry", ask(authn.AccessToken, access.JTI, access.Hash, access.ExpiresAt.Add(time.Hour)), authn.ErrTokenSpent)
 
-	_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Active: ptr(false), At: now})
+	_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Active: ptr(false), Act: By(now)})
 	must(t, err)
 	want(t, "a token of a disabled user", ask(authn.AccessToken, access.JTI, access.Hash, now), authn.ErrUserInactive)
-	_, err = s.UpdateUser(t.Context(), u.ID, authn.UserChange{Active: ptr(true), At: now})
+	_, err = s.UpdateUser(t.Context(), u.ID, authn.UserChange{Active: ptr(true), Act: By(now)})
 	must(t, err)
 	want(t, "the token of a user who is enabled again", ask(authn.AccessToken, access.JTI, access.Hash, now), nil)
-	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, now)
+	_, err = s.EndSessions(t.Context(), u.ID, uuid.Nil, By(now))
 	must(t, err)
 	want(t, "an invalidated token", ask(authn.AccessToken, access.JTI, access.Hash, now), authn.ErrTokenSpent)
 	want(t, "an invalidated token, asked with an earlier time",
 		ask(authn.AccessToken, access.JTI, access.Hash, now.Add(-time.Minute)), authn.ErrTokenSpent)
-	must(t, s.DeleteUser(t.Context(), u.ID))
+	must(t, s.DeleteUser(t.Context(), u.ID, By(now)))
 	want(t, "a token of a deleted user", ask(authn.AccessToken, access.JTI, access.Hash, now), authn.ErrTokenNotFound)
 }
 
@@ -88,7 +88,7 @@ func ownerIsFresh(t *testing.T, db Database) {
 	u := add(t, stores[0], person("alice"))
 	access, _ := login(t, stores[0], u)
 	must(t, liveness(t, stores[1], access, now))
-	u, err := stores[0].UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"none"}, Username: ptr("alicia"), At: now})
+	u, err := stores[0].UpdateUser(t.Context(), u.ID, authn.UserChange{Roles: &[]string{"none"}, Username: ptr("alicia"), Act: By(now)})
 	must(t, err)
 	owner, _, err := stores[1].TokenOwner(t.Context(), access.Kind, access.JTI, access.Hash, now)
 	must(t, err)

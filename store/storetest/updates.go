@@ -58,9 +58,9 @@ func updateEachField(t *testing.T, db Database) {
 	bystander := add(t, s, person("bystander"))
 	u := add(t, s, person("alice"))
 	for i, f := range fieldChanges() {
-		f.change.At = now.Add(time.Duration(i+1) * time.Minute)
+		f.change.Act = By(now.Add(time.Duration(i+1) * time.Minute))
 		f.apply(&u)
-		u.UpdatedAt = f.change.At
+		u.UpdatedAt = f.change.Act.At
 		got, err := s.UpdateUser(t.Context(), u.ID, f.change)
 		must(t, err)
 		equal(t, "the answer to the change of "+f.name, got, u)
@@ -75,7 +75,7 @@ func updateNothing(t *testing.T, db Database) {
 	u.LastLogin = now.Add(-time.Hour)
 	add(t, s, u)
 	u.UpdatedAt = now.Add(1500 * time.Nanosecond).Truncate(time.Microsecond)
-	got, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{At: now.Add(1500 * time.Nanosecond)})
+	got, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{Act: By(now.Add(1500 * time.Nanosecond))})
 	must(t, err)
 	equal(t, "the answer", got, u)
 	stored(t, s, u)
@@ -85,7 +85,7 @@ func updateOwnName(t *testing.T, db Database) {
 	s := db.open(t)
 	u := add(t, s, person("alice"))
 	_, err := s.UpdateUser(t.Context(), u.ID,
-		authn.UserChange{Username: &u.Username, Email: &u.Email, EmailKey: &u.EmailKey, At: now})
+		authn.UserChange{Username: &u.Username, Email: &u.Email, EmailKey: &u.EmailKey, Act: By(now)})
 	must(t, err)
 	stored(t, s, u)
 }
@@ -96,12 +96,12 @@ func updateIfPasswordHash(t *testing.T, db Database) {
 	access, _ := login(t, s, u)
 	u.LastLogin = now
 	wrong, next, upgraded := "$2b$12$stale", "$2b$13$next", "$2b$14$upgraded"
-	_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{PasswordHash: &upgraded, IfPasswordHash: &wrong, EndSessions: true, At: now})
+	_, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{PasswordHash: &upgraded, IfPasswordHash: &wrong, EndSessions: true, Act: By(now)})
 	want(t, "a change on a stale hash", err, authn.ErrStale)
 	stored(t, s, u)
 	must(t, liveness(t, s, access, now))
 	u.PasswordHash = next
-	got, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{PasswordHash: &next, IfPasswordHash: ptr(hash), At: now})
+	got, err := s.UpdateUser(t.Context(), u.ID, authn.UserChange{PasswordHash: &next, IfPasswordHash: ptr(hash), Act: By(now)})
 	must(t, err)
 	equal(t, "the answer", got, u)
 }
@@ -114,8 +114,8 @@ func updateDifferentFields(t *testing.T, db Database) {
 	u.Verified = false
 	add(t, stores[0], u)
 	changes := []authn.UserChange{
-		{Verified: ptr(true), At: now}, {Roles: &[]string{"owner"}, At: now}, {Admin: ptr(true), At: now},
-		{PasswordHash: ptr("$2b$12$new"), At: now}, {Username: ptr("alicia"), At: now}, {LastLogin: &now, At: now},
+		{Verified: ptr(true), Act: By(now)}, {Roles: &[]string{"owner"}, Act: By(now)}, {Admin: ptr(true), Act: By(now)},
+		{PasswordHash: ptr("$2b$12$new"), Act: By(now)}, {Username: ptr("alicia"), Act: By(now)}, {LastLogin: &now, Act: By(now)},
 	}
 	errs := atOnce(len(changes), func(i int) error {
 		_, err := stores[i%2].UpdateUser(t.Context(), u.ID, changes[i])
@@ -134,7 +134,7 @@ func updateRace(t *testing.T, db Database) {
 		users = append(users, add(t, stores[0], person(name)))
 	}
 	errs := atOnce(len(users), func(i int) error {
-		_, err := stores[i%2].UpdateUser(t.Context(), users[i].ID, authn.UserChange{Username: ptr("wanted"), At: now})
+		_, err := stores[i%2].UpdateUser(t.Context(), users[i].ID, authn.UserChange{Username: ptr("wanted"), Act: By(now)})
 		return err
 	})
 	equal(t, "the number of users who got the name", tally(t, errs, authn.ErrUsernameTaken), 1)

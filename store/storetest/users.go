@@ -1,7 +1,10 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ func userCases() []promise {
 			hundredRegistrations},
 		{"user/hundred addresses", "the same for an email address under different names", hundredAddresses},
 		{"user/list", "pages must not overlap or leave anybody out, whoever was created in the same microsecond", listUsers},
+		{"user/list after", "going on from the last one must leave nobody out either, though that one was deleted", listUsersAfter},
 		{"user/password schemes", "the check of an unknown name takes its cost from these counts", passwordSchemes},
 		{"user/times", "a time must survive to the microsecond, in any zone and any century", userTimes},
 	}
@@ -57,9 +61,9 @@ func userAbsent(t *testing.T, db Database) {
 	want(t, "an unknown username", err, authn.ErrUserNotFound)
 	_, err = s.UserByEmailKey(t.Context(), "alice")
 	want(t, "a username as email key", err, authn.ErrUserNotFound)
-	_, err = s.UpdateUser(t.Context(), uuid.New(), authn.UserChange{At: now})
+	_, err = s.UpdateUser(t.Context(), uuid.New(), authn.UserChange{Act: By(now)})
 	want(t, "the update of an unknown id", err, authn.ErrUserNotFound)
-	want(t, "the deletion of an unknown id", s.DeleteUser(t.Context(), uuid.New()), authn.ErrUserNotFound)
+	want(t, "the deletion of an unknown id", s.DeleteUser(t.Context(), uuid.New(), By(now)), authn.ErrUserNotFound)
 }
 
 func userConflicts(t *testing.T, db Database) {
@@ -68,22 +72,22 @@ func userConflicts(t *testing.T, db Database) {
 	sameName, sameEmail, both := person("alice"), person("bob"), person("alice")
 	sameName.EmailKey = "other@example.com"
 	sameEmail.EmailKey = alice.EmailKey
-	want(t, "a taken username", s.CreateUser(t.Context(), sameName), authn.ErrUsernameTaken)
-	want(t, "a taken email", s.CreateUser(t.Context(), sameEmail), authn.ErrEmailTaken)
-	want(t, "both taken", s.CreateUser(t.Context(), both), authn.ErrUsernameTaken)
+	want(t, "a taken username", s.CreateUser(t.Context(), sameName, By(now)), authn.ErrUsernameTaken)
+	want(t, "a taken email", s.CreateUser(t.Context(), sameEmail, By(now)), authn.ErrEmailTaken)
+	want(t, "both taken", s.CreateUser(t.Context(), both, By(now)), authn.ErrUsernameTaken)
 	bob := add(t, s, person("bob"))
-	_, err := s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Username: &alice.Username, At: now})
+	_, err := s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Username: &alice.Username, Act: By(now)})
 	want(t, "an update to a taken username", err, authn.ErrUsernameTaken)
-	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Email: &alice.Email, EmailKey: &alice.EmailKey, At: now})
+	_, err = s.UpdateUser(t.Context(), bob.ID, authn.UserChange{Email: &alice.Email, EmailKey: &alice.EmailKey, Act: By(now)})
 	want(t, "an update to a taken email", err, authn.ErrEmailTaken)
 	stored(t, s, bob)
 	sameID := person("carol")
 	sameID.ID = alice.ID
-	if err := s.CreateUser(t.Context(), sameID); err == nil {
+	if err := s.CreateUser(t.Context(), sameID, By(now)); err == nil {
 		t.Error("a second user got the id of the first")
 	}
-	must(t, s.DeleteUser(t.Context(), alice.ID))
-	must(t, s.CreateUser(t.Context(), sameName)) // a name is free again when its user is gone
+	must(t, s.DeleteUser(t.Context(), alice.ID, By(now)))
+	must(t, s.CreateUser(t.Context(), sameName, By(now))) // a name is free again when its user is gone
 }
 
 func userNamesExact(t *testing.T, db Database) {
@@ -104,7 +108,7 @@ func hundredRegistrations(t *testing.T, db Database) {
 	errs := atOnce(100, func(i int) error {
 		u := person("alice")
 		u.EmailKey = fmt.Sprintf("alice%d@example.com", i)
-		return stores[i%2].CreateUser(t.Context(), u)
+		return stores[i%2].CreateUser(t.Context(), u, By(now))
 	})
 	equal(t, "the number of registrations that succeeded", tally(t, errs, authn.ErrUsernameTaken), 1)
 	users, err := stores[0].ListUsers(t.Context(), 0, 100)
@@ -117,7 +121,7 @@ func hundredAddresses(t *testing.T, db Database) {
 	errs := atOnce(100, func(i int) error {
 		u := person(fmt.Sprintf("alice%d", i))
 		u.EmailKey = "alice@example.com"
-		return stores[i%2].CreateUser(t.Context(), u)
+		return stores[i%2].CreateUser(t.Context(), u, By(now))
 	})
 	equal(t, "the number of registrations that succeeded", tally(t, errs, authn.ErrEmailTaken), 1)
 }
@@ -148,6 +152,37 @@ func listUsers(t *testing.T, db Database) {
 	}
 }
 
+func listUsersAfter(t *testing.T, db Database) {
+	s := db.open(t)
+	var all []authn.User
+	for i := range 7 { // three at a time
+		u := person(fmt.Sprintf("user%d", i))
+		u.ID, u.CreatedAt = uuid.UUID{0: byte(9 - i), 15: 1}, now.Add(time.Duration(i/3)*time.Microsecond)
+		all = append(all, add(t, s, u))
+	}
+	slices.SortFunc(all, func(a, b authn.User) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.ID.String(), b.ID.String()))
+	})
+	for limit := 1; limit <= len(all)+1; limit++ {
+		var got []authn.User
+		var place authn.UserPlace
+		for range len(all) + 1 {
+			page, err := s.ListUsersAfter(t.Context(), place, limit)
+			must(t, err)
+			for _, u := range page {
+				place = authn.UserPlace{CreatedAt: u.CreatedAt, ID: u.ID}
+			}
+			got = append(got, page...)
+		}
+		equal(t, fmt.Sprintf("all in pages of %d", limit), got, all)
+	}
+	gone := all[2]
+	must(t, s.DeleteUser(t.Context(), gone.ID, By(now)))
+	rest, err := s.ListUsersAfter(t.Context(), authn.UserPlace{CreatedAt: gone.CreatedAt, ID: gone.ID}, 100)
+	must(t, err)
+	equal(t, "those behind one who is gone", rest, all[3:])
+}
+
 func passwordSchemes(t *testing.T, db Database) {
 	s := db.open(t)
 	none, err := s.PasswordSchemes(t.Context())
@@ -167,7 +202,7 @@ func passwordSchemes(t *testing.T, db Database) {
 	must(t, err)
 	equal(t, "the schemes", got, expected)
 	upgraded := hash
-	_, err = s.UpdateUser(t.Context(), last.ID, authn.UserChange{PasswordHash: &upgraded, At: now})
+	_, err = s.UpdateUser(t.Context(), last.ID, authn.UserChange{PasswordHash: &upgraded, Act: By(now)})
 	must(t, err)
 	got, err = s.PasswordSchemes(t.Context())
 	must(t, err)

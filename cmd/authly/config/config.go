@@ -38,6 +38,7 @@ type Config struct {
 	Headers    Headers    `yaml:"headers"`    // security and identity headers
 	CORS       CORS       `yaml:"cors"`       // browsers' scripts of other origins
 	Log        Log        `yaml:"log"`        // what is written to standard error
+	Audit      Audit      `yaml:"audit"`      // what is kept of what happened
 
 	// The programs that may ask about tokens and revoke them.
 	Clients []Client `yaml:"clients"`
@@ -160,12 +161,21 @@ type Client struct {
 	SecretHash Secret `yaml:"secret_hash" secret:"all"` // as authly hash prints it; required
 }
 
-// Passwords says how passwords are hashed. Both kinds of hash always verify.
+// Passwords says which passwords are taken and how they are hashed. Both kinds of hash always verify.
 type Passwords struct {
-	Algorithm  string   `yaml:"algorithm" oneof:"bcrypt|argon2id"` // of new hashes
-	BcryptCost int      `yaml:"bcrypt_cost" min:"4" max:"15"`      // each step doubles the time
-	MinLength  int      `yaml:"min_length" min:"8" max:"64"`       // characters
-	Argon2id   Argon2id `yaml:"argon2id"`
+	// Of new hashes.
+	Algorithm string `yaml:"algorithm" oneof:"bcrypt|argon2id"`
+	// Each step doubles the time.
+	BcryptCost int `yaml:"bcrypt_cost" min:"4" max:"15"`
+	// Characters.
+	MinLength int `yaml:"min_length" min:"8" max:"64"`
+	// Whether a new one is refused that is common, or made of the user's name, address or the service's name.
+	Blocklist bool `yaml:"blocklist"`
+	// What is asked, by the first five digits of its SHA-1 digest, whether a new one has leaked; empty: nothing is.
+	BreachURL string `yaml:"breach_url"`
+	// The longest that a login waits until its password is looked at.
+	MaxWait  time.Duration `yaml:"max_wait" min:"100ms" max:"1m"`
+	Argon2id Argon2id      `yaml:"argon2id"`
 }
 
 // Argon2id holds the parameters of RFC 9106.
@@ -289,6 +299,14 @@ type CORS struct {
 type Log struct {
 	Level  string `yaml:"level" oneof:"debug|info|warn|error"`
 	Format string `yaml:"format" oneof:"auto|text|json"` // auto: text on a terminal, else JSON
+}
+
+// Audit says what is kept of what happened.
+type Audit struct {
+	// The time after which an event is removed; 0: it is kept for ever. At least an hour.
+	Retention time.Duration `yaml:"retention" min:"0s" max:"876000h"`
+	// Whether requests that are kept out are events too.
+	DeniedRequests bool `yaml:"denied_requests"`
 }
 
 // Secret is a text that no formatting shows. Convert it to a string to use it.

@@ -32,6 +32,8 @@ func Defaults() *Config {
 			Algorithm:  "bcrypt",
 			BcryptCost: 12,
 			MinLength:  8,
+			Blocklist:  true,
+			MaxWait:    10 * time.Second,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
 		Keys:  Keys{RotateEvery: 30 * 24 * time.Hour},
@@ -66,7 +68,8 @@ func Defaults() *Config {
 			AllowedHeaders: []string{"Authorization", "Content-Type"},
 			MaxAge:         10 * time.Minute,
 		},
-		Log: Log{Level: "info", Format: "auto"},
+		Log:   Log{Level: "info", Format: "auto"},
+		Audit: Audit{Retention: 365 * 24 * time.Hour},
 	}
 	c.Routes = []Route{
 		c.builtIn("public", "/public/*", authn.AllowPublic),

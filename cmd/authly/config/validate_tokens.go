@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -47,9 +48,22 @@ func (d *decoder) checkTokens() {
 	if age := d.config.Streams.MaxAge; age > 0 && age < time.Second {
 		d.bad("streams.max_age", "would cut ordinary requests, expected 0s for no bound, or at least 1s")
 	}
+	if kept := d.config.Audit.Retention; kept > 0 && kept < time.Hour {
+		d.bad("audit.retention", "would remove events before anybody can look at them, expected 0s for ever, or at least 1h")
+	}
 	d.checkClients()
-	if a := d.config.Passwords.Argon2id; a.Memory < 8*a.Parallelism {
+	d.checkPasswords()
+}
+
+func (d *decoder) checkPasswords() {
+	p := d.config.Passwords
+	if p.Argon2id.Memory < 8*p.Argon2id.Parallelism {
 		d.bad("passwords.argon2id.memory", "is too little, expected at least 8 KiB for each of passwords.argon2id.parallelism")
+	}
+	u, err := url.Parse(p.BreachURL)
+	if p.BreachURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || !strings.HasSuffix(p.BreachURL, "/")) {
+		d.bad("passwords.breach_url", "is no URL to which five digits can be added, expected one of http or https without user and password "+
+			"that ends with a slash, such as https://api.pwnedpasswords.com/range/")
 	}
 }
 

@@ -33,6 +33,15 @@ func (c *Config) Warnings() []Warning {
 	return append(w.list, c.strays...)
 }
 
+// Advice says what could be better where nothing is wrong.
+func (c *Config) Advice() []Warning {
+	w := warnings{config: c}
+	if c.Passwords.MinLength < 15 {
+		w.add("passwords.min_length", "Is below 15, which NIST SP 800-63B-4 asks for where a password is all that users log in with.")
+	}
+	return w.list
+}
+
 type warnings struct {
 	config *Config
 	list   []Warning
@@ -137,6 +146,9 @@ func (w *warnings) passwords() {
 	p := w.config.Passwords
 	if p.Algorithm == "bcrypt" && p.BcryptCost < 10 {
 		w.add("passwords.bcrypt_cost", "Is below 10: stolen hashes are quickly guessed.")
+	}
+	if u, err := url.Parse(p.BreachURL); err == nil && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		w.add("passwords.breach_url", "Is http: who sees the traffic learns five digits of the digest of each new password.")
 	}
 	// The least of the parameter sets that are commonly recommended have 7 MiB.
 	if p.Algorithm == "argon2id" && p.Argon2id.Memory < 7<<10 {

@@ -55,6 +55,9 @@ func TestWarnings(t *testing.T) {
 		{"bcrypt", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BCRYPT_COST=10"}, nil},
 		{"cheap argon2id", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS={algorithm: argon2id, argon2id: {memory: 7167}}"}, []string{"passwords.argon2id.memory: Is below 7168 KiB"}},
 		{"argon2id", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS={algorithm: argon2id, argon2id: {memory: 7168}}"}, nil},
+		{"leaked passwords asked about in the clear", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://range.example.com/"}, []string{"passwords.breach_url: Is http"}},
+		{"leaked passwords asked about here", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://127.0.0.1:1/"}, nil},
+		{"leaked passwords", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=https://range.example.com/"}, nil},
 		{"strangers let themselves in", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in as soon as they are verified.", "mail.url: Is log: while anybody may register"}},
 		{"at once", "server: {address: \"127.0.0.1:8080\"}\nusers: {require_verification: false}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in.", "mail.url: Is log: while anybody may register"}},
 		{"strangers are let in nowhere", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: public}, {name: b, paths: [/b], allow: {roles: [x]}}]\n", nil, []string{"mail.url: Is log: while anybody may register"}},
@@ -109,5 +112,16 @@ func TestDefaultsWarnings(t *testing.T) {
 	}
 	if !slices.Equal(keys, []string{"server.address", "users.registration", "mail.url"}) {
 		t.Errorf("warned of %v", keys)
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	long := Defaults()
+	long.Passwords.MinLength = 15
+	if advice := long.Advice(); len(advice) > 0 {
+		t.Errorf("advised %v where 15 characters are asked for", advice)
+	}
+	if advice := Defaults().Advice(); len(advice) != 1 || advice[0].Key != "passwords.min_length" {
+		t.Errorf("advised %v", advice)
 	}
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"runtime"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// heapFloor is up to where the heap may grow before garbage is collected, in bytes. Go's usual rule, when it has doubled, has a
+// small heap collected a dozen times a second under load, for the sake of a few megabytes.
+const heapFloor = 64 << 20
+
+// collector tells the garbage collector after each collection when the next one is due: when the heap has doubled, as ever, but
+// not before it has reached heapFloor.
+type collector struct {
+	mu      sync.Mutex
+	percent int
+	usual   int // what it was before
+	over    bool
+}
+
+// keepHeapFloor lets the heap grow until the returned function is called. It does nothing where the operator has set GOGC. A
+// GOMEMLIMIT holds in any case: the runtime collects as often as it takes.
+func keepHeapFloor(environ []string) (stop func()) {
+	if slices.ContainsFunc(environ, func(set string) bool { return strings.HasPrefix(set, "GOGC=") }) {
+		return func() {}
+	}
+	c := new(collector)
+	c.usual = debug.SetGCPercent(percentFor(0))
+	c.percent = percentFor(0)
+	c.await()
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.over = true
+		debug.SetGCPercent(c.usual)
+	}
+}
+
+// percentFor is by how much a heap that holds so many bytes which are in use may grow.
+func percentFor(live uint64) int {
+	const least = 4 << 20 // what the runtime counts an emptier heap for
+	live = max(live, least)
+	return int(max(100, (heapFloor-min(live, heapFloor))*100/live))
+}
+
+// await has adjust called when the next collection is over, which finds that nobody holds its token any more.
+func (c *collector) await() {
+	token := new([2]uintptr) // as large as it must be not to share its block with others
+	runtime.AddCleanup(token, func(c *collector) { c.adjust() }, c)
+}
+
+func (c *collector) adjust() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return
+	}
+	live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	runtimemetrics.Read(live)
+	// Each change stops the program for a moment: what would hardly make a difference stays.
+	if percent := percentFor(live[0].Value.Uint64()); percent < c.percent*9/10 || percent > c.percent*10/9 {
+		c.percent = percent
+		debug.SetGCPercent(percent)
+	}
+	c.await()
+}
