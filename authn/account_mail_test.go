@@ -356,3 +356,43 @@ func TestRequestsAreLimited(t *testing.T) {
 	p.clock.advance(time.Hour)
 	wantCode(t, "an hour later", p.accounts.RequestPasswordReset(t.Context(), "alice@example.com", client(1)), "")
 }
+
+// What is done by mail is in the trail like all else, with what it was done by.
+func TestMailedActsAreAudited(t *testing.T) {
+	p := withMail(t, newMind(t, options{}), nil)
+	alice := p.register(t, "alice")
+	told := func(step string, err error, want ...authn.EventKind) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+		events, err := p.store.ListEvents(t.Context(), authn.EventFilter{Kinds: want, Since: p.clock.Now()}, authn.EventPlace{}, 10)
+		if err != nil || len(events) != len(want) {
+			t.Fatalf("%s: %d events, %v, want one of each of %v", step, len(events), err, want)
+		}
+		for _, e := range events {
+			byMail := e.Reason == "mailed_token" && e.From.Address == from.Address
+			if byMail == (e.Kind == authn.EventUserInvited) {
+				t.Errorf("%s: %s by %v with reason %q from %v", step, e.Kind, e.Actor, e.Reason, e.From.Address)
+			}
+		}
+		p.clock.advance(time.Second)
+	}
+	p.clock.advance(time.Second)
+	_, err := p.accounts.VerifyByToken(t.Context(), alice.ID, p.collect(t)[authn.MailVerification].Token, from)
+	told("a verification", err, authn.EventUserVerified)
+	to := "new@example.net"
+	if _, err := p.accounts.Update(t.Context(), as(alice), alice.ID, authn.AccountUpdate{Email: &to}, from); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.accounts.ConfirmEmail(t.Context(), p.collect(t)[authn.MailEmailChange].Token, from)
+	told("a new address", err, authn.EventEmailChanged, authn.EventUserVerified)
+	if err := p.accounts.RequestPasswordReset(t.Context(), to, from); err != nil {
+		t.Fatal(err)
+	}
+	told("a reset", p.accounts.ResetPassword(t.Context(), p.collect(t)[authn.MailPasswordReset].Token, "battery staple", from), authn.EventPasswordChanged)
+	_, err = p.accounts.Invite(t.Context(), authn.Operator(), authn.Invitation{Email: "bob@example.com"})
+	told("an invitation", err, authn.EventUserInvited)
+	_, err = p.accounts.AcceptInvitation(t.Context(), p.collect(t)[authn.MailInvitation].Token, "bob", password, from)
+	told("its acceptance", err, authn.EventUserCreated)
+}
