@@ -100,12 +100,12 @@ json() { jq -nc "$@"; }
 
 field() { jq -r ".$1 // empty" "$work/body" 2>/dev/null; }
 
-# patiently METHOD PATH ...: as call, but while the login limit answers 429 it waits as long as told and tries again.
+# patiently METHOD PATH ...: as call, but while the login limit, or a delay after failures, answers 429 it waits as long as told and tries again.
 patiently() {
 	local try wait
 	for try in 1 2 3 4 5 6 7 8; do
 		call "$@"
-		[ "$STATUS" = 429 ] && [ "$(field detail)" = "Rate limit exceeded" ] && [ "$try" -lt 8 ] || return 0
+		[ "$STATUS" = 429 ] && [[ $(field code) =~ ^(rate_limited|attempt_too_early)$ ]] && [ "$try" -lt 8 ] || return 0
 		wait=$(header Retry-After)
 		[[ $wait =~ ^[0-9]+$ ]] && [ "$wait" -le 60 ] || return 0
 		sleep $((wait + 1))
@@ -203,6 +203,10 @@ call PUT "$prefix/users/$user_id/verify" ""
 check "verifying needs a token" 401
 call PUT "$prefix/users/$user_id/verify" "$admin_token"
 check "the administrator verifies the user" 200 '.is_verified == true'
+call PUT "$prefix/users/$user_id/unlock" ""
+check "unlocking needs a token" 401
+call PUT "$prefix/users/$user_id/unlock" "$admin_token"
+check "the administrator unlocks the user" 200 '.username == $name' --arg name "$name"
 
 echo "== by mail"
 bad_token='.detail == "Invalid field: token is unknown, used or expired"'
@@ -342,7 +346,7 @@ check "encoded too" 400
 
 echo "== sessions"
 call GET "$prefix/auth/sessions" "$third"
-check "the user sees two sessions, one of them this one" 200 'length == 2 and (map(select(.current)) | length) == 1'
+check "the user sees two sessions, one of them this one" 200 'length == 2 and all(has("country") and has("city")) and (map(select(.current)) | length) == 1'
 call DELETE "$prefix/auth/sessions/$nobody_id" "$third"
 check "one that does not exist cannot be ended" 404 '.detail == "Session not found"'
 refresh "$first_refresh"
@@ -392,5 +396,6 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
 done
 check "many logins from one place meet a limit" 429 '.detail == "Rate limit exceeded"'
 has_header "which says when to come back" Retry-After '^[1-9][0-9]*$'
+has_header "and names the limit" RateLimit '^"login-[a-z]+";r=[0-9]+'
 
 finish

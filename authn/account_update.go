@@ -27,8 +27,8 @@ type AccountUpdate struct {
 // Where addresses are confirmed by mail (MailsConfig.ConfirmEmail), an owner's new address is mailed a token, and the user
 // returned still has the old one; administrators change it at once. The old address is told in either case.
 //
-// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked and
-// CodeRateLimited where the current password is checked.
+// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked,
+// CodeDelayed and CodeRateLimited where the current password is checked.
 func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
 	if !mayTouch(caller, id) {
 		return User{}, Refuse(CodeForbidden, "Not authorized to update this user")
@@ -162,9 +162,12 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	err := a.cfg.Logins.checkPassword(ctx, userAccount(user.ID), &user, *current, from, checkForChange)
-	if errors.Is(err, errWrongPassword) {
+	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, checkForChange, nil)
+	switch {
+	case errors.Is(err, errWrongPassword):
 		return Refuse(CodeForbidden, "Current password is incorrect")
+	case err != nil:
+		return err
 	}
-	return err
+	return attempt.settle(ctx)
 }

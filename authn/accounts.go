@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// AccountsConfig is what Accounts needs; every field but Mails, Limit and ReservedNames is required.
+// AccountsConfig is what Accounts needs; Mails, the limits and ReservedNames may be left out.
 type AccountsConfig struct {
 	Store                  LoginStore
 	Logins                 *Logins // asked to check a current password, so that such a check counts like a login
@@ -19,6 +19,7 @@ type AccountsConfig struct {
 	Mails                  *Mails // nil: nobody is mailed, and an address is verified by administrators alone
 	OpenRegistration       bool
 	RequireCurrentPassword bool
+	Limits                 *Limits  // where registrations are counted; nil: in memory
 	Limit                  Limit    // registrations per client network; zero: none
 	ReservedNames          []string // usernames that only administrators give, mapped: rules let them pass by name
 	Now                    func() time.Time
@@ -34,7 +35,7 @@ type Accounts struct {
 
 // NewAccounts returns an Accounts.
 func NewAccounts(cfg AccountsConfig) *Accounts {
-	return &Accounts{cfg: cfg, byNetwork: NewLimiter(cfg.Limit, cfg.Now)}
+	return &Accounts{cfg: cfg, byNetwork: limitsOr(cfg.Limits, cfg.Now).Limiter("registration", cfg.Limit)}
 }
 
 // Operator is the caller of the command line: whoever can read the configuration and the database is an administrator.
@@ -62,7 +63,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if !a.cfg.OpenRegistration {
 		return User{}, Refuse(CodeForbidden, "Registration is closed")
 	}
-	if err := a.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
+	if err := a.byNetwork.Spend(ctx, ClientNetwork(from.Address)); err != nil {
 		return User{}, err
 	}
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
@@ -284,6 +285,21 @@ func (a *Accounts) Verify(ctx context.Context, caller *Identity, id uuid.UUID) (
 	user, err := a.cfg.Store.UpdateUser(ctx, id, UserChange{Verified: &verified, Act: caller.act(a.cfg.Now())})
 	if err != nil {
 		return User{}, accountRefusal(err)
+	}
+	return user, nil
+}
+
+// Unlock forgets a user's failed logins, and the locks and delays that they made. Errors: CodeForbidden, CodeNotFound.
+func (a *Accounts) Unlock(ctx context.Context, caller *Identity, id uuid.UUID) (User, error) {
+	if !caller.Admin {
+		return User{}, Refuse(CodeForbidden, "Not authorized to unlock this user")
+	}
+	user, err := a.cfg.Store.UserByID(ctx, id)
+	if err != nil {
+		return User{}, accountRefusal(err)
+	}
+	if err := a.cfg.Store.Unlock(ctx, userAccount(id), id, caller.act(a.cfg.Now())); err != nil {
+		return User{}, Fault(err)
 	}
 	return user, nil
 }

@@ -27,6 +27,7 @@ const (
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeRateLimited          Code = "rate_limited"
 	CodeLocked               Code = "account_locked"    // too many failures; the password was not looked at
+	CodeDelayed              Code = "attempt_too_early" // too soon after a failure; the password was not looked at
 	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
 	CodeOverloaded           Code = "overloaded"        // too many passwords wait to be looked at; this one was not
 	CodeUnavailable          Code = "unavailable"       // the store does not answer
@@ -51,7 +52,7 @@ type Error struct {
 	Detail     string
 	Field      string        // the offending member of the request, empty where none is to blame
 	RetryAfter time.Duration // greater than zero where trying again later can help
-	Limit      Limit         // of CodeRateLimited: the limit that is spent; zero: not told
+	Limits     []Level       // of CodeRateLimited: the limits that the request counted against
 	Cause      error         // never shown to a client
 }
 

@@ -2,6 +2,9 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"github.com/google/uuid"
 	"strconv"
 	"time"
 )
@@ -108,3 +111,28 @@ func (o *Outbox) Purge(ctx context.Context) { o.purge(ctx) }
 
 // MailRetry is how long to wait after so many attempts.
 func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }
+
+// CheckPassword is what a login does until it begins a session.
+func (l *Logins) CheckPassword(ctx context.Context, name, password string, from Client) error {
+	account, user, err := l.account(ctx, name)
+	if err != nil {
+		return err
+	}
+	a, err := l.guard.check(ctx, account, user, password, from, checkForLogin, nil)
+	if err != nil {
+		return err
+	}
+	if err := a.settle(ctx); err != nil {
+		return err
+	}
+	a.remember(ctx)
+	return nil
+}
+
+// AttemptAt is an attempt at a user's account as a Guard counts it.
+func AttemptAt(user uuid.UUID, from Client) Attempt {
+	agent := sha256.Sum256([]byte(from.UserAgent))
+	return Attempt{
+		Account: userAccount(user), User: user, Network: networkOf(from.Address, 24), Agent: hex.EncodeToString(agent[:16]),
+	}
+}

@@ -53,6 +53,7 @@ type Authenticator interface {
 type GateConfig struct {
 	Routes        []Route       // the table; the first match wins
 	Authenticator Authenticator // required
+	Limits        *Limits       // where requests are counted; nil: in memory
 	General       Limit         // requests per client network, whatever the route; zero: none
 	Now           func() time.Time
 }
@@ -67,15 +68,16 @@ type Gate struct {
 
 // NewGate returns a Gate over a table of routes, which must not change afterwards.
 func NewGate(cfg GateConfig) *Gate {
+	limits := limitsOr(cfg.Limits, cfg.Now)
 	g := &Gate{
 		authenticator: cfg.Authenticator,
 		table:         newRouteTable(cfg.Routes),
-		general:       NewLimiter(cfg.General, cfg.Now),
+		general:       limits.Limiter("general", cfg.General),
 		perRoute:      make(map[string]*Limiter),
 	}
 	for _, route := range cfg.Routes {
 		if route.Limit.Requests > 0 {
-			g.perRoute[route.Name] = NewLimiter(route.Limit, cfg.Now)
+			g.perRoute[route.Name] = limits.Limiter("route-"+route.Name, route.Limit)
 		}
 	}
 	return g
@@ -83,49 +85,83 @@ func NewGate(cfg GateConfig) *Gate {
 
 // Decide answers whether the request may pass. Everything that goes wrong on the way is a denial.
 func (g *Gate) Decide(ctx context.Context, r Request) Decision {
-	if err := g.Admit(r.Client); err != nil {
+	route, err := g.find(r, nil)
+	if err != nil {
+		if limited := g.Admit(ctx, r.Client); limited != nil {
+			err = limited
+		}
 		return refuse(Deny, nil, err)
 	}
-	return g.decide(ctx, r, nil, g.perRoute)
+	byNetwork, byUser := g.perRoute[route.Name], (*Limiter)(nil)
+	if route.LimitByUser {
+		byNetwork, byUser = nil, byNetwork
+	}
+	var levels []Level
+	if byNetwork != nil || g.general != nil {
+		network, refused := ClientNetwork(r.Client), 0
+		if levels, refused = spend(ctx, spending{g.general, network}, spending{byNetwork, network}); refused >= 0 {
+			return refuse(Deny, route, rateLimited(levels))
+		}
+	}
+	d := g.pass(ctx, route, r)
+	if byUser == nil {
+		return d
+	}
+	if more, refused := spend(ctx, spending{byUser, limitedBy(d.Identity, r.Client)}); refused >= 0 {
+		d.Verdict, d.Refusal = Deny, rateLimited(append(levels, more...))
+	}
+	return d
+}
+
+// limitedBy is whose requests count together where a route counts by user: those of a user, from wherever, and those of all
+// who are nobody from one network.
+func limitedBy(user *Identity, client netip.Addr) string {
+	if user == nil {
+		return ClientNetwork(client)
+	}
+	return userAccount(user.UserID)
 }
 
 // Explain is Decide that also says why the routes before the one that matched did not, and spends no limit.
 func (g *Gate) Explain(ctx context.Context, r Request) Decision {
 	var misses []Miss
-	d := g.decide(ctx, r, &misses, nil)
+	route, err := g.find(r, &misses)
+	if err != nil {
+		d := refuse(Deny, nil, err)
+		d.Misses = misses
+		return d
+	}
+	d := g.pass(ctx, route, r)
 	d.Misses = misses
 	return d
 }
 
 // Admit spends one request of the general limit. Decide does so itself; callers use it for requests that no route is asked
 // for, such as those to Authly's own endpoints. The error is CodeRateLimited.
-func (g *Gate) Admit(client netip.Addr) error {
+func (g *Gate) Admit(ctx context.Context, client netip.Addr) error {
 	if g.general == nil {
 		return nil
 	}
-	return g.general.Spend(ClientNetwork(client))
+	return g.general.Spend(ctx, ClientNetwork(client))
 }
 
-func (g *Gate) decide(ctx context.Context, r Request, misses *[]Miss, limits map[string]*Limiter) Decision {
+// find checks the form of a request and returns the route that is for it.
+func (g *Gate) find(r Request, misses *[]Miss) (*Route, error) {
 	if err := CheckMethod(r.Method); err != nil {
-		return refuse(Deny, nil, err)
+		return nil, err
 	}
 	if r.Host == "" {
-		return refuse(Deny, nil, Refuse(CodeBadRequestLine, "The host is missing"))
+		return nil, Refuse(CodeBadRequestLine, "The host is missing")
 	}
 	path, err := ParsePath(r.RawPath)
 	if err != nil {
-		return refuse(Deny, nil, err)
+		return nil, err
 	}
-	route, err := g.match(r, path, misses)
-	if err != nil {
-		return refuse(Deny, nil, err)
-	}
-	if limiter := limits[route.Name]; limiter != nil {
-		if err := limiter.Spend(ClientNetwork(r.Client)); err != nil {
-			return refuse(Deny, route, err)
-		}
-	}
+	return g.match(r, path, misses)
+}
+
+// pass answers for a route, whatever its limit.
+func (g *Gate) pass(ctx context.Context, route *Route, r Request) Decision {
 	if r.Preflight && r.Method == "OPTIONS" && route.AllowPreflight && route.Access != AllowNobody {
 		return Decision{Verdict: Allow, Route: route}
 	}

@@ -14,20 +14,20 @@ func TestLimiterRefillsWithTime(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	limiter := authn.NewLimiter(authn.Limit{Requests: 5, Per: time.Minute}, func() time.Time { return now })
 	for i := range 5 {
-		if err := limiter.Spend("key"); err != nil {
+		if err := limiter.Spend(t.Context(), "key"); err != nil {
 			t.Fatalf("request %d: %v", i+1, err)
 		}
 	}
-	refusal, ok := errors.AsType[*authn.Error](limiter.Spend("key"))
-	if !ok || refusal.RetryAfter != 12*time.Second || refusal.Limit.Requests != 5 {
+	refusal, ok := errors.AsType[*authn.Error](limiter.Spend(t.Context(), "key"))
+	if !ok || refusal.RetryAfter != 12*time.Second || refusal.Limits[0].Limit.Requests != 5 {
 		t.Fatalf("the sixth: %+v, want a refusal for 12 seconds", refusal)
 	}
 	now = now.Add(11 * time.Second)
-	if limiter.Spend("key") == nil {
+	if limiter.Spend(t.Context(), "key") == nil {
 		t.Error("allowed a second too early: a refusal must not spend, nor a wait refill too fast")
 	}
 	now = now.Add(time.Second)
-	if err := limiter.Spend("key"); err != nil {
+	if err := limiter.Spend(t.Context(), "key"); err != nil {
 		t.Errorf("after the time it told: %v", err)
 	}
 }
@@ -36,14 +36,14 @@ func TestLimiterStaysBoundedAndFair(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	limiter := authn.NewLimiter(authn.Limit{Requests: 1, Per: time.Minute}, func() time.Time { return now })
 	for i := range 1_000_000 {
-		if err := limiter.Spend(strconv.Itoa(i)); err != nil {
+		if err := limiter.Spend(t.Context(), strconv.Itoa(i)); err != nil {
 			t.Fatalf("first request of key %d: %v", i, err)
 		}
 	}
 	if keys := limiter.Keys(); keys > 200_000 {
 		t.Errorf("a million keys leave %d in the table", keys)
 	}
-	if limiter.Spend("999999") == nil {
+	if limiter.Spend(t.Context(), "999999") == nil {
 		t.Error("the latest key was forgotten")
 	}
 }
@@ -52,7 +52,7 @@ func TestNoLimitIsNil(t *testing.T) {
 	for _, limit := range []authn.Limit{{}, {Requests: 5}, {Per: time.Minute}} {
 		limiter := authn.NewLimiter(limit, time.Now)
 		for range 100 {
-			if err := limiter.Spend("key"); err != nil {
+			if err := limiter.Spend(t.Context(), "key"); err != nil {
 				t.Errorf("%+v limits: %v", limit, err)
 			}
 		}

@@ -19,10 +19,11 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	ArrivalStore
 	AuditStore
 }
 
-// LoginsConfig is what Logins needs; every field but Limit and Trail is required.
+// LoginsConfig is what Logins needs; the limits, Trail and Arrivals may be left out.
 type LoginsConfig struct {
 	Store               LoginStore
 	Keys                *KeyRing
@@ -36,8 +37,13 @@ type LoginsConfig struct {
 	Sessions            SessionPolicy
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limit               Limit  // logins per name, and per client network
-	Trail               *Trail // where refusals are noted; somebody must run it. nil: one of its own, on Store
+	Limits              *Limits   // where logins are counted; nil: in memory
+	Limit               Limit     // logins per name, and per client network
+	PairLimit           Limit     // logins per name and client network together; zero: none
+	SprayingLimit       Limit     // logins per client network, beside Limit; zero: none
+	OverallLimit        Limit     // logins of everybody; zero: none
+	Trail               *Trail    // where refusals are noted; somebody must run it. nil: one of its own, on Store
+	Arrivals            *Arrivals // compares sign-ins with earlier ones; nil: nobody does
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
@@ -46,8 +52,7 @@ type LoginsConfig struct {
 type Logins struct {
 	cfg       LoginsConfig
 	validator *jwt.Validator
-	byAccount *Limiter
-	byNetwork *Limiter
+	guard     *Guard
 }
 
 // NewLogins returns a Logins.
@@ -55,11 +60,15 @@ func NewLogins(cfg LoginsConfig) *Logins {
 	if cfg.Trail == nil {
 		cfg.Trail = NewTrail(TrailConfig{Store: cfg.Store, Now: cfg.Now, Log: cfg.Log})
 	}
-	return &Logins{
-		cfg: cfg, validator: newValidator(cfg),
-		byAccount: NewLimiter(cfg.Limit, cfg.Now), byNetwork: NewLimiter(cfg.Limit, cfg.Now),
-	}
+	return &Logins{cfg: cfg, validator: newValidator(cfg), guard: NewGuard(GuardConfig{
+		Store: cfg.Store, Passwords: cfg.Passwords, Lockout: cfg.Lockout, Limits: limitsOr(cfg.Limits, cfg.Now),
+		PerName: cfg.Limit, PerClient: cfg.Limit, PerPair: cfg.PairLimit, Spraying: cfg.SprayingLimit, Overall: cfg.OverallLimit,
+		Trail: cfg.Trail, Now: cfg.Now, Log: cfg.Log,
+	})}
 }
+
+// Guard is what passwords are checked by.
+func (l *Logins) Guard() *Guard { return l.guard }
 
 // Tokens is the answer to a login or a refresh (RFC 6749 section 5.1).
 type Tokens struct {
@@ -70,28 +79,42 @@ type Tokens struct {
 
 // Login checks name (a username or an email address) and password and begins a session.
 //
-// Errors: CodeRateLimited, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
+// Errors: CodeRateLimited, CodeDelayed, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
 // CodeAccountUnverified.
 func (l *Logins) Login(ctx context.Context, name, password string, from Client) (Tokens, error) {
 	account, user, err := l.account(ctx, name)
 	if err != nil {
 		return Tokens{}, Fault(err)
 	}
-	if err := l.checkPassword(ctx, account, user, password, from, checkForLogin); err != nil {
+	weighing := l.cfg.Arrivals.weighing(user, from)
+	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin, weighing)
+	if err != nil {
+		return Tokens{}, err
+	}
+	switch objection := weighing.judge(ctx); {
+	case objection == errWrongPassword:
+		return Tokens{}, attempt.refuse(ctx)
+	case objection != nil:
+		return Tokens{}, objection
+	}
+	if err := attempt.settle(ctx); err != nil {
 		return Tokens{}, err
 	}
 	switch {
 	case !user.Active:
-		return Tokens{}, l.refused(ctx, user, from, checkForLogin, errAccountInactive)
+		return Tokens{}, l.refused(ctx, user, from, errAccountInactive)
 	case !user.Verified && l.cfg.RequireVerification:
-		return Tokens{}, l.refused(ctx, user, from, checkForLogin, Refuse(CodeAccountUnverified, "Account not verified"))
+		return Tokens{}, l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password, from)
-	return l.beginSession(ctx, *user, from)
+	tokens, err := l.beginSession(ctx, *user, from, weighing)
+	if err == nil {
+		attempt.remember(ctx)
+	}
+	return tokens, err
 }
 
 var (
-	errWrongPassword   = Refuse(CodeInvalidGrant, "Incorrect username or password")
 	errBadToken        = Refuse(CodeInvalidCredentials, "Could not validate credentials")
 	errAccountInactive = Refuse(CodeAccountInactive, "Account is deactivated")
 )
@@ -120,49 +143,10 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 
 func userAccount(id uuid.UUID) string { return "user:" + id.String() }
 
-// checkPassword is the one way to a password check. It spends the limits, counts the attempt before the password is looked
-// at, so that guesses sent side by side are all counted, but only when it is its turn, does the same work whether the user exists (nil: does not), and
-// forgets the failures when the password is right.
-func (l *Logins) checkPassword(ctx context.Context, account string, user *User, password string, from Client, what check) error {
-	if err := l.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
-		return l.unheard(user, from, what, err)
-	}
-	if err := l.byAccount.Spend(account); err != nil {
-		return l.unheard(user, from, what, err)
-	}
-	done, err := l.cfg.Passwords.Begin(ctx, from, account)
-	if err != nil {
-		return Fault(err)
-	}
-	defer done()
-	attempt, err := l.cfg.Store.CountAttempt(ctx, account, l.cfg.Lockout, l.cfg.Now())
-	if err != nil {
-		return Fault(err)
-	}
-	if !attempt.LockedUntil.IsZero() {
-		return l.unheard(user, from, what, &Error{
-			Code: CodeLocked, Detail: "Too many failed attempts. Account temporarily locked.",
-			RetryAfter: attempt.LockedUntil.Sub(l.cfg.Now()),
-		})
-	}
-	right := false
-	if user == nil {
-		err = l.cfg.Passwords.CompareUnknown(ctx, account, password)
-	} else {
-		right, err = l.cfg.Passwords.Compare(ctx, user.PasswordHash, password)
-	}
-	switch {
-	case err != nil:
-		return Fault(err)
-	case !right && !attempt.Locks.IsZero():
-		return l.refused(ctx, user, from, what, errWrongPassword, l.locked(user, from, attempt.Locks))
-	case !right:
-		return l.refused(ctx, user, from, what, errWrongPassword)
-	}
-	if err := l.cfg.Store.ClearFailures(ctx, account); err != nil {
-		return Fault(err)
-	}
-	return nil
+// refused notes a login that failed although the password was right.
+func (l *Logins) refused(ctx context.Context, user *User, from Client, refusal *Error) error {
+	l.guard.refused(ctx, user, from, checkForLogin, refusal)
+	return refusal
 }
 
 // upgradeHash replaces a hash of an older scheme, now that the password is at hand. It may fail: the login goes on.
@@ -186,12 +170,13 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, f
 	user.PasswordHash = hash
 }
 
-func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Tokens, error) {
+func (l *Logins) beginSession(ctx context.Context, user User, from Client, w *weighing) (Tokens, error) {
 	now := l.cfg.Now()
 	session := Session{
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
+	w.mark(&session)
 	var access, refresh mint
 	err := l.withLivingKey(ctx, func() (err error) {
 		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
@@ -202,14 +187,15 @@ func (l *Logins) beginSession(ctx context.Context, user User, from Client) (Toke
 	})
 	switch {
 	case errors.Is(err, ErrUserInactive):
-		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, errAccountInactive)
+		return Tokens{}, l.refused(ctx, &user, from, errAccountInactive)
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
-		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, errWrongPassword)
+		return Tokens{}, l.refused(ctx, &user, from, errWrongPassword)
 	case errors.Is(err, ErrTooManySessions):
-		return Tokens{}, l.refused(ctx, &user, from, checkForLogin, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
+		return Tokens{}, l.refused(ctx, &user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
 		return Tokens{}, Fault(err)
 	}
+	w.begun()
 	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
 }
 
@@ -373,18 +359,4 @@ func (l *Logins) Logout(ctx context.Context, caller *Identity) (int, error) {
 		return 0, Fault(err)
 	}
 	return n, nil
-}
-
-// Unlock forgets a user's failed logins and their lock, for an administrator.
-func (l *Logins) Unlock(ctx context.Context, caller *Identity, id uuid.UUID) error {
-	if !caller.Admin {
-		return Refuse(CodeForbidden, "Not authorized to unlock this user")
-	}
-	if _, err := l.cfg.Store.UserByID(ctx, id); err != nil {
-		return accountRefusal(err)
-	}
-	if err := l.cfg.Store.Unlock(ctx, userAccount(id), id, caller.act(l.cfg.Now())); err != nil {
-		return Fault(err)
-	}
-	return nil
 }

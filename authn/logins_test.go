@@ -103,7 +103,7 @@ func TestRightPasswordAndUnlockForgetFailures(t *testing.T) {
 	fail(4)
 	m.login(t, "alice")
 	fail(5)
-	if err := m.logins.Unlock(t.Context(), authn.Operator(), user.ID); err != nil {
+	if _, err := m.accounts.Unlock(t.Context(), authn.Operator(), user.ID); err != nil {
 		t.Fatal(err)
 	}
 	m.login(t, "alice")

@@ -60,6 +60,7 @@ type SignIn struct {
 	Address string    `json:"address,omitempty"` // of the client
 	Device  string    `json:"device,omitempty"`  // such as "Firefox on Linux"
 	Place   string    `json:"place,omitempty"`   // such as "Oslo, Norway"
+	Denied  bool      `json:"denied,omitempty"`  // it was refused, though the password was right
 }
 
 // MailSender gives a mail to a mail server, or to whatever stands in for one.

@@ -10,12 +10,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// MailsConfig is what Mails needs; every field but Sealer, Limit and AnswerAfter is required.
+// MailsConfig is what Mails needs; every field but Sealer, the limits and AnswerAfter is required.
 type MailsConfig struct {
 	Store     MailStore
 	Sealer    Sealer // nil: what waits is kept as it is
 	Lifetimes MailLifetimes
 	Keep      time.Duration // for how long a mail without a token is worth sending
+	Limits    *Limits       // where they are counted; nil: in memory
 	Limit     Limit         // requests that cause a mail, per client network and per address; zero: none
 
 	// ConfirmEmail makes a new address of a user count only when it is confirmed. Without it the address changes at once.
@@ -43,14 +44,18 @@ func NewMails(cfg MailsConfig) *Mails {
 	if cfg.Sealer == nil {
 		cfg.Sealer = unsealed{}
 	}
+	limits := limitsOr(cfg.Limits, cfg.Now)
 	return &Mails{
-		cfg: cfg, byNetwork: NewLimiter(cfg.Limit, cfg.Now), byAddress: NewLimiter(cfg.Limit, cfg.Now),
+		cfg: cfg, byNetwork: limits.Limiter("mail-network", cfg.Limit), byAddress: limits.Limiter("mail-address", cfg.Limit),
 		posted: make(chan struct{}, 1),
 	}
 }
 
-// NoticeOfSignIn tells the user of a sign-in from a place that their account was not seen at before.
-func (m *Mails) NoticeOfSignIn(ctx context.Context, user User, s SignIn) error {
+var _ Notifier = (*Mails)(nil)
+
+// NoticeOfSignIn tells the user of a sign-in that is unlike their earlier ones.
+func (m *Mails) NoticeOfSignIn(ctx context.Context, user User, n SignInNotice) error {
+	s := SignIn{At: n.At, Address: n.Address, Device: n.Device, Place: n.Place, Denied: n.Denied}
 	p, err := m.notice(Mail{Kind: MailNewSignIn, To: user.Email, Username: user.Username, SignIn: s})
 	if err != nil {
 		return err
@@ -152,11 +157,11 @@ func (m *Mails) hold(ctx context.Context, begun time.Time) {
 }
 
 // spend counts a request that causes a mail to an address, whoever it belongs to.
-func (m *Mails) spend(from Client, emailKey string) error {
-	if err := m.byNetwork.Spend(ClientNetwork(from.Address)); err != nil {
+func (m *Mails) spend(ctx context.Context, from Client, emailKey string) error {
+	if err := m.byNetwork.Spend(ctx, ClientNetwork(from.Address)); err != nil {
 		return err
 	}
-	return m.byAddress.Spend(emailKey)
+	return m.byAddress.Spend(ctx, emailKey)
 }
 
 // errMailToken is the one answer to a token that does not live, whatever is wrong with it.

@@ -1,6 +1,7 @@
 package authn_test
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -63,6 +64,8 @@ type options struct {
 	refresh    string
 	limit      authn.Limit
 	failures   int
+	lockout    authn.LockoutPolicy // instead of failures
+	login      func(*authn.LoginsConfig)
 	unverified bool // logins do not need a verified address
 	passwords  authn.PasswordsConfig
 	grace      time.Duration
@@ -104,7 +107,15 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 	}
 }
 
-func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Context() context.Context
+}
+
+func newMindAt(t tester, db *store.Store, clock *clock, o options) *mind {
 	t.Helper()
 	m := &mind{store: db, clock: clock}
 	if o.passwords.Algorithm == "" {
@@ -112,6 +123,9 @@ func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
 	}
 	if o.failures == 0 {
 		o.failures = 5
+	}
+	if o.lockout.Failures == 0 {
+		o.lockout = authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute}
 	}
 	var err error
 	if m.passwords, err = authn.NewPasswords(o.passwords); err != nil {
@@ -125,8 +139,11 @@ func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
 		RefreshGrace:        o.grace,
 		EncryptedClaims:     o.encrypted,
 		Sessions:            o.policy,
-		Lockout:             authn.LockoutPolicy{Failures: o.failures, Duration: 5 * time.Minute},
+		Lockout:             o.lockout,
 		Limit:               o.limit, Now: m.clock.Now, Log: log,
+	}
+	if o.login != nil {
+		o.login(&m.config)
 	}
 	m.withKeys(t, keysOf(db, clock, o))
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
@@ -137,7 +154,7 @@ func newMindAt(t testing.TB, db *store.Store, clock *clock, o options) *mind {
 }
 
 // withKeys gives m other keys.
-func (m *mind) withKeys(t testing.TB, cfg authn.KeyRingConfig) {
+func (m *mind) withKeys(t tester, cfg authn.KeyRingConfig) {
 	t.Helper()
 	var err error
 	if m.keys, err = authn.NewKeyRing(t.Context(), cfg); err != nil {
@@ -154,7 +171,7 @@ var from = authn.Client{Address: netip.MustParseAddr("192.0.2.7"), UserAgent: "t
 const password = "correct horse"
 
 // user makes a verified user whose password is password.
-func (m *mind) user(t testing.TB, name string) authn.User {
+func (m *mind) user(t tester, name string) authn.User {
 	t.Helper()
 	u, err := m.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
 		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true,
@@ -165,7 +182,7 @@ func (m *mind) user(t testing.TB, name string) authn.User {
 	return u
 }
 
-func (m *mind) login(t testing.TB, name string) authn.Tokens {
+func (m *mind) login(t tester, name string) authn.Tokens {
 	t.Helper()
 	tokens, err := m.logins.Login(t.Context(), name, password, from)
 	if err != nil {

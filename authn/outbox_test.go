@@ -19,7 +19,7 @@ import (
 func (p *post) notice(t *testing.T) {
 	t.Helper()
 	u := authn.User{Username: "alice", Email: "alice@example.com"}
-	if err := p.mails.NoticeOfSignIn(t.Context(), u, authn.SignIn{At: p.clock.Now(), Address: "192.0.2.7"}); err != nil {
+	if err := p.mails.NoticeOfSignIn(t.Context(), u, authn.SignInNotice{At: p.clock.Now(), Address: "192.0.2.7"}); err != nil {
 		t.Fatal(err)
 	}
 }

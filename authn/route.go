@@ -38,7 +38,8 @@ type Route struct {
 	// AllowStale lets tokens pass that may have been taken back, while neither the feed of changes nor the store can say so.
 	AllowStale bool
 
-	Limit Limit // requests per client network on this route; zero: none
+	Limit       Limit // requests on this route, per client network; zero: none
+	LimitByUser bool  // per user instead; of those who are nobody, per client network
 
 	// Audience is whom the application's assertions are for, see Asserter; empty: it gets none.
 	Audience string

@@ -17,6 +17,10 @@ type Session struct {
 	EndedAt       time.Time // zero: it lives, unless the policy says otherwise
 	ClientAddress string    // of the login, empty if unknown
 	UserAgent     string    // of the login, whole
+	Country, City string    // of the login, as in Place; empty if unknown
+
+	// Arrival is kept in the user's history when the session begins; nil: nothing is. It is not read again with the session.
+	Arrival *Arrival
 }
 
 // SessionPolicy bounds sessions. A bound that is shortened applies to sessions that exist; zero is no bound.
@@ -63,8 +67,8 @@ type Rotation struct {
 // Whatever ends a session writes a SessionEnded change in the same transaction, and its event if somebody did it; that time is
 // over is no event, and neither is that a session goes on.
 type SessionStore interface {
-	// BeginSession keeps a new login: the session, its tokens, and the user's last login. ErrUserNotFound or ErrUserInactive
-	// if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash. With
+	// BeginSession keeps a new login: the session, its tokens, the user's last login, and s.Arrival in their history, of which
+	// the last HistorySize stay. ErrUserNotFound or ErrUserInactive if the user was deleted or disabled meanwhile; ErrStale if the password is no longer passwordHash. With
 	// policy.MaxPerUser living sessions already there, it ends the oldest of them (by CreatedAt) or returns
 	// ErrTooManySessions, as the policy says. ErrKeyRevoked if a key that signed one of the tokens is, or is there no more. Nothing is kept on an
 	// error. The events are EventLogin, and EventSessionRevoked for each that was ended.

@@ -93,34 +93,3 @@ type UserStore interface {
 	// what the check of one that does would cost.
 	PasswordSchemes(ctx context.Context) (map[string]int, error)
 }
-
-// LockoutPolicy says when failures lock an account.
-type LockoutPolicy struct {
-	Failures int           // this many failures in a row lock; at least 1
-	Duration time.Duration // for this long; failures older than this are forgotten
-}
-
-// Attempt is what became of an attempt that was counted.
-type Attempt struct {
-	LockedUntil time.Time // not zero: it may not be evaluated before then
-	Locks       time.Time // not zero: the lock that it begins, unless the password turns out to be right, ends then
-}
-
-// LockoutStore counts failed logins by account. An account is an opaque string of at most 128 bytes; names that do not
-// exist have accounts too, so that they behave like those that do.
-type LockoutStore interface {
-	// CountAttempt is called before a password is looked at. While the account is locked it changes nothing and says so.
-	// Otherwise it counts the attempt as a failure, and locks the account if that reaches p.Failures: this attempt may be
-	// evaluated. Of any number of simultaneous calls at most p.Failures may. It writes no event: who calls it knows whether
-	// the attempt failed.
-	CountAttempt(ctx context.Context, account string, p LockoutPolicy, now time.Time) (Attempt, error)
-
-	// ClearFailures forgets the account's failures and lock, after the right password.
-	ClearFailures(ctx context.Context, account string) error
-
-	// Unlock does the same for an administrator, with EventUnlocked about the user if there was anything to forget.
-	Unlock(ctx context.Context, account string, user uuid.UUID, act Act) error
-
-	// PurgeLockouts removes rows whose lock and failures no longer count at the given time and reports how many.
-	PurgeLockouts(ctx context.Context, p LockoutPolicy, now time.Time) (int, error)
-}

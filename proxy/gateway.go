@@ -30,7 +30,7 @@ func (d *Door) Gateway() http.Handler {
 		switch {
 		case err != nil:
 			exchangeOf(r).Verdict = verdictDeny
-			if limited := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); limited != nil {
+			if limited := d.cfg.Gate.Admit(r.Context(), exchangeOf(r).Origin.Client); limited != nil {
 				err = limited // what is malformed counts like everything else
 			}
 			d.refuse(w, r, err)
@@ -83,7 +83,7 @@ func parse(r *http.Request) (target, error) {
 func (d *Door) endpoints() http.Handler {
 	inner := d.own(d.cfg.CORS.Handler(d.cfg.CORS.RefuseForeign(d.cfg.Own, d.refuse)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := d.cfg.Gate.Admit(exchangeOf(r).Origin.Client); err != nil {
+		if err := d.cfg.Gate.Admit(r.Context(), exchangeOf(r).Origin.Client); err != nil {
 			exchangeOf(r).Verdict = verdictDeny
 			d.refuse(w, r, err)
 			return

@@ -75,8 +75,9 @@ type text struct {
 
 // The greatest lengths in bytes. PostgreSQL cannot index more than about 2,700.
 const (
-	keyLimit  = 1024
-	longLimit = 64 << 10
+	keyLimit   = 1024
+	placeLimit = 128 // of each part of a key that has several
+	longLimit  = 64 << 10
 )
 
 // checkTexts returns ErrInvalidText, naming the first text that cannot be kept and never repeating it.

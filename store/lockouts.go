@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,77 +10,167 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-// countAttempt counts a failure unless the account is locked, in which case it returns no row. Failures of before a lock, or
-// whose last one is as old as the policy's duration, start anew at one. The row is locked either way.
-//
-// $1 account, $2 now, $3 failures that lock, $4 end of a lock that begins now, $5 up to when failures are forgotten.
-const countAttempt = `INSERT INTO lockouts (account, failures, last_failure, locked_until)
-	VALUES ($1, 1, $2, CASE WHEN CAST($3 AS BIGINT) <= 1 THEN CAST($4 AS BIGINT) END)
-	ON CONFLICT (account) DO UPDATE SET
-		failures = CASE WHEN ` + startsAnew + ` THEN 1 ELSE lockouts.failures + 1 END,
-		last_failure = $2,
-		locked_until = CASE
-			WHEN CASE WHEN ` + startsAnew + ` THEN 1 ELSE lockouts.failures + 1 END >= CAST($3 AS BIGINT)
-			THEN CAST($4 AS BIGINT) END
-	WHERE lockouts.locked_until IS NULL OR lockouts.locked_until <= $2
-	RETURNING locked_until`
+// The places of an attempt's counters: the account as a whole, the network, and the client that the account knows.
+const everywhere = ""
 
-const startsAnew = `lockouts.locked_until IS NOT NULL OR lockouts.last_failure <= CAST($5 AS BIGINT)`
+func networkPlace(a authn.Attempt) string { return "net " + a.Network }
 
-// CountAttempt counts an attempt as a failure, or says when the account's lock ends.
-func (s *Store) CountAttempt(
-	ctx context.Context, account string, p authn.LockoutPolicy, now time.Time,
-) (attempt authn.Attempt, err error) {
-	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
-		return authn.Attempt{}, err
-	}
-	err = s.write(ctx, func(ctx context.Context, q querier) error {
-		var locks, until sql.NullInt64
-		err := q.QueryRowContext(ctx, countAttempt, account, micros(now), max(p.Failures, 1),
-			micros(now.Add(p.Duration)), micros(now.Add(-p.Duration))).Scan(&locks)
-		attempt = authn.Attempt{Locks: fromNullMicros(locks)}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		err = q.QueryRowContext(ctx, `SELECT locked_until FROM lockouts WHERE account = $1`, account).Scan(&until)
-		attempt.LockedUntil = fromNullMicros(until)
-		return err
-	})
-	if err != nil {
-		return authn.Attempt{}, err
-	}
-	return attempt, nil
+func clientPlace(a authn.Attempt) string { return "own " + a.Network + " " + a.Agent }
+
+func checkAttempt(a authn.Attempt) error {
+	return checkTexts(text{"account", a.Account, keyLimit}, text{"network", a.Network, placeLimit}, text{"agent", a.Agent, placeLimit})
 }
 
-// ClearFailures forgets the account's failures and lock.
-func (s *Store) ClearFailures(ctx context.Context, account string) error {
-	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
+// AttemptsOf reads the counters that an attempt would touch, and when its client last signed in.
+func (s *Store) AttemptsOf(ctx context.Context, a authn.Attempt) (c authn.Counters, byUser, byAnybody time.Time, err error) {
+	if err := checkAttempt(a); err != nil {
+		return c, byUser, byAnybody, err
+	}
+	err = s.read(ctx, func(ctx context.Context, q querier) error {
+		var user, anybody sql.NullInt64
+		err := q.QueryRowContext(ctx, `SELECT
+			(SELECT last_success FROM known_clients WHERE user_id = $1 AND network = $2 AND agent = $3),
+			(SELECT max(last_success) FROM known_clients WHERE network = $2 AND agent = $3)`,
+			a.User.String(), a.Network, a.Agent).Scan(&user, &anybody)
+		if err != nil {
+			return err
+		}
+		byUser, byAnybody = fromNullMicros(user), fromNullMicros(anybody)
+		c, err = readCounters(ctx, q, a)
+		return err
+	})
+	return c, byUser, byAnybody, err
+}
+
+func readCounters(ctx context.Context, q querier, a authn.Attempt) (c authn.Counters, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT place, failures, last_failure, locked_until, locks FROM guesses
+		WHERE account = $1 AND place IN ($2, $3, $4)`, a.Account, everywhere, networkPlace(a), clientPlace(a))
+	if err != nil {
+		return c, err
+	}
+	_, err = collect(rows, func(rows *sql.Rows) (struct{}, error) {
+		var place string
+		var one authn.Counter
+		var last int64
+		var locked sql.NullInt64
+		err := rows.Scan(&place, &one.Failures, &last, &locked, &one.Locks)
+		if last != 0 {
+			one.LastFailure = fromMicros(last)
+		}
+		one.LockedUntil = fromNullMicros(locked)
+		switch place {
+		case everywhere:
+			c.Account = one
+		case networkPlace(a):
+			c.Network = one
+		default:
+			c.Client = one
+		}
+		return struct{}{}, err
+	})
+	return c, err
+}
+
+// onCounters changes the counters of an attempt. Whoever does so holds the row of the account as a whole from the beginning,
+// and so attempts at one account take turns, whatever other rows they touch.
+func (s *Store) onCounters(ctx context.Context, a authn.Attempt, change func(*authn.Counters)) error {
+	if err := checkAttempt(a); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `DELETE FROM lockouts WHERE account = $1`, account)
-		return err
+		_, err := q.ExecContext(ctx, `INSERT INTO guesses (account, place, failures, last_failure, locks) VALUES ($1, $2, 0, 0, 0)
+			ON CONFLICT (account, place) DO UPDATE SET locks = guesses.locks`, a.Account, everywhere)
+		if err != nil {
+			return err
+		}
+		before, err := readCounters(ctx, q, a)
+		if err != nil {
+			return err
+		}
+		after := before
+		change(&after)
+		for _, one := range []struct {
+			place         string
+			before, after authn.Counter
+		}{
+			{everywhere, before.Account, after.Account},
+			{networkPlace(a), before.Network, after.Network},
+			{clientPlace(a), before.Client, after.Client},
+		} {
+			if one.before == one.after {
+				continue
+			}
+			if err := keepCounter(ctx, q, a.Account, one.place, one.after); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// Unlock does the same for an administrator.
+func keepCounter(ctx context.Context, q querier, account, place string, c authn.Counter) error {
+	last := int64(0)
+	if !c.LastFailure.IsZero() {
+		last = micros(c.LastFailure)
+	}
+	_, err := q.ExecContext(ctx, `INSERT INTO guesses (account, place, failures, last_failure, locked_until, locks)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (account, place) DO UPDATE SET failures = excluded.failures, last_failure = excluded.last_failure,
+			locked_until = excluded.locked_until, locks = excluded.locks`,
+		account, place, c.Failures, last, nullMicros(c.LockedUntil), c.Locks)
+	return err
+}
+
+// CountAttempt rules on an attempt and keeps what that counts.
+func (s *Store) CountAttempt(ctx context.Context, a authn.Attempt, p authn.LockoutPolicy, now time.Time) (r authn.Ruling, err error) {
+	err = s.onCounters(ctx, a, func(c *authn.Counters) { r = p.Rule(c, a, now) })
+	return r, err
+}
+
+// TakeBackAttempt undoes what CountAttempt has counted.
+func (s *Store) TakeBackAttempt(ctx context.Context, a authn.Attempt, p authn.LockoutPolicy, r authn.Ruling) error {
+	return s.onCounters(ctx, a, func(c *authn.Counters) { p.TakeBack(c, a, r) })
+}
+
+// ForgetAttempts removes the counters of an attempt, or the client's own alone.
+func (s *Store) ForgetAttempts(ctx context.Context, a authn.Attempt, spared bool) error {
+	if err := checkAttempt(a); err != nil {
+		return err
+	}
+	places := []string{everywhere, networkPlace(a), clientPlace(a)} // in the order in which others lock them
+	if spared {
+		places = places[2:]
+	}
+	return s.write(ctx, func(ctx context.Context, q querier) error {
+		for _, place := range places {
+			if _, err := q.ExecContext(ctx, `DELETE FROM guesses WHERE account = $1 AND place = $2`, a.Account, place); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Unlock removes every counter of an account, and those that replicas of the version before keep.
 func (s *Store) Unlock(ctx context.Context, account string, user uuid.UUID, act authn.Act) error {
 	if err := checkTexts(text{"account", account, keyLimit}); err != nil {
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := affected(q.ExecContext(ctx, `DELETE FROM lockouts WHERE account = $1`, account))
-		if err != nil || n == 0 {
-			return err
+		total := 0
+		for _, statement := range []string{
+			`DELETE FROM lockouts WHERE account = $1`,
+			`DELETE FROM guesses WHERE account = $1 AND place = ''`, // the row that others lock first
+			`DELETE FROM guesses WHERE account = $1`,
+		} {
+			n, err := affected(q.ExecContext(ctx, statement, account))
+			if total += n; err != nil {
+				return err
+			}
+		}
+		if total == 0 {
+			return nil
 		}
 		return s.record(ctx, q, act.Event(authn.EventUnlocked, user))
 	})
-}
-
-// PurgeLockouts removes rows that CountAttempt would start anew.
-func (s *Store) PurgeLockouts(ctx context.Context, p authn.LockoutPolicy, now time.Time) (int, error) {
-	return s.purge(ctx, `DELETE FROM lockouts WHERE account IN (
-		SELECT account FROM lockouts
-		WHERE (last_failure <= $2 OR locked_until IS NOT NULL) AND (locked_until IS NULL OR locked_until <= $1)
-		ORDER BY last_failure LIMIT $3`+s.engine.skipLocked+`)`, micros(now), micros(now.Add(-p.Duration)))
 }

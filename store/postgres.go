@@ -52,17 +52,25 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 		_ = closeAll()
 		return engine{}, postgresFault(ctx, err)
 	}
+	e := postgresEngine(db)
+	e.close, e.nearest = closeAll, nearestByVector(ctx, db, opts)
+	e.listen = listener{config: connect.Copy(), timeout: opts.Timeout}.listen
+	return e, nil
+}
+
+// postgresEngine is what PostgreSQL is to a Store, but for what depends on the server and how it is reached.
+func postgresEngine(db *sql.DB) engine {
 	return engine{
-		reads: db, writes: db, close: closeAll,
+		reads: db, writes: db,
 		// Read committed, whatever the role's default: a statement must see what was committed while it waited for a lock.
 		begin:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
-		members:  func(param string) string { return `json_each_text(CAST(CAST(` + param + ` AS TEXT) AS JSON))` },
-		feed:     postgresFeed,
-		notify:   `SELECT pg_notify('` + changesChannel + `', '')`,
-		listen:   listener{config: connect.Copy(), timeout: opts.Timeout}.listen,
-		violated: postgresViolated, unavailable: postgresUnavailable, again: postgresAgain,
-	}, nil
+		members:        func(param string) string { return `json_each_text(CAST(CAST(` + param + ` AS TEXT) AS JSON))` },
+		feed:           postgresFeed,
+		notify:         `SELECT pg_notify('` + changesChannel + `', '')`,
+		withoutVectors: postgresWithoutVectors,
+		violated:       postgresViolated, unavailable: postgresUnavailable, again: postgresAgain,
+	}
 }
 
 var errStandby = errors.New("store: the server is a standby")

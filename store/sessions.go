@@ -14,7 +14,8 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.ended_at, s.client_address, s.user_agent`
+const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.ended_at, s.client_address, s.user_agent,
+	s.country, s.city`
 
 // sessionRow is where a row of sessionColumns is scanned to.
 type sessionRow struct {
@@ -25,7 +26,8 @@ type sessionRow struct {
 
 func (r *sessionRow) targets() []any {
 	s := &r.session
-	return []any{&s.ID, &s.UserID, &r.created, &r.seen, &r.expires, &r.ended, &s.ClientAddress, &s.UserAgent}
+	return []any{&s.ID, &s.UserID, &r.created, &r.seen, &r.expires, &r.ended, &s.ClientAddress, &s.UserAgent,
+		&s.Country, &s.City}
 }
 
 func (r *sessionRow) value() authn.Session {
@@ -61,6 +63,11 @@ func (s *Store) BeginSession(
 		if _, _, err := insertPair(ctx, q, access, refresh); err != nil {
 			return err
 		}
+		if session.Arrival != nil {
+			if err := insertArrival(ctx, q, *session.Arrival); err != nil {
+				return err
+			}
+		}
 		if _, err = q.ExecContext(ctx, `UPDATE users SET last_login = $2 WHERE id = $1`, u.ID.String(), micros(session.CreatedAt)); err != nil {
 			return err
 		}
@@ -73,7 +80,11 @@ func checkSession(session authn.Session, access, refresh authn.Token) error {
 		return errors.New("store: a session begins with tokens of its own")
 	}
 	if err := checkTexts(text{"client address", session.ClientAddress, keyLimit},
-		text{"user agent", session.UserAgent, longLimit}); err != nil {
+		text{"user agent", session.UserAgent, longLimit}, text{"country", session.Country, keyLimit},
+		text{"city", session.City, keyLimit}); err != nil {
+		return err
+	}
+	if err := checkArrival(session); err != nil {
 		return err
 	}
 	return checkPair(access, refresh)
@@ -81,9 +92,9 @@ func checkSession(session authn.Session, access, refresh authn.Token) error {
 
 func insertSession(ctx context.Context, q querier, session authn.Session, expires int64) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, client_address,
-			user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			user_agent, country, city) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		session.ID.String(), session.UserID.String(), micros(session.CreatedAt), micros(session.LastSeenAt), expires,
-		session.ClientAddress, session.UserAgent)
+		session.ClientAddress, session.UserAgent, session.Country, session.City)
 	if err != nil {
 		return fmt.Errorf("keeping a session: %w", err)
 	}

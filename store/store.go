@@ -58,7 +58,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store keeps users, sessions, tokens, lockouts, keys and mails. It is safe for concurrent use.
+// Store keeps users, sessions, tokens, failed attempts, keys and mails. It is safe for concurrent use.
 type Store struct {
 	engine  engine
 	timeout time.Duration
@@ -90,6 +90,9 @@ type engine struct {
 	feed       feedQuery
 	notify     string                                                // tells who listens, on commit; "" if there is no such statement
 	listen     func(ctx context.Context, b *bell, wake func()) error // until ctx ends or nothing can be heard any more
+
+	nearest        string           // orders the sign-ins of user $1 by their distance from the vector $2; "" if the database cannot
+	withoutVectors func(error) bool // it could when it was opened, and cannot any more
 
 	violated    func(error) string // names the constraint that err says is violated; "" for any other error
 	unavailable func(error) bool   // the database does not answer, or cannot write
@@ -149,8 +152,9 @@ func (s *Store) Ping(ctx context.Context) error {
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
 			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
 			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
+			NOT EXISTS (SELECT 1 FROM guesses) AND NOT EXISTS (SELECT 1 FROM known_clients) AND NOT EXISTS (SELECT 1 FROM salts) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
-			NOT EXISTS (SELECT 1 FROM audit_events)`).Scan(&version, &empty)
+			NOT EXISTS (SELECT 1 FROM audit_events) AND NOT EXISTS (SELECT 1 FROM sign_ins)`).Scan(&version, &empty)
 		if err != nil {
 			return err
 		}

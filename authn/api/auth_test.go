@@ -117,7 +117,8 @@ func TestTokenRateLimit(t *testing.T) {
 			t.Errorf("code %q, error %q", p.Code, p.Error)
 		}
 		for name, want := range map[string]string{
-			"Retry-After": "20", "RateLimit": `"default";r=0;t=20`, "RateLimit-Policy": `"default";q=3;w=60`,
+			"Retry-After": "20", "RateLimit": `"login-client";r=0;t=20, "login-name";r=0;t=20`,
+			"RateLimit-Policy": `"login-client";q=3;w=60, "login-name";q=3;w=60`,
 		} {
 			if got := a.header.Get(name); got != want {
 				t.Errorf("%s: %s, want %s", name, got, want)

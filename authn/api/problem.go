@@ -83,12 +83,26 @@ func challenge(h http.Header, status int, e *authn.Error) {
 			h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		wait := seconds(e.RetryAfter)
-		h.Set("Retry-After", wait)
-		if e.Limit.Requests > 0 { // draft-ietf-httpapi-ratelimit-headers
-			h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%d;w=%s`, e.Limit.Requests, seconds(e.Limit.Per)))
-			h.Set("RateLimit", `"default";r=0;t=`+wait)
+		h.Set("Retry-After", seconds(e.RetryAfter))
+		tellLimits(h, e.Limits)
+	}
+}
+
+// tellLimits names every limit that a request counted against: what it allows, what is left, and when there will be more
+// (draft-ietf-httpapi-ratelimit-headers-10; both fields are lists of strings with parameters, RFC 9651).
+func tellLimits(h http.Header, levels []authn.Level) {
+	var policies, left []string
+	for _, l := range levels {
+		policies = append(policies, fmt.Sprintf(`%q;q=%d;w=%s`, l.Name, l.Limit.Requests, seconds(l.Limit.Per)))
+		now := fmt.Sprintf(`%q;r=%d`, l.Name, l.Remaining)
+		if l.Wait > 0 {
+			now += ";t=" + seconds(l.Wait)
 		}
+		left = append(left, now)
+	}
+	if len(levels) > 0 {
+		h.Set("RateLimit-Policy", strings.Join(policies, ", "))
+		h.Set("RateLimit", strings.Join(left, ", "))
 	}
 }
 

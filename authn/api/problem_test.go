@@ -28,8 +28,8 @@ var statuses = map[authn.Code]int{
 	authn.CodeForbidden: 403, authn.CodeAccountInactive: 403, authn.CodeAccountUnverified: 403, authn.CodeTooManySessions: 403, authn.CodeNoRoute: 403,
 	authn.CodeUntrustedPeer: 403, authn.CodeOriginRefused: 403,
 	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409,
-	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeClientGone: 499,
-	authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeOverloaded: 503,
+	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeDelayed: 429,
+	authn.CodeClientGone: 499, authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeOverloaded: 503,
 	authn.CodeUpstreamSlow: 504,
 }
 
@@ -100,7 +100,7 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 	for wait, want := range map[time.Duration]string{
 		0: "1", time.Nanosecond: "1", time.Second: "1", time.Second + 1: "2", 90 * time.Second: "90", -time.Hour: "1",
 	} {
-		for _, code := range []authn.Code{authn.CodeLocked, authn.CodeRateLimited, authn.CodeUnavailable} {
+		for _, code := range []authn.Code{authn.CodeLocked, authn.CodeDelayed, authn.CodeRateLimited, authn.CodeUnavailable} {
 			a, _ := written(t, &authn.Error{Code: code, RetryAfter: wait})
 			if got := a.header.Get("Retry-After"); got != want {
 				t.Errorf("%s, %v: Retry-After %s, want %s", code, wait, got, want)
@@ -110,10 +110,12 @@ func TestRetryAfterIsRoundedUp(t *testing.T) {
 			}
 		}
 	}
-	limited := &authn.Error{Code: authn.CodeRateLimited, RetryAfter: 1500 * time.Millisecond,
-		Limit: authn.Limit{Requests: 7, Per: 90 * time.Second}}
+	limited := &authn.Error{Code: authn.CodeRateLimited, RetryAfter: 1500 * time.Millisecond, Limits: []authn.Level{
+		{Name: "one", Limit: authn.Limit{Requests: 7, Per: 90 * time.Second}, Wait: 1500 * time.Millisecond},
+		{Name: "two", Limit: authn.Limit{Requests: 50, Per: time.Hour}, Remaining: 3},
+	}}
 	a, _ := written(t, limited)
-	if got := a.header.Get("RateLimit-Policy") + " " + a.header.Get("RateLimit"); got != `"default";q=7;w=90 "default";r=0;t=2` {
+	if got := a.header.Get("RateLimit-Policy") + " " + a.header.Get("RateLimit"); got != `"one";q=7;w=90, "two";q=50;w=3600 "one";r=0;t=2, "two";r=3` {
 		t.Errorf("RateLimit-Policy and RateLimit are %s", got)
 	}
 }

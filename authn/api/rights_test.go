@@ -53,6 +53,7 @@ var matrix = []struct {
 	{"DELETE", "/users/SELF", "", [5]int{401, 204, 403, 204, 401}},
 	{"PUT", "/users/SELF", object("email", "NEW@example.com"), [5]int{401, 202, 403, 200, 401}},
 	{"PUT", "/users/SELF/verify", "", [5]int{401, 403, 403, 200, 401}},
+	{"PUT", "/users/SELF/unlock", "", [5]int{401, 403, 403, 200, 401}},
 	{"GET", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
 	{"DELETE", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
 	{"DELETE", "/users/SELF/sessions/SESSION", "", [5]int{401, 204, 404, 204, 401}},

@@ -65,6 +65,7 @@ func (a *API) table() []route {
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},
 		{put, "/users/{id}/verify", either, jsonOrNone, a.verifyUser, false},
+		{put, "/users/{id}/unlock", signedIn, jsonOrNone, a.unlockUser, false},
 		{get, "/users/{id}/sessions", signedIn, nothing, a.listSessions, false},
 		{del, "/users/{id}/sessions", signedIn, nothing, a.endSessions, false},
 		{del, "/users/{id}/sessions/{session_id}", signedIn, nothing, a.endSession, false},

@@ -18,6 +18,8 @@ type sessionAnswer struct {
 	ClientAddress string     `json:"client_address"` // empty: unknown
 	UserAgent     string     `json:"user_agent"`
 	Label         string     `json:"label"`
+	Country       string     `json:"country"` // these two are empty if unknown
+	City          string     `json:"city"`
 	Current       bool       `json:"current"`
 }
 
@@ -33,7 +35,9 @@ func showSession(s authn.SessionView) sessionAnswer {
 		LastSeenAt:    s.LastSeenAt.UTC(),
 		ClientAddress: s.ClientAddress,
 		UserAgent:     s.UserAgent,
-		Label:         Label(s.UserAgent),
+		Label:         authn.DeviceName(s.UserAgent),
+		Country:       s.Country,
+		City:          s.City,
 		Current:       s.Current,
 	}
 	if !s.ExpiresAt.IsZero() {

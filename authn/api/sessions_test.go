@@ -22,6 +22,8 @@ type session struct {
 	ClientAddress string  `json:"client_address"`
 	UserAgent     string  `json:"user_agent"`
 	Label         string  `json:"label"`
+	Country       string  `json:"country"`
+	City          string  `json:"city"`
 	Current       bool    `json:"current"`
 }
 
@@ -99,9 +101,9 @@ func TestListSessions(t *testing.T) {
 		end := func(at string) *string { return &at }
 		want := []session{
 			{claim(t, second.Access, "sid"), "2026-03-01T12:20:00Z", "2026-03-01T12:20:00Z", end("2026-03-02T12:20:00Z"),
-				"192.0.2.1", "curl/8.5.0 <script>alert(1)</script>", "curl", false},
+				"192.0.2.1", "curl/8.5.0 <script>alert(1)</script>", "curl", "", "", false},
 			{claim(t, first.Access, "sid"), "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z", end("2026-03-02T12:00:00Z"),
-				"192.0.2.1", firefox, "Firefox on Linux", true},
+				"192.0.2.1", firefox, "Firefox on Linux", "", "", true},
 		}
 		wantSessions(t, s.sessions(t, "/auth/sessions", first.Access), want)
 		wantSessions(t, s.sessions(t, "/users/"+alice.ID.String()+"/sessions", first.Access), want)

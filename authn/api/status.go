@@ -33,7 +33,7 @@ func statusOf(code authn.Code) int {
 		return http.StatusRequestEntityTooLarge // 413
 	case authn.CodeUnsupportedMediaType:
 		return http.StatusUnsupportedMediaType // 415
-	case authn.CodeRateLimited, authn.CodeLocked:
+	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeDelayed:
 		return http.StatusTooManyRequests // 429
 	case authn.CodeClientGone:
 		return clientGone
@@ -57,7 +57,7 @@ func oauthError(code authn.Code) string {
 		return "invalid_client"
 	case authn.CodeInvalidGrant, authn.CodeAccountInactive, authn.CodeAccountUnverified, authn.CodeTooManySessions:
 		return "invalid_grant"
-	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeUnavailable, authn.CodeOverloaded:
+	case authn.CodeRateLimited, authn.CodeLocked, authn.CodeDelayed, authn.CodeUnavailable, authn.CodeOverloaded:
 		return "temporarily_unavailable"
 	case authn.CodeInternal:
 		return "server_error"

@@ -182,3 +182,15 @@ func (a *API) verifyUser(c *call) error {
 	}
 	return c.answer(http.StatusOK, show(u))
 }
+
+func (a *API) unlockUser(c *call) error {
+	id, err := c.userID()
+	if err != nil {
+		return err
+	}
+	u, err := a.cfg.Accounts.Unlock(c.r.Context(), c.caller, id)
+	if err != nil {
+		return err
+	}
+	return c.answer(http.StatusOK, show(u))
+}

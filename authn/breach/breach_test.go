@@ -91,7 +91,9 @@ func TestNoAnswer(t *testing.T) {
 		"short digests":    text(digest(password)[6:] + ":1"),
 		"a broken answer":  broken,
 		"an endless line":  text(strings.Repeat("A", 1<<17)),
-		"a redirect":       func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere+digest(password)[:5], 302) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere+digest(password)[:5], http.StatusFound)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, _ := service(t, answer)

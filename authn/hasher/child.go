@@ -86,6 +86,13 @@ func (c *child) listen(from *gob.Decoder) {
 	}
 }
 
+// end ends it and waits for that.
+func (c *child) end() {
+	_ = c.in.Close()     // it may have ended before
+	_ = c.process.Kill() // it may be stopped, and what it does is for nobody
+	<-c.over
+}
+
 func (c *child) ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

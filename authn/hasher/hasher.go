@@ -104,6 +104,9 @@ func (h *Hasher) running() (*child, error) {
 	if h.never {
 		return nil, errNever
 	}
+	if h.child != nil {
+		h.child.end() // what is left of it: there are never two
+	}
 	c, err := h.start()
 	if err != nil {
 		h.never = true
@@ -160,8 +163,6 @@ func (h *Hasher) Close() error {
 	if h.child == nil {
 		return nil
 	}
-	_ = h.child.in.Close()     // it may have ended before
-	_ = h.child.process.Kill() // it may be stopped, and what it does is for nobody
-	<-h.child.over
+	h.child.end()
 	return nil
 }

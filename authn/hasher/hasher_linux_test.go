@@ -251,7 +251,7 @@ func TestQuota(t *testing.T) {
 	}
 	began, before := time.Now(), used(t, children(t)[0])
 	var work sync.WaitGroup
-	for range 8 {
+	for range 12 {
 		work.Go(func() {
 			if r, err := h.Do(t.Context(), w); err != nil || !r.Right {
 				t.Errorf("%v, %v", r.Right, err)
@@ -260,8 +260,8 @@ func TestQuota(t *testing.T) {
 	}
 	work.Wait()
 	took, processor := time.Since(began), used(t, children(t)[0])-before
-	// What it may have taken too much before it was stopped for the first time is in the second summand.
-	if most := time.Duration(quota*float64(took)) + 100*time.Millisecond; processor > most {
+	// The second summand is what it may have taken too much before it was stopped: on a busy machine that is late.
+	if most := time.Duration(quota*float64(took)) + 300*time.Millisecond; processor > most {
 		t.Errorf("%v of a processor in %v, want at most %v", processor, took, most)
 	}
 	if processor < 100*time.Millisecond {

@@ -15,12 +15,15 @@ import (
 	"github.com/descoped/authly/headers"
 	"github.com/descoped/authly/proxy"
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/limit"
 )
 
 // mind is the store and what decides on top of it: all that the user commands and authly explain need, and the lower half of
 // the server.
 type mind struct {
 	store     *store.Store
+	shared    *limit.Server // where replicas count together; nil: nowhere
+	limits    *authn.Limits
 	passwords *authn.Passwords
 	keys      *authn.KeyRing
 	logins    *authn.Logins
@@ -28,10 +31,12 @@ type mind struct {
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
+	arrivals  *authn.Arrivals
+	geography *geography
 	trail     *authn.Trail
 }
 
-// newMind opens the store and builds what stands on it. The caller closes mind.store.
+// newMind opens the store and builds what stands on it. The caller closes it.
 // The worker hashes passwords; nil: this process does.
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
@@ -42,13 +47,41 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	}
 	m := &mind{store: disk}
 	if err := m.build(ctx, cfg, log, worker); err != nil {
-		disk.Close()
+		m.close()
 		return nil, err
 	}
 	return m, nil
 }
 
+// close closes what newMind has opened.
+func (m *mind) close() {
+	if m.shared != nil {
+		_ = m.shared.Close() // what it kept is worth nothing any more
+	}
+	m.geography.close()
+	m.store.Close()
+}
+
+// share finds where requests are counted.
+func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+	limits := authn.LimitsConfig{Now: time.Now, Log: log}
+	if cfg.Limits.Backend != "" {
+		if m.shared, err = limit.Open(string(cfg.Limits.Backend)); err != nil {
+			return fmt.Errorf("limits.backend: %w", err)
+		}
+		if limits.Salt, err = m.store.Salt(ctx, "limits"); err != nil {
+			return fmt.Errorf("store.url: %w", err)
+		}
+		limits.Shared = m.shared
+	}
+	m.limits = authn.NewLimits(limits)
+	return nil
+}
+
 func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (err error) {
+	if err := m.share(ctx, cfg, log); err != nil {
+		return err
+	}
 	passwords := passwordsConfig(cfg, log)
 	passwords.Worker = worker
 	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
@@ -58,10 +91,17 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return err
 	}
-	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, log))
+	mails := mailsConfig(cfg, m.store, keys.Sealer, log)
+	mails.Limits = m.limits
+	m.mails = authn.NewMails(mails)
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
+	m.geography = new(geography)
+	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
+		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
+		Now: time.Now, Log: log,
+	})
 	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
@@ -70,7 +110,12 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
-		Limit:               authn.Limit(cfg.Limits.Login),
+		Limits:              m.limits,
+		Limit:               cfg.Limits.Login.Rate(),
+		PairLimit:           cfg.Limits.LoginPair.Rate(),
+		SprayingLimit:       cfg.Limits.LoginSpraying.Rate(),
+		OverallLimit:        cfg.Limits.LoginOverall.Rate(),
+		Arrivals:            m.arrivals,
 		Trail:               m.trail,
 		Now:                 time.Now, Log: log,
 	})
@@ -78,7 +123,8 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Store: m.store, Logins: m.logins, Passwords: m.passwords, Mails: m.mails,
 		OpenRegistration:       cfg.Users.Registration == "open",
 		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
-		Limit:                  authn.Limit(cfg.Limits.Registration),
+		Limits:                 m.limits,
+		Limit:                  cfg.Limits.Registration.Rate(),
 		ReservedNames:          namedUsers(cfg),
 		Now:                    time.Now, Log: log,
 	})
@@ -131,7 +177,7 @@ func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig
 }
 
 func lockoutPolicy(cfg *config.Config) authn.LockoutPolicy {
-	return authn.LockoutPolicy{Failures: cfg.Lockout.Failures, Duration: cfg.Lockout.Duration}
+	return authn.LockoutPolicy(cfg.Lockout)
 }
 
 // follow builds what keeps up with the changes that replicas make, up to date, and has the store tell it of those that this
@@ -175,7 +221,7 @@ func (m *mind) newDoor(
 	}
 	return proxy.New(proxy.Config{
 		Gate: authn.NewGate(authn.GateConfig{
-			Routes: cfg.Rules(), Authenticator: checker, General: authn.Limit(cfg.Limits.General), Now: time.Now,
+			Routes: cfg.Rules(), Authenticator: checker, Limits: m.limits, General: cfg.Limits.General.Rate(), Now: time.Now,
 		}),
 		Trust:    headers.NewTrust(cfg.Server.TrustedProxies),
 		Names:    headers.IdentityNames(cfg.Headers.Identity),

@@ -89,7 +89,7 @@ func (c *cli) findIdentity(ctx context.Context, cfg *config.Config, name string)
 	if err != nil {
 		return nil, err
 	}
-	defer m.store.Close()
+	defer m.close()
 	user, err := m.accounts.Find(ctx, authn.Operator(), name)
 	if err != nil {
 		return nil, err

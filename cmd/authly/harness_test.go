@@ -91,7 +91,7 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 	a.process.Env = append(os.Environ(),
 		"AUTHLY_SERVER_ADDRESS=127.0.0.1:0", "AUTHLY_SERVER_OPS_ADDRESS=127.0.0.1:0", "AUTHLY_STORE_URL="+storeURL,
 		"AUTHLY_PASSWORDS_BCRYPT_COST=4", "AUTHLY_ADMIN_PASSWORD="+adminPassword, "AUTHLY_LOG_FORMAT=json",
-		"AUTHLY_LIMITS_LOGIN={requests: 0, per: 1m}", "AUTHLY_LIMITS_REGISTRATION={requests: 0, per: 1m}")
+		"AUTHLY_LIMITS_LOGIN={requests: 0, per: 1m}", "AUTHLY_LIMITS_REGISTRATION={requests: 0, per: 1m}", "AUTHLY_LOCKOUT_MAX_DELAY=0s")
 	a.process.Env = append(a.process.Env, environ...)
 	a.process.Stdout, a.process.Stderr = a.stdout, a.stderr
 	a.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

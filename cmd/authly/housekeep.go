@@ -57,7 +57,7 @@ func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log
 	complain(ctx, log, err)
 	sessions, err := m.store.PurgeSessions(ctx, now.Add(-cfg.Tokens.AccessTTL))
 	complain(ctx, log, err)
-	lockouts, err := m.store.PurgeLockouts(ctx, lockoutPolicy(cfg), now)
+	attempts, err := m.logins.Guard().Purge(ctx)
 	complain(ctx, log, err)
 	// A replica that starts reads the changes of the last life of a token; an hour more for clocks and configurations.
 	changes, err := m.store.PurgeChanges(ctx, now.Add(-cfg.Tokens.AccessTTL-time.Hour))
@@ -73,7 +73,7 @@ func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log
 	if complain(ctx, log, err); err == nil {
 		m.passwords.ObserveSchemes(schemes)
 	}
-	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "lockouts", lockouts, "changes", changes, "events", events,
+	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "attempts", attempts, "changes", changes, "events", events,
 		"keys", keys)
 }
 

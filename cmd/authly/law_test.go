@@ -25,21 +25,25 @@ func rooms() map[string][]string {
 	return map[string][]string{
 		"authn":               nil,
 		"authn/secret":        {"authn"},
-		"authn/api":           edge,
-		"authn/web":           edge,
-		"authn/hasher":        {"authn"},
-		"authn/breach":        nil,
+		"authn/geo":           {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
+		"authn/geo/geotest":   nil,
 		"authn/mail":          {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
 		"authn/mail/mailtest": nil,
+		"authn/hasher":        {"authn"},
+		"authn/breach":        nil,
+		"authn/api":           edge,
+		"authn/web":           edge,
 		"headers":             {"authn"},
 		"proxy":               edge,
 		"store":               {"authn"},
+		"store/limit":         {"authn"},
 		"store/fill":          {"authn"},
 		"store/pgserver":      nil,
 		"store/storetest":     {"authn", "store/pgserver"},
 		"cmd/authly/config":   edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/breach", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy", "store",
+			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy",
+			"store", "store/limit",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -54,7 +58,7 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest", "authn/mail/mailtest"}
+	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest"}
 	return map[string][]string{
 		"net/http": but("authn", "authn/mail", "authn/mail/mailtest", "store", "store/fill", "store/pgserver"),
 
@@ -69,6 +73,11 @@ func restricted() map[string][]string {
 		"github.com/wneessen/go-mail": {"authn/mail"},
 		"net/smtp":                    {},
 
+		"github.com/redis":    {"store/limit"},
+		"github.com/go-redis": {"store/limit"},
+
+		"github.com/oschwald":           {"authn/geo"},
+		"github.com/maxmind":            testing,
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
 
@@ -313,6 +322,13 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"store/fill/fill.go", "fill", ours("authn"), true},
 		{"store/fill/fill.go", "fill", ours("store"), false},
 		{"store/store.go", "store", ours("store/fill"), false},
+		{"store/store.go", "store", "github.com/redis/go-redis/v9", false},
+		{"store/limit/server.go", "limit", "github.com/redis/go-redis/v9", true},
+		{"store/limit/server.go", "limit", "github.com/go-redis/redis_rate/v10", true},
+		{"store/limit/server.go", "limit", ours("authn"), true},
+		{"store/limit/server.go", "limit", ours("store"), false},
+		{"authn/limits.go", "authn", "github.com/redis/go-redis/v9", false},
+		{"authn/limits.go", "authn", ours("store/limit"), false},
 		{"cmd/authly/main.go", "main", ours("store/fill"), false},
 		{"store/pgserver/server.go", "pgserver", ours("store"), false},
 		{"store/store.go", "store", ours("store/pgserver"), false},
@@ -340,6 +356,9 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"examples/assertion/go/main.go", "main", "net/http", true},
 		{"examples/assertion/go/main.go", "main", ours("authn"), false},
 		{"authn/seal.go", "authn", "github.com/go-jose/go-jose/v4", true},
+		{"authn/geo/database.go", "geo", "github.com/oschwald/maxminddb-golang/v2", true},
+		{"authn/place.go", "authn", "github.com/oschwald/maxminddb-golang/v2", false},
+		{"authn/place.go", "authn", ours("authn/geo"), false},
 		{"proxy/assertion.go", "proxy", "github.com/go-jose/go-jose/v4", false},
 		{"main.go", "main", "strings", false},
 	} {

@@ -85,7 +85,7 @@ func moduleFolders(t *testing.T, args ...string) map[string]string {
 
 // licenceFile is that of a module as a whole; files such as LICENSE-3RD-PARTY list what else lies in its repository.
 func licenceFile(folder string) (string, error) {
-	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "LICENCE.md", "COPYING"} {
+	for _, name := range []string{"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "LICENCE.md", "LICENSE-MIT", "COPYING"} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if !errors.Is(err, fs.ErrNotExist) {
 			return string(text), err

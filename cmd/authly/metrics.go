@@ -57,6 +57,19 @@ func (m *metrics) show(f *authn.Follower) {
 	}
 }
 
+// showLimits adds whether limits are shared, where they are to be. It is called once.
+func (m *metrics) showLimits(l *authn.Limits) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "authly_limits_shared",
+		Help: "Whether requests are counted together with other replicas (1), or by this one alone while limits.backend is away (0).",
+	}, func() float64 {
+		if l.Shared() {
+			return 1
+		}
+		return 0
+	}))
+}
+
 // showLogins adds how busy the hashing of passwords is. It is called once.
 func (m *metrics) showLogins(p *authn.Passwords) {
 	m.registry.MustRegister(

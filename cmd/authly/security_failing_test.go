@@ -287,7 +287,7 @@ func TestSecurityDatabaseFaults(t *testing.T) {
 			g.alice = g.login(t, "alice", passwordOf("alice"))
 		})
 		t.Run("guesses that cannot be counted", func(t *testing.T) {
-			mend := writesFail(t, db, postgres, "lockouts")
+			mend := writesFail(t, db, postgres, "guesses")
 			failed(t, map[string]reply{
 				"wrong password": g.do(t, "POST", "/auth/token", "", loginBody("alice", "not this one")),
 				"right password": g.do(t, "POST", "/auth/token", "", loginBody("alice", passwordOf("alice"))),

@@ -46,7 +46,10 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer m.store.Close()
+	defer m.close()
+	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
+		return err
+	}
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
@@ -58,6 +61,9 @@ func (c *cli) serve(ctx context.Context) error {
 	metrics.show(follower)
 	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
 	metrics.showMail(outbox, time.Now)
+	if cfg.Limits.Backend != "" {
+		metrics.showLimits(m.limits)
+	}
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
@@ -83,6 +89,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
 	work.Go(func() { outbox.Run(background) })
+	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 

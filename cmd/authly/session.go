@@ -91,10 +91,10 @@ func (c *cli) printSessions(sessions []authn.SessionView) error {
 	return c.print(shown, func(w io.Writer) {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		defer table.Flush()
-		fmt.Fprintln(table, "ID\tDEVICE\tADDRESS\tSIGNED IN\tLAST SEEN")
+		fmt.Fprintln(table, "ID\tDEVICE\tADDRESS\tPLACE\tSIGNED IN\tLAST SEEN")
 		for _, s := range sessions {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.ID, api.Label(s.UserAgent), s.ClientAddress,
-				s.CreatedAt.UTC().Format(time.RFC3339), s.LastSeenAt.UTC().Format(time.RFC3339))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, authn.DeviceName(s.UserAgent), s.ClientAddress,
+				authn.PlaceName(s.City, s.Country), s.CreatedAt.UTC().Format(time.RFC3339), s.LastSeenAt.UTC().Format(time.RFC3339))
 		}
 	})
 }

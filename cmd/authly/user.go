@@ -32,7 +32,8 @@ func (c *cli) userCommand() *cobra.Command {
 		c.userUpdateCommand("enable", "Enable a disabled user", authn.AccountUpdate{Active: &yes}),
 		c.userActionCommand("unlock", "Forget a user's failed logins and their lock",
 			func(ctx context.Context, m *mind, u authn.User) error {
-				return m.logins.Unlock(ctx, authn.Operator(), u.ID)
+				_, err := m.accounts.Unlock(ctx, authn.Operator(), u.ID)
+				return err
 			}),
 		c.userDeleteCommand(),
 	)
@@ -49,7 +50,7 @@ func (c *cli) withMind(ctx context.Context, do func(m *mind) error) error {
 	if err != nil {
 		return err
 	}
-	defer m.store.Close()
+	defer m.close()
 	return do(m)
 }
 

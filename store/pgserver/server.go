@@ -119,9 +119,9 @@ func (s *Server) initialize(bin string, as *syscall.Credential) error {
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
 
 // supervise is a shell script: it runs the server, and when the pipe at descriptor 3 closes, ends it at once (what it holds is
-// worth nothing any more). When the server has ended, for whatever reason, it removes the folder.
+// worth nothing any more) with the signal that $0 names. When the server has ended, for whatever reason, it removes the folder.
 const supervise = `"$@" 3<&- & server=$!
-{ read -r _ <&3; kill -QUIT $server; } & watcher=$!
+{ read -r _ <&3; kill -"$0" $server; } & watcher=$!
 wait $server; kill $watcher 2>/dev/null; rm -rf "$PWD"`
 
 // start runs the server and waits until it answers.
@@ -139,7 +139,7 @@ func (s *Server) start(bin string, as *syscall.Credential) error {
 	if err != nil {
 		return errors.Join(err, watched.Close(), lifeline.Close())
 	}
-	arguments := []string{"-c", supervise, "sh", filepath.Join(bin, "postgres"), "-D", s.data(),
+	arguments := []string{"-c", supervise, "QUIT", filepath.Join(bin, "postgres"), "-D", s.data(),
 		"-p", strconv.Itoa(port), "-k", s.folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
 		"-c", "shared_buffers=32MB", "-c", "jit=off"}
 	if !s.config.Durable {

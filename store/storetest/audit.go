@@ -221,7 +221,8 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
 var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner PurgeTokens
-	SessionByID ListSessions EndExpiredSessions SeeSessions PurgeSessions CountAttempt ClearFailures PurgeLockouts
+	SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
+	ForgetAttempts RememberClient PurgeAttempts
 	ListKeys PurgeKeys RecordEvents ListEvents PurgeEvents`)
 
 func noActForgotten(t *testing.T, _ Database) {

@@ -34,7 +34,7 @@ type Database func(ctx context.Context) (Store, error)
 func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
-		limitCases(), expiryCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
+		limitCases(), expiryCases(), arrivalCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
 		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(),
 	} {
 		for _, c := range group {

@@ -53,7 +53,7 @@ func hostileTexts(t *testing.T, db Database) {
 		_, err = s.UserByEmailKey(t.Context(), text)
 		want(t, "the text as an email key", err, authn.ErrUserNotFound)
 		attempt(t, s, text, now, time.Time{})
-		must(t, s.ClearFailures(t.Context(), text))
+		must(t, s.Unlock(t.Context(), text, u.ID, By(now)))
 		key := authn.Key{ID: text, Purpose: authn.KeyPurpose(text), Algorithm: text, Material: []byte(text), Sealing: text,
 			CreatedAt: now, ActiveFrom: now}
 		addKey(t, s, key, "")
@@ -140,7 +140,10 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 	first := administrator("bob")
 	first.Username = bad
 	_, firstErr := s.CreateFirstUser(t.Context(), first, By(now))
-	_, countErr := s.CountAttempt(t.Context(), bad, policy, now)
+	_, countErr := s.CountAttempt(t.Context(), authn.Attempt{Account: bad}, policy, now)
+	_, _, _, askErr := s.AttemptsOf(t.Context(), authn.Attempt{Network: bad})
+	rememberErr := s.RememberClient(t.Context(), authn.Attempt{User: u.ID, Agent: bad}, 1, now)
+	forgetErr := errors.Join(s.Unlock(t.Context(), bad, u.ID, By(now)), s.ForgetAttempts(t.Context(), authn.Attempt{Account: bad}, true))
 	_, keyErr := s.AddKey(t.Context(), authn.Key{ID: bad, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: []byte{1}, CreatedAt: now}, "", By(now))
 	writes := map[string]error{
 		"the creation of a username":      create(func(u *authn.User) { u.Username = bad }),
@@ -159,6 +162,9 @@ func writesOf(t *testing.T, s Store, u authn.User, refresh authn.Token, bad stri
 		"the client address of a session": ofSession(func(s *authn.Session) { s.ClientAddress = bad }),
 		"a first user":                    firstErr,
 		"a count":                         countErr,
+		"a question for counters":         askErr,
+		"a client that is remembered":     rememberErr,
+		"a clean start":                   forgetErr,
 		"a key":                           keyErr,
 	}
 	if len(bad) < 5000 { // a user agent may be long

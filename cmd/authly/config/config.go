@@ -35,6 +35,8 @@ type Config struct {
 	Mail       Mail       `yaml:"mail"`       // what people are told, and how it gets to them
 	Limits     Limits     `yaml:"limits"`     // requests in a time
 	Lockout    Lockout    `yaml:"lockout"`    // wrong passwords
+	Geo        Geo        `yaml:"geo"`        // where addresses are
+	Risk       Risk       `yaml:"risk"`       // sign-ins unlike earlier ones
 	Headers    Headers    `yaml:"headers"`    // security and identity headers
 	CORS       CORS       `yaml:"cors"`       // browsers' scripts of other origins
 	Log        Log        `yaml:"log"`        // what is written to standard error
@@ -219,10 +221,15 @@ type MailLifetimes struct {
 
 // Limits holds the limits that hold everywhere; routes have their own.
 type Limits struct {
-	Login        Limit `yaml:"login"`        // logins, good or not, per username and per client network
-	Registration Limit `yaml:"registration"` // registrations, good or not, per client network
-	General      Limit `yaml:"general"`      // requests of any kind per client network
-	Mail         Limit `yaml:"mail"`         // requests that cause a mail, per client network and per address
+	// Where requests are counted: redis:// or rediss://, with a password if need be; empty: by each replica for itself.
+	Backend       Address `yaml:"backend" secret:"password"`
+	Login         Limit   `yaml:"login"`          // logins, good or not, per username and per client network
+	LoginPair     Limit   `yaml:"login_pair"`     // logins, good or not, per username and client network together
+	LoginSpraying Limit   `yaml:"login_spraying"` // logins, good or not, per client network, beside Login
+	LoginOverall  Limit   `yaml:"login_overall"`  // logins, good or not, of everybody together
+	Registration  Limit   `yaml:"registration"`   // registrations, good or not, per client network
+	General       Limit   `yaml:"general"`        // requests of any kind per client network
+	Mail          Limit   `yaml:"mail"`           // requests that cause a mail, per client network and per address
 }
 
 // Limit is a rate.
@@ -239,10 +246,31 @@ func (l Limit) Rate() authn.Limit {
 	return authn.Limit(l)
 }
 
-// Lockout says when wrong passwords lock an account.
+// RouteLimit is a rate of a route.
+type RouteLimit struct {
+	Limit
+	By string `yaml:"by" oneof:"network|user"` // what counts together: a client network, or a user
+}
+
+// Lockout says how wrong passwords make the next attempt wait.
 type Lockout struct {
-	Failures int           `yaml:"failures" min:"1" max:"1000"` // wrong passwords in a row
-	Duration time.Duration `yaml:"duration" min:"1s" max:"24h"` // of the lock
+	Failures    int           `yaml:"failures" min:"1" max:"1000"`      // wrong passwords in a row lock
+	Duration    time.Duration `yaml:"duration" min:"1s" max:"24h"`      // of the first lock
+	MaxDuration time.Duration `yaml:"max_duration" min:"1s" max:"168h"` // of later ones, each twice as long as the one before
+	MaxDelay    time.Duration `yaml:"max_delay" min:"0s" max:"1h"`      // after the third failure and later ones; 0: none
+}
+
+// Geo says how to find out where addresses are.
+type Geo struct {
+	// Files in MaxMind's format, or one; what the first does not say, the next may. None: it is not known.
+	Database []string `yaml:"database,orone"`
+}
+
+// Risk says what happens at a sign-in that is unlike the account's earlier ones; its risk is between 0 and 1. If both are 1,
+// nothing is compared and no history is kept.
+type Risk struct {
+	NotifyAbove float64 `yaml:"notify_above" min:"0" max:"1"` // the risk above which the user is told; 1: never
+	DenyAbove   float64 `yaml:"deny_above" min:"0" max:"1"`   // the risk above which it is refused; 1: never
 }
 
 // Headers says which headers Authly adds to answers and to what it forwards.
@@ -300,6 +328,21 @@ type Log struct {
 	Level  string `yaml:"level" oneof:"debug|info|warn|error"`
 	Format string `yaml:"format" oneof:"auto|text|json"` // auto: text on a terminal, else JSON
 }
+
+// Address is the address of a server, which may hold a password that no formatting shows. Convert it to a string to use it.
+type Address string
+
+// String is the address without its password.
+func (a Address) String() string { return withoutPassword(string(a)) }
+
+// GoString keeps %#v from showing the password.
+func (a Address) GoString() string { return a.String() }
+
+// MarshalText keeps encoders from writing the password.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// LogValue keeps a log from holding the password.
+func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 // Audit says what is kept of what happened.
 type Audit struct {

@@ -44,9 +44,13 @@ func Defaults() *Config {
 		},
 		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
-		Limits: Limits{Login: Limit{Requests: 5, Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute},
-			Mail: Limit{Requests: 5, Per: time.Hour}},
-		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute},
+		Limits: Limits{
+			Login: Limit{Requests: 5, Per: time.Minute}, LoginPair: Limit{Per: time.Minute}, LoginSpraying: Limit{Per: time.Hour},
+			LoginOverall: Limit{Per: time.Minute}, Registration: Limit{Requests: 10, Per: time.Minute}, General: Limit{Per: time.Minute},
+			Mail: Limit{Requests: 5, Per: time.Hour},
+		},
+		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour, MaxDelay: 30 * time.Second},
+		Risk:    Risk{NotifyAbove: 0.5, DenyAbove: 1},
 		Headers: Headers{
 			SecurityHeaders: SecurityHeaders{
 				ContentTypeOptions:      "nosniff",
@@ -96,7 +100,7 @@ type defaulter interface {
 func (r *Route) defaults(*Config) {
 	*r = Route{
 		Credentials: []string{"bearer"},
-		Limit:       Limit{Per: time.Minute},
+		Limit:       RouteLimit{Limit: Limit{Per: time.Minute}, By: "network"},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,
 		Stale:       "refuse",

@@ -101,6 +101,9 @@ func TestProductionFile(t *testing.T) {
 		{"timeouts", api.Timeouts, Timeouts{Connect: 5 * time.Second, Response: 5 * time.Minute}},
 		{"limit", api.Limit.Rate(), authn.Limit{Requests: 100, Per: time.Minute}},
 		{"no limit", assets.Limit.Rate(), authn.Limit{}},
+		{"limits by user", []bool{c.Rules()[0].LimitByUser, c.Rules()[1].LimitByUser}, []bool{false, true}},
+		{"a backend", string(c.Limits.Backend), "rediss://authly:s3cr%40t@cache.internal:6379/1"},
+		{"locks of before they grew", c.Lockout.MaxDuration, 2 * time.Hour},
 		{"headers that are overridden", []string{api.Headers.FrameOptions, api.Headers.ContentSecurityPolicy}, []string{"", "default-src *"}},
 		{"headers that are not", api.Headers.ReferrerPolicy, "strict-origin-when-cross-origin"},
 	} {

@@ -31,8 +31,8 @@ type Route struct {
 	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
 	// What becomes of a token while neither memory nor the store can say whether it was taken back.
 	Stale string `yaml:"stale" oneof:"refuse|allow"`
-	// Requests per client network.
-	Limit Limit `yaml:"limit"`
+	// Requests per client network, or per user.
+	Limit RouteLimit `yaml:"limit"`
 
 	// Tell the application in a signed header, X-Authly-Assertion, who is calling.
 	Assertion bool `yaml:"assertion,omitempty"`
@@ -115,6 +115,7 @@ func (r *Route) Rule() authn.Route {
 		AllowPreflight: r.AllowPreflight,
 		AllowStale:     r.Stale == "allow",
 		Limit:          r.Limit.Rate(),
+		LimitByUser:    r.Limit.By == "user",
 	}
 	if r.Assertion {
 		rule.Audience = r.assertionAudience()

@@ -63,6 +63,8 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, k key, path string) {
 		v.SetBool(text == "true")
 	case reflect.Int:
 		d.number(n, v, text, tag, k, path)
+	case reflect.Float64:
+		d.fraction(n, v, text, tag, k, path)
 	default:
 		panic("config: a key of type " + v.Type().String() + " cannot be read")
 	}

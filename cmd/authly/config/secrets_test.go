@@ -30,6 +30,9 @@ func TestMistakesHideSecrets(t *testing.T) {
 		"tokens:\n  secret_key: ${" + marked + " }\n",
 		"tokens:\n  secret_key: " + marked + "\n  secret_key: " + marked + "\n",
 		"tokens:\n  secret_key: " + marked + "\n  audience: " + "\"\"\n",
+		"limits: {backend: \"redis://:" + marked + "@h:x\"}",
+		"limits: {backend: \"redis://:" + marked + "@h/first\"}",
+		"limits: {backend: \"//:" + marked + "%zz@h\"}",
 		"store:\n  url: mysql://u:" + marked + "@h/d\n",
 		"store:\n  url: \"//u:" + marked + "%zz@h/d\"\n",
 		"store:\n  url: \"postgres://u:" + marked + "\\u0001@h/d\"\n",
@@ -77,6 +80,7 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 	c, err := load("config.yaml", nil, true, []string{
 		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3",
 		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
+		"AUTHLY_LIMITS_BACKEND=rediss://ben:" + marked + "@cache:6379/1",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
 		"AUTHLY_MAIL_URL=smtp://ann:" + marked + "@mail.example.com:587", "AUTHLY_MAIL_FROM=a@example.com",
 	})
@@ -91,7 +95,7 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
-	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "mail", c.Mail, "config", c, "tokens", c.Tokens)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "mail", c.Mail, "config", c, "tokens", c.Tokens, "limits", c.Limits.Backend)
 	for name, text := range map[string]string{
 		"WriteYAML": c.String(),
 		"JSON":      string(encoded),
@@ -104,6 +108,9 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 	} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s shows a secret: %s", name, text)
+		}
+		if name != "warnings" && !strings.Contains(text, "ben@cache:6379") {
+			t.Errorf("%s does not show the limits' backend: %s", name, text)
 		}
 		if name != "warnings" && (!strings.Contains(text, hidden) || !strings.Contains(text, "ann@db:5432") || !strings.Contains(text, "ann@mail.example.com:587")) {
 			t.Errorf("%s does not show what is there: %s", name, text)

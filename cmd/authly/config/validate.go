@@ -11,6 +11,8 @@ func (d *decoder) check() {
 	d.checkStore()
 	d.checkTokens()
 	d.checkMail()
+	d.checkLimits()
+	d.checkGeo()
 	d.checkHeaders()
 	d.checkCORS()
 	d.checkRoutes()

@@ -29,6 +29,8 @@ func (c *Config) Warnings() []Warning {
 	w.passwords()
 	w.registration()
 	w.mail()
+	w.limits()
+	w.risk()
 	w.routes()
 	return append(w.list, c.strays...)
 }
@@ -157,6 +159,14 @@ func (w *warnings) passwords() {
 }
 
 // registration warns where becoming a user and being let in are the same thing.
+func (w *warnings) limits() {
+	u, err := url.Parse(string(w.config.Limits.Backend))
+	if err == nil && u.Scheme == "redis" && !isLoopback(u.Hostname()) {
+		w.add("limits.backend", "Is another machine and without TLS: its password travels in the clear, and whoever is in between "+
+			"decides about limits. Use rediss://.")
+	}
+}
+
 func (w *warnings) registration() {
 	if w.config.Users.Registration != "open" {
 		return

@@ -43,6 +43,7 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 func (c *Config) Redacted() *Config {
 	shown := *c
 	shown.Store.URL, shown.Mail.URL = withoutPassword(c.Store.URL), withoutPassword(c.Mail.URL)
+	shown.Limits.Backend = Address(c.Limits.Backend.String())
 	for _, secret := range []*Secret{
 		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
 		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey,
@@ -103,6 +104,9 @@ func tree(v reflect.Value, k key) *yaml.Node {
 	case reflect.Int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.FormatInt(v.Int(), 10)}
 	}
+	if v.Kind() == reflect.Float64 {
+		return fractionTree(v.Float())
+	}
 	text := v.String()
 	if k.secret == "password" {
 		text = withoutPassword(text)
@@ -161,7 +165,7 @@ func durationText(d time.Duration) string {
 	return text
 }
 
-// withoutPassword is the address of a database or a mail server without its password. Where it cannot be told which part that is, nothing but
+// withoutPassword is the address of a database or another server without its password. Where it cannot be told which part that is, nothing but
 // the scheme is left.
 func withoutPassword(address string) string {
 	scheme, rest, _ := strings.Cut(address, ":")

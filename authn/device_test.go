@@ -1,13 +1,13 @@
-package api_test
+package authn_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/descoped/authly/authn/api"
+	"github.com/descoped/authly/authn"
 )
 
-func TestLabel(t *testing.T) {
+func TestDeviceName(t *testing.T) {
 	const chrome = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0"
 	for agent, want := range map[string]string{
 		"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0":                                                                          "Firefox on Linux",
@@ -37,27 +37,27 @@ func TestLabel(t *testing.T) {
 		"Mozilla/5.0 (Windows NT 10.0) <img>/1.0":  "Windows",
 		"curl/8.5.0 <script>alert(1)</script>/1.0": "curl",
 	} {
-		if got := api.Label(agent); got != want {
-			t.Errorf("%q is labelled %q, want %q", agent, got, want)
+		if got := authn.DeviceName(agent); got != want {
+			t.Errorf("%q is called %q, want %q", agent, got, want)
 		}
 	}
 }
 
-// Whatever is sent, a label is short and harmless.
-func FuzzLabel(f *testing.F) {
+// Whatever is sent, a name is short and harmless.
+func FuzzDeviceName(f *testing.F) {
 	for _, seed := range []string{"", "curl/8", "(((", "[;[;(;", "Android;", "Mozilla/5.0 (Linux; Android", "CrOS x86_64 ", "http://", "a/b/c://d",
 		"<script>/1", "Instagram", "FBAN", "XiaoMi/", "\xff/\xff", "Windows NT\x00/1", "Edge/" + strings.Repeat("9", 400)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, agent string) {
-		label := api.Label(agent)
+		label := authn.DeviceName(agent)
 		if label == "" || len(label) > 80 {
-			t.Errorf("%q has a label of %d bytes", agent, len(label))
+			t.Errorf("%q has a name of %d bytes", agent, len(label))
 		}
 		if strings.ContainsFunc(label, func(c rune) bool {
 			return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune(" ._+-", c)
 		}) {
-			t.Errorf("%q is labelled %q", agent, label)
+			t.Errorf("%q is called %q", agent, label)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package api
+package authn
 
 import (
 	"strings"
@@ -6,11 +6,11 @@ import (
 	"github.com/mileusna/useragent"
 )
 
-// Label says in a few words what a user agent is, such as "Firefox on Linux", so that people recognise their devices. Of a
+// DeviceName says in a few words what a user agent is, such as "Firefox on Linux", so that people recognise their devices. Of a
 // program that is no browser it is the name, such as "curl"; "Unknown" of what says nothing. A user agent is whatever its
-// sender likes: a label is at most 80 bytes of ASCII letters, digits, spaces and the characters . _ + -, and so harmless
+// sender likes: a name is at most 80 bytes of ASCII letters, digits, spaces and the characters . _ + -, and so harmless
 // wherever it is shown, but it proves nothing.
-func Label(userAgent string) string {
+func DeviceName(userAgent string) string {
 	ua := useragent.Parse(userAgent)
 	name := ua.Name
 	if ua.Version == "" { // no product of a browser, but some word or other

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// watchedFiles are files that are read again when they change.
+type watchedFiles struct {
+	what    string // they are, for the log
+	files   []string
+	read    func() (changed bool, err error)
+	watcher *fsnotify.Watcher
+	log     *slog.Logger
+	done    chan struct{}
+}
+
+// watchFiles calls read after anything in the folders of the files has changed, until it is closed. Programs that renew files
+// replace them, and a watch on the file itself would stay with the old one.
+func watchFiles(what string, files []string, read func() (bool, error), log *slog.Logger) (*watchedFiles, error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watching the %s: %w", what, err)
+	}
+	for _, file := range files {
+		if err := watcher.Add(filepath.Dir(file)); err != nil {
+			watcher.Close()
+			return nil, fmt.Errorf("watching the %s: %w", what, err)
+		}
+	}
+	w := &watchedFiles{what: what, files: files, read: read, watcher: watcher, log: log, done: make(chan struct{})}
+	go w.follow()
+	return w, nil
+}
+
+// settle is how long after a change the files are read: a renewal writes several.
+const settle = 200 * time.Millisecond
+
+// follow reads the files again after anything in their folders has changed. Much else may change there, a database or this
+// program's own log, and so nothing is said unless what was read is another one, or what is wrong with it is.
+func (w *watchedFiles) follow() {
+	defer close(w.done)
+	quiet := time.NewTimer(settle)
+	quiet.Stop()
+	defer quiet.Stop()
+	pending, complaint := false, ""
+	for {
+		select {
+		case event, ok := <-w.watcher.Events:
+			if !ok {
+				return
+			}
+			if event.Op != fsnotify.Chmod && !pending {
+				pending = true // not put off by further events: a folder may never be quiet
+				quiet.Reset(settle)
+			}
+		case <-quiet.C:
+			pending = false
+			complaint = w.readAgain(complaint)
+		case err, ok := <-w.watcher.Errors:
+			if !ok {
+				return
+			}
+			w.log.Warn("watching the "+w.what, "error", err)
+		}
+	}
+}
+
+// readAgain returns what is wrong with the files, and says so if that is not what was said before.
+func (w *watchedFiles) readAgain(said string) (complaint string) {
+	changed, err := w.read()
+	if err != nil {
+		complaint = err.Error()
+	}
+	switch {
+	case err != nil && complaint != said:
+		w.log.Warn(w.what+" not reloaded, the one in use stays", "error", err)
+	case changed:
+		w.log.Info(w.what+" reloaded", "file", w.files[0])
+	}
+	return complaint
+}
+
+func (w *watchedFiles) close() {
+	w.watcher.Close()
+	<-w.done
+}
