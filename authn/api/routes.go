@@ -32,6 +32,7 @@ type intake int
 const (
 	nothing    intake = iota // whatever is sent is not looked at
 	jsonBody                 // a JSON object
+	emptyBody                // no body, or an empty JSON object
 	jsonOrNone               // no body, or a JSON object
 	jsonOrForm               // a JSON object or a form
 	formBody                 // a form; no body is an empty one
@@ -65,7 +66,7 @@ func (a *API) table() []route {
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},
 		{put, "/users/{id}/verify", either, jsonOrNone, a.verifyUser, false},
-		{put, "/users/{id}/unlock", signedIn, jsonOrNone, a.unlockUser, false},
+		{put, "/users/{id}/unlock", signedIn, emptyBody, a.unlockUser, false},
 		{get, "/users/{id}/sessions", signedIn, nothing, a.listSessions, false},
 		{del, "/users/{id}/sessions", signedIn, nothing, a.endSessions, false},
 		{del, "/users/{id}/sessions/{session_id}", signedIn, nothing, a.endSession, false},
