@@ -79,6 +79,7 @@ func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) 
 }
 
 func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (err error) {
+	m.geography = new(geography) // closed even if nothing else can be built
 	if err := m.share(ctx, cfg, log); err != nil {
 		return err
 	}
@@ -97,7 +98,6 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
-	m.geography = new(geography)
 	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
 		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
 		Now: time.Now, Log: log,
