@@ -245,6 +245,30 @@ func TestAttemptsWithoutAnswerAreTakenBack(t *testing.T) {
 	}
 }
 
+// What is taken back is what was counted: not a failure of a client whose own lock kept it from being counted for that. Else who
+// hangs up in time could take the lock of a client away that they pretend to be.
+func TestOnlyWhatWasCountedIsTakenBack(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	p := authn.LockoutPolicy{Failures: 2, Duration: time.Minute}
+	known := authn.Attempt{Account: "a", Known: true}
+	locked := authn.Counter{Failures: 2, LastFailure: now.Add(-time.Second), LockedUntil: now.Add(time.Minute), Locks: 1}
+	for name, tt := range map[string]struct{ client, counted int }{"a client that may": {0, 1}, "a client that is locked": {2, 2}} {
+		c := authn.Counters{}
+		if tt.client > 0 {
+			c.Client = locked
+		}
+		before := c.Client
+		r := p.Rule(&c, known, now)
+		if !r.Evaluate(known) || c.Account.Failures != 1 || c.Client.Failures != tt.counted {
+			t.Fatalf("%s: %+v leaves %+v", name, r, c)
+		}
+		p.TakeBack(&c, r)
+		if c.Account.Failures != 0 || c.Client.Failures != before.Failures || c.Client.LockedUntil != before.LockedUntil {
+			t.Errorf("%s: taken back %+v", name, c)
+		}
+	}
+}
+
 // Locks grow, and a sign-in or a quiet time makes the next one a first one.
 func TestLocksGrow(t *testing.T) {
 	m := newMind(t, options{lockout: authn.LockoutPolicy{Failures: 2, Duration: time.Minute, MaxDuration: 5 * time.Minute}})

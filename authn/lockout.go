@@ -29,23 +29,23 @@ func (p LockoutPolicy) Rule(c *Counters, a Attempt, now time.Time) Ruling {
 	if r.Wait <= 0 && !a.Refused {
 		r.LockedFor = p.count(&c.Account, now)
 		c.Network.Failures, c.Network.LastFailure = c.Network.Failures+1, now
-		if own {
-			p.count(&c.Client, now)
-		}
-	} else if own {
-		r.Spared = true
+		r.Own = own
+	} else {
+		r.Spared, r.Own = own, own
+	}
+	if r.Own {
 		p.count(&c.Client, now)
 	}
 	return r
 }
 
 // TakeBack undoes what Rule has counted for an attempt whose password nobody has looked at in the end.
-func (p LockoutPolicy) TakeBack(c *Counters, a Attempt, r Ruling) {
+func (p LockoutPolicy) TakeBack(c *Counters, r Ruling) {
 	if !r.Spared {
 		p.uncount(&c.Account)
 		c.Network.Failures = max(c.Network.Failures-1, 0)
 	}
-	if a.Known {
+	if r.Own {
 		p.uncount(&c.Client)
 	}
 }
