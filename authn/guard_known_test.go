@@ -269,6 +269,36 @@ func TestOnlyWhatWasCountedIsTakenBack(t *testing.T) {
 	}
 }
 
+// A clock that is set back prolongs neither a lock nor a delay, and the next failure counts on.
+func TestClockSetBackKeepsNobodyOut(t *testing.T) {
+	p := authn.LockoutPolicy{Failures: 4, Duration: time.Minute, MaxDelay: 30 * time.Second}
+	attempt := authn.Attempt{Account: "a", Network: "n"}
+	for failures, wait := range map[int]time.Duration{3: time.Second, 4: time.Minute} {
+		now, c := time.Unix(1_800_000_000, 0), authn.Counters{}
+		for range failures {
+			r := p.Rule(&c, attempt, now)
+			now = now.Add(r.Wait)
+			if r.Wait > 0 {
+				p.Rule(&c, attempt, now)
+			}
+		}
+		if r := p.Rule(&c, attempt, now); r.Wait <= 0 {
+			t.Fatalf("after %d failures: %+v, want a wait of about %v", failures, r, wait)
+		}
+		before := c
+		if r := p.Rule(&c, attempt, now.Add(-30*time.Second)); r.Wait <= 0 {
+			t.Errorf("by a clock that is a little behind: %+v", r)
+		}
+		c = before
+		if r := p.Rule(&c, attempt, now.Add(-2*time.Hour)); !r.Evaluate(attempt) || c.Account.Failures != failures+1 {
+			t.Errorf("two hours back after %d failures: %+v, %+v", failures, r, c.Account)
+		}
+		if r := p.Rule(&c, attempt, now.Add(-2*time.Hour)); r.Wait <= 0 {
+			t.Errorf("and once more: %+v", r)
+		}
+	}
+}
+
 // Locks grow, and a sign-in or a quiet time makes the next one a first one.
 func TestLocksGrow(t *testing.T) {
 	m := newMind(t, options{lockout: authn.LockoutPolicy{Failures: 2, Duration: time.Minute, MaxDuration: 5 * time.Minute}})
