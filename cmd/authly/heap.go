@@ -29,8 +29,8 @@ func keepHeapFloor(environ []string) (stop func()) {
 		return func() {}
 	}
 	c := new(collector)
-	c.usual = debug.SetGCPercent(percentFor(0))
-	c.percent = percentFor(0)
+	c.percent = percentFor(0, 0)
+	c.usual = debug.SetGCPercent(c.percent)
 	c.await()
 	return func() {
 		c.mu.Lock()
@@ -40,11 +40,12 @@ func keepHeapFloor(environ []string) (stop func()) {
 	}
 }
 
-// percentFor is by how much a heap that holds so many bytes which are in use may grow.
-func percentFor(live uint64) int {
+// percentFor is by how much a heap that holds so many bytes which are in use may grow. The runtime takes the percentage of them
+// and of the roots, which are the stacks and the variables: with thousands of WebSockets the stacks are more than the heap.
+func percentFor(live, roots uint64) int {
 	const least = 4 << 20 // what the runtime counts an emptier heap for
 	live = max(live, least)
-	return int(max(100, (heapFloor-min(live, heapFloor))*100/live))
+	return int(max(100, (heapFloor-min(live, heapFloor))*100/(live+roots)))
 }
 
 // await has adjust called when the next collection is over, which finds that nobody holds its token any more.
@@ -59,10 +60,11 @@ func (c *collector) adjust() {
 	if c.over {
 		return
 	}
-	live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	runtimemetrics.Read(live)
+	found := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	runtimemetrics.Read(found)
+	live, roots := found[0].Value.Uint64(), found[1].Value.Uint64()+found[2].Value.Uint64()
 	// Each change stops the program for a moment: what would hardly make a difference stays.
-	if percent := percentFor(live[0].Value.Uint64()); percent < c.percent*9/10 || percent > c.percent*10/9 {
+	if percent := percentFor(live, roots); percent < c.percent*9/10 || percent > c.percent*10/9 {
 		c.percent = percent
 		debug.SetGCPercent(percent)
 	}
