@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
@@ -13,7 +14,7 @@ func TestPercentFor(t *testing.T) {
 		{0, 0}: 1500, {1 << 20, 0}: 1500, {4 << 20, 0}: 1500, {16 << 20, 0}: 300, {32 << 20, 0}: 100, {63 << 20, 0}: 100, {64 << 20, 0}: 100,
 		{1 << 40, 0}: 100, {0, 4 << 20}: 750, {4 << 20, 16 << 20}: 300, {16 << 20, 8 << 20}: 200, {16 << 20, 1 << 40}: 100,
 	} {
-		if got := percentFor(held[0], held[1]); got != want {
+		if got := percentFor(heapFloor, held[0], held[1]); got != want {
 			t.Errorf("%d bytes in use, %d of roots: %d %%, want %d", held[0], held[1], got, want)
 		}
 	}
@@ -28,8 +29,8 @@ func TestHeapFloor(t *testing.T) {
 		t.Errorf("with GOGC set: %d %%, want %d", got, usual)
 	}
 	stop := keepHeapFloor([]string{"HOME=/", "GOMEMLIMIT=1GiB"})
-	if got := percentNow(); got != percentFor(0, 0) {
-		t.Errorf("at the beginning: %d %%, want %d", got, percentFor(0, 0))
+	if got := percentNow(); got != percentFor(floorFor(memoryLimit(os.ReadFile)), 0, 0) {
+		t.Errorf("at the beginning: %d %%, want %d", got, percentFor(floorFor(memoryLimit(os.ReadFile)), 0, 0))
 	}
 	held := make([]byte, 2*heapFloor)
 	eventuallyCollected(t, func() bool { return percentNow() == 100 })
