@@ -208,6 +208,31 @@ check "unlocking needs a token" 401
 call PUT "$prefix/users/$user_id/unlock" "$admin_token"
 check "the administrator unlocks the user" 200 '.username == $name' --arg name "$name"
 
+echo "== by mail"
+bad_token='.detail == "Invalid field: token is unknown, used or expired"'
+call PUT "$prefix/users/$user_id/verify" "" "$(json '{token: "not-a-token"}')"
+check "a token that was not mailed verifies nobody" 400 "$bad_token"
+call POST "$prefix/auth/password/reset" "" "$(WORD=$secret jq -nc '{token: "not-a-token", password: env.WORD}')"
+check "nor does it set a password" 400 "$bad_token"
+call POST "$prefix/users/invitations/accept" "" "$(WORD=$secret jq -nc '{token: "not-a-token", password: env.WORD}')"
+check "nor make an account" 400 "$bad_token"
+call POST "$prefix/users/invitations" "" "$(json --arg e "invited-$email" '{email: $e}')"
+check "inviting somebody needs a token" 401
+call POST "$prefix/users/invitations" "$admin_token" "$(json --arg e "invited-$email" '{email: $e, roles: ["testers"]}')"
+check "the administrator invites somebody" 201 '.roles == ["testers"] and .username == null'
+for address in "$email" "nobody-$email"; do
+	call POST "$prefix/auth/password/forgot" "" "$(json --arg e "$address" '{email: $e}')"
+	if [ "$STATUS" = 429 ]; then
+		check "requests for mails meet a limit" 429 '.detail == "Rate limit exceeded"'
+	else
+		check "a forgotten password is answered alike, known or not" 202 '.message == "If that is the address of an account, a mail is on its way"'
+	fi
+done
+call GET "$prefix/auth/mail/reset" ""
+check "a link in a mail opens a page" 200
+has_header "that nobody keeps" Cache-Control '^no-store$'
+has_header "and that tells nobody where it was" Referrer-Policy '^no-referrer$'
+
 echo "== tokens of the new user"
 login "$name" "$secret"
 check "the new user logs in" 200

@@ -24,6 +24,9 @@ type AccountUpdate struct {
 // the owner may repeat the present value. A changed password ends the user's sessions, but for the one that changes it; a
 // disabled user's sessions end all; a changed email address is unverified again unless the administrator says otherwise.
 //
+// Where addresses are confirmed by mail (MailsConfig.ConfirmEmail), an owner's new address is mailed a token, and the user
+// returned still has the old one; administrators change it at once. The old address is told in either case.
+//
 // Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked,
 // CodeDelayed and CodeRateLimited where the current password is checked.
 func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
@@ -50,6 +53,9 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	if err := a.changePassword(ctx, &change, caller, user, u, from); err != nil {
 		return User{}, err
 	}
+	if err := a.mailUpdate(ctx, &change, caller, user, from); err != nil {
+		return User{}, err
+	}
 	changed, err := a.cfg.Store.UpdateUser(ctx, id, change)
 	switch {
 	case errors.Is(err, ErrStale):
@@ -57,6 +63,7 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
+	a.wakeOutbox(change.Posts)
 	return changed, nil
 }
 

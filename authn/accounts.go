@@ -11,11 +11,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// AccountsConfig is what Accounts needs; the limits and ReservedNames may be left out.
+// AccountsConfig is what Accounts needs; Mails, the limits and ReservedNames may be left out.
 type AccountsConfig struct {
 	Store                  LoginStore
 	Logins                 *Logins // asked to check a current password, so that such a check counts like a login
 	Passwords              *Passwords
+	Mails                  *Mails // nil: nobody is mailed, and an address is verified by administrators alone
 	OpenRegistration       bool
 	RequireCurrentPassword bool
 	Limits                 *Limits  // where registrations are counted; nil: in memory
@@ -68,7 +69,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
 		return User{}, RefuseField("username", "Username already registered")
 	}
-	return a.create(ctx, NewAccount{Registration: r}, anonymousAct(from, a.cfg.Now()))
+	return a.create(ctx, NewAccount{Registration: r}, anonymousAct(from, a.cfg.Now()), a.mailRegistration)
 }
 
 // Create adds a user for an administrator. Errors: CodeForbidden; CodeInvalidRequest as for Register.
@@ -76,15 +77,16 @@ func (a *Accounts) Create(ctx context.Context, caller *Identity, n NewAccount) (
 	if !caller.Admin {
 		return User{}, Refuse(CodeForbidden, "Not authorized to create users")
 	}
-	return a.create(ctx, n, caller.act(a.cfg.Now()))
+	return a.create(ctx, n, caller.act(a.cfg.Now()), a.cfg.Store.CreateUser)
 }
 
-func (a *Accounts) create(ctx context.Context, n NewAccount, act Act) (User, error) {
+// create checks everything about a new account and has keep keep it.
+func (a *Accounts) create(ctx context.Context, n NewAccount, act Act, keep func(context.Context, User, Act) error) (User, error) {
 	user, err := a.newUser(ctx, n, act.From, a.unused)
 	if err != nil {
 		return User{}, err
 	}
-	switch err := a.cfg.Store.CreateUser(ctx, user, act); {
+	switch err := keep(ctx, user, act); {
 	case errors.Is(err, ErrUsernameTaken):
 		return User{}, RefuseField("username", "Username already registered")
 	case err != nil:

@@ -31,12 +31,12 @@ type Notifier interface {
 
 // SignInNotice is what a user is told of a sign-in with their password.
 type SignInNotice struct {
-	At      time.Time
-	Address string // of the client, empty if unknown
-	Device  string // such as "Firefox on Linux"
-	Place   string // such as "Oslo, NO"; empty if unknown
-	Risk    Risk
-	Denied  bool // it was refused: whoever it was knows the password
+	At      time.Time `json:"at,omitzero"`
+	Address string    `json:"address,omitempty"` // of the client, empty if unknown
+	Device  string    `json:"device,omitempty"`  // such as "Firefox on Linux"
+	Place   string    `json:"place,omitempty"`   // such as "Oslo, NO"; empty if unknown
+	Risk    Risk      `json:"-"`
+	Denied  bool      `json:"denied,omitempty"` // it was refused: whoever it was knows the password
 }
 
 // notices is how many may wait to be told. A flood of logins cannot fill it: each notice took a right password.

@@ -41,6 +41,7 @@ const (
 	EventTokenRevoked   EventKind = "token_revoked"   // a client took back one access token
 
 	EventUserCreated      EventKind = "user_created"      // by registration, an administrator, or the first start
+	EventUserInvited      EventKind = "user_invited"      // by an administrator, by mail; the account is yet to be made
 	EventUserChanged      EventKind = "user_changed"      // another username, or the address is no longer taken for verified
 	EventUserDeleted      EventKind = "user_deleted"      // with all sessions
 	EventUserDisabled     EventKind = "user_disabled"     // with all sessions
@@ -64,7 +65,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventLogin, EventLoginFailed, EventLocked, EventUnlocked,
 		EventRefreshReused, EventLogout, EventSessionRevoked, EventTokenRevoked,
-		EventUserCreated, EventUserChanged, EventUserDeleted, EventUserDisabled, EventUserEnabled, EventUserVerified,
+		EventUserCreated, EventUserInvited, EventUserChanged, EventUserDeleted, EventUserDisabled, EventUserEnabled, EventUserVerified,
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
 		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventRequestDenied,
 	}

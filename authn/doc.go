@@ -13,6 +13,7 @@
 //     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and authly explain ask this one
 //     function.
 //   - Arrivals compares sign-ins with the account's earlier ones: from where, with what, when.
+//   - Mails writes what people are mailed, in the transaction of what causes it, and an Outbox has it sent.
 //   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.
 //   - Trail is what has happened: an Event for every change that matters for security, written by the store in the
 //     transaction of the change (Act), and for what was refused.

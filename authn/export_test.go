@@ -127,3 +127,12 @@ func AttemptAt(user uuid.UUID, from Client) Attempt {
 		Account: userAccount(user), User: user, Network: networkOf(from.Address, 24), Agent: hex.EncodeToString(agent[:16]),
 	}
 }
+
+// Drain is one round of Run.
+func (o *Outbox) Drain(ctx context.Context) { o.drain(ctx) }
+
+// Purge is the other half of it.
+func (o *Outbox) Purge(ctx context.Context) { o.purge(ctx) }
+
+// MailRetry is how long to wait after so many attempts.
+func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }

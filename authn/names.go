@@ -52,6 +52,13 @@ func ParseEmail(typed string) (key string, err error) {
 	return key, nil
 }
 
+// SameEmail reports whether two addresses are one, whatever their case and width.
+func SameEmail(a, b string) bool {
+	keyA, errA := ParseEmail(a)
+	keyB, errB := ParseEmail(b)
+	return errA == nil && errB == nil && keyA == keyB
+}
+
 // ParseRoles checks the names of roles and returns them sorted, each once. A role has 1 to 64 bytes, no comma (which
 // separates roles in a header field), no space around it and no control character; all together at most 1024 bytes.
 func ParseRoles(typed []string) ([]string, error) {

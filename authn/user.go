@@ -50,6 +50,8 @@ type UserChange struct {
 	IfPasswordHash *string
 
 	Act Act // whose time becomes UpdatedAt, and the time at which sessions end; required
+
+	Posts []Posting // mails that the change causes, kept in the same transaction
 }
 
 // UserStore keeps users. Every method is atomic, and safe against the same call on another replica. Whatever changes a user

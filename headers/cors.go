@@ -158,11 +158,16 @@ func isSafe(method string) bool {
 
 func (c *CORS) mayChange(r *http.Request, origin string) bool {
 	if origin == "null" {
-		return c.all
+		return c.all || isOwnForm(r)
 	}
 	o, ok := parseOrigin(origin)
 	return ok && (c.Allows(origin) || isSameOrigin(r, o))
 }
+
+// isOwnForm reports whether a browser says of a request without a name for its origin that it came from the origin it goes to. A
+// page under Referrer-Policy: no-referrer sends its forms so (the Fetch standard, "serializing a request origin"); a sandboxed
+// frame, which has no name either, is cross-site.
+func isOwnForm(r *http.Request) bool { return single(r.Header["Sec-Fetch-Site"]) == "same-origin" }
 
 // isSameOrigin reports whether a page of the origin o sent r to its own origin. The host decides, and beside it what the
 // browser says in Sec-Fetch-Site, which no page can set. From older browsers scheme and port must be the same too; the port

@@ -1,6 +1,6 @@
 // Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
 //
-// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, AuditStore, KeyStore, Feed,
+// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, AuditStore, KeyStore, MailStore, Feed,
 // Pinger), and every method is one act of the
 // domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
 //
@@ -8,7 +8,7 @@
 //     and whatever begins or continues one therefore take turns.
 //   - An act that needs more than one row to stay true, such as "one administrator stays", then locks a named row of the
 //     table guards. The order is always user, guard, sessions, tokens, and several rows of one table in the order of their
-//     ids, so that no two acts wait for each other.
+//     ids, so that no two acts wait for each other. Mailed tokens and mails come last.
 //   - Nothing is decided on what was read before a lock was held.
 //
 // What other replicas must hear of is written to the table changes in the transaction that makes it so; see feed.go.
@@ -58,7 +58,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store keeps users, sessions, tokens, failed attempts and keys. It is safe for concurrent use.
+// Store keeps users, sessions, tokens, failed attempts, keys and mails. It is safe for concurrent use.
 type Store struct {
 	engine  engine
 	timeout time.Duration
@@ -72,6 +72,7 @@ type Store struct {
 var (
 	_ authn.LoginStore = (*Store)(nil)
 	_ authn.KeyStore   = (*Store)(nil)
+	_ authn.MailStore  = (*Store)(nil)
 	_ authn.Feed       = (*Store)(nil)
 	_ authn.Pinger     = (*Store)(nil)
 )
@@ -151,6 +152,7 @@ func (s *Store) Ping(ctx context.Context) error {
 			NOT EXISTS (SELECT 1 FROM users) AND NOT EXISTS (SELECT 1 FROM tokens) AND
 			NOT EXISTS (SELECT 1 FROM lockouts) AND NOT EXISTS (SELECT 1 FROM keys) AND
 			NOT EXISTS (SELECT 1 FROM guesses) AND NOT EXISTS (SELECT 1 FROM known_clients) AND NOT EXISTS (SELECT 1 FROM salts) AND
+			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
 			NOT EXISTS (SELECT 1 FROM audit_events) AND NOT EXISTS (SELECT 1 FROM sign_ins)`).Scan(&version, &empty)
 		if err != nil {

@@ -179,8 +179,7 @@ func queryUsers(ctx context.Context, q querier, query string, args ...any) ([]au
 
 // UpdateUser applies c to the user, whose row is locked first.
 func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange) (u authn.User, err error) {
-	changed := changeUser(authn.User{}, c)
-	if err := errors.Join(checkUser(changed), checkAct(c.Act)); err != nil {
+	if err := checkChange(c); err != nil {
 		return authn.User{}, err
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
@@ -189,31 +188,49 @@ func (s *Store) UpdateUser(ctx context.Context, id uuid.UUID, c authn.UserChange
 		if err != nil {
 			return err
 		}
-		if c.IfPasswordHash != nil && old.PasswordHash != *c.IfPasswordHash {
-			return authn.ErrStale
-		}
-		u = changeUser(old, c)
-		if err := s.keepAdministrator(ctx, q, old, u.Active && u.Admin); err != nil {
-			return err
-		}
-		if err := updateUser(ctx, q, u); err != nil {
-			return err
-		}
-		var over ended
-		if c.EndSessions {
-			if over, err = s.endSessions(ctx, q, id, c.KeepSession, c.Act.At); err != nil {
-				return err
-			}
-		}
-		if err := s.recordChange(ctx, q, c.Act, old, u, over); err != nil || !seenByOthers(old, u) {
-			return err
-		}
-		return s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: id, At: c.Act.At})
+		u, err = s.changeLocked(ctx, q, old, c)
+		return err
 	})
 	if err != nil {
 		return authn.User{}, err
 	}
 	return u, nil
+}
+
+// checkChange refuses what one of the databases could not keep.
+func checkChange(c authn.UserChange) error {
+	return errors.Join(checkUser(changeUser(authn.User{}, c)), checkPosts(c.Posts), checkAct(c.Act))
+}
+
+// changeLocked applies c to a user whose row is locked, with everything that the change brings about.
+func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c authn.UserChange) (authn.User, error) {
+	if c.IfPasswordHash != nil && old.PasswordHash != *c.IfPasswordHash {
+		return authn.User{}, authn.ErrStale
+	}
+	u := changeUser(old, c)
+	if err := s.keepAdministrator(ctx, q, old, u.Active && u.Admin); err != nil {
+		return authn.User{}, err
+	}
+	if err := updateUser(ctx, q, u); err != nil {
+		return authn.User{}, err
+	}
+	var over ended
+	if c.EndSessions {
+		var err error
+		if over, err = s.endSessions(ctx, q, old.ID, c.KeepSession, c.Act.At); err != nil {
+			return authn.User{}, err
+		}
+	}
+	if err := outdateMail(ctx, q, old, c); err != nil {
+		return authn.User{}, err
+	}
+	if err := post(ctx, q, c.Posts); err != nil {
+		return authn.User{}, err
+	}
+	if err := s.recordChange(ctx, q, c.Act, old, u, over); err != nil || !seenByOthers(old, u) {
+		return u, err
+	}
+	return u, s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: old.ID, At: c.Act.At})
 }
 
 // recordChange writes the events of a change of a user. The last of them tells how many sessions ended.

@@ -156,7 +156,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[string]string) error {
 	w.Header().Set("Cache-Control", "no-store")
 	c := call{w: w, r: r, vars: vars}
-	if rt.who == signedIn {
+	if rt.who == signedIn || rt.who == either && len(r.Header["Authorization"]) > 0 {
 		caller, err := a.cfg.Logins.Authenticate(r.Context(), headers.Credentials(r.Header))
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (c *call) read(takes intake) error {
 		return err
 	}
 	if len(body) == 0 {
-		if takes == emptyBody || takes == jsonOrNone || takes == formBody {
+		if takes == jsonOrNone || takes == formBody {
 			return nil
 		}
 		return authn.Refuse(authn.CodeInvalidRequest, "Missing request body")
@@ -62,9 +62,6 @@ func (c *call) read(takes intake) error {
 		return unsupported()
 	}
 	c.body, c.form = body, kind == formType
-	if takes == emptyBody {
-		return c.fill()
-	}
 	return nil
 }
 

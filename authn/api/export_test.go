@@ -10,7 +10,7 @@ type RouteName struct {
 // RouteNames lists the routes that the API really has.
 func RouteNames(a *API) []RouteName {
 	var names []RouteName
-	who := map[audience]string{anyone: "anyone", signedIn: "bearer", registered: "client"}
+	who := map[audience]string{anyone: "anyone", signedIn: "bearer", registered: "client", either: "bearer"}
 	for _, rt := range a.routes {
 		names = append(names, RouteName{rt.method, rt.pattern, who[rt.who], rt.takes != nothing})
 	}

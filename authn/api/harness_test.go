@@ -76,6 +76,8 @@ type options struct {
 	bodyTimeout        time.Duration
 	refreshSecret      string // signs refresh tokens; empty: a managed key
 	sessions           authn.SessionPolicy
+	confirmEmail       bool
+	mailLimit          authn.Limit
 }
 
 // server is the API on a real socket, over a real store.
@@ -87,6 +89,8 @@ type server struct {
 	api      *api.API
 	logins   *authn.Logins
 	accounts *authn.Accounts
+	outbox   *authn.Outbox
+	mailbox  mailbox
 	trail    *authn.Trail
 	clock    *clock
 	log      *syncBuffer
@@ -123,8 +127,13 @@ func start(t *testing.T, url string, opts options) *server {
 		Sessions: opts.sessions, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
 		Limit: opts.limit, Now: s.clock.Now, Log: log,
 	})
+	mails := authn.NewMails(authn.MailsConfig{
+		Store: s.store, Keep: time.Hour, Limit: opts.mailLimit, ConfirmEmail: opts.confirmEmail, Now: s.clock.Now, Log: log,
+		Lifetimes: authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour},
+	})
+	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: &s.mailbox, Timeout: time.Minute, Now: s.clock.Now, Log: log})
 	s.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: s.store, Logins: s.logins, Passwords: passwords, OpenRegistration: !opts.closedRegistration,
+		Store: s.store, Logins: s.logins, Passwords: passwords, Mails: mails, OpenRegistration: !opts.closedRegistration,
 		RequireCurrentPassword: !opts.noCurrentPassword, Now: s.clock.Now, Log: log,
 	})
 	s.config = api.Config{

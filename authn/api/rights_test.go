@@ -15,7 +15,8 @@ import (
 var callers = []string{"anonymous", "self", "other", "administrator", "client"}
 
 // matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, SESSION for a
-// session of theirs, ACCESS and REFRESH for its tokens, NEW for a name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
+// session of theirs, ACCESS and REFRESH for its tokens, VERIFY, CONFIRM and RESET for tokens that were mailed to them, INVITED for one
+// that was mailed to NEW@example.com, NEW for a name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
 var matrix = []struct {
 	method, path, body string
 	statuses           [5]int // of callers
@@ -27,10 +28,17 @@ var matrix = []struct {
 	{"GET", "/auth/sessions", "", [5]int{401, 200, 200, 200, 401}},
 	{"DELETE", "/auth/sessions", "", [5]int{401, 200, 200, 200, 401}},
 	{"DELETE", "/auth/sessions/SESSION", "", [5]int{401, 204, 404, 404, 401}},
+	{"POST", "/auth/verify", object("token", "VERIFY"), [5]int{200, 200, 200, 200, 200}},
+	{"POST", "/auth/verify/resend", object("email", "SELF@example.com"), [5]int{202, 202, 202, 202, 202}},
+	{"POST", "/auth/email/confirm", object("token", "CONFIRM"), [5]int{200, 200, 200, 200, 200}},
+	{"POST", "/auth/password/forgot", object("email", "SELF@example.com"), [5]int{202, 202, 202, 202, 202}},
+	{"POST", "/auth/password/reset", object("token", "RESET", "password", "battery staple"), [5]int{200, 200, 200, 200, 200}},
 	{"POST", "/auth/revoke", "token=ACCESS", [5]int{401, 401, 401, 401, 200}},
 	{"POST", "/auth/introspect", "token=ACCESS", [5]int{401, 401, 401, 401, 200}},
 	{"POST", "/users", registration("NEW", "NEW@example.com", goodPassword), [5]int{201, 201, 201, 201, 201}},
 	{"GET", "/users", "", [5]int{401, 403, 403, 200, 401}},
+	{"POST", "/users/invitations", object("email", "NEW@example.com"), [5]int{401, 403, 403, 201, 401}},
+	{"POST", "/users/invitations/accept", object("token", "INVITED", "username", "NEW", "password", goodPassword), [5]int{201, 201, 201, 201, 201}},
 	{"GET", "/users/me", "", [5]int{401, 200, 200, 200, 401}},
 	{"GET", "/users/me/audit", "", [5]int{401, 200, 200, 200, 401}},
 	{"GET", "/users/SELF", "", [5]int{401, 200, 404, 200, 401}},
@@ -43,6 +51,7 @@ var matrix = []struct {
 	{"PUT", "/users/SELF", `{"is_admin":false,"is_active":true,"is_verified":true,"roles":["editor"]}`, [5]int{401, 200, 403, 200, 401}},
 	{"PUT", "/users/SELF", object("password", "battery staple"), [5]int{401, 400, 403, 200, 401}},
 	{"DELETE", "/users/SELF", "", [5]int{401, 204, 403, 204, 401}},
+	{"PUT", "/users/SELF", object("email", "NEW@example.com"), [5]int{401, 202, 403, 200, 401}},
 	{"PUT", "/users/SELF/verify", "", [5]int{401, 403, 403, 200, 401}},
 	{"PUT", "/users/SELF/unlock", "", [5]int{401, 403, 403, 200, 401}},
 	{"GET", "/users/SELF/sessions", "", [5]int{401, 200, 404, 200, 401}},
@@ -60,7 +69,7 @@ var matrix = []struct {
 // Every endpoint, asked by everybody. Each cell has users of its own, for most calls change something.
 func TestRights(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(*testing.T) string) {
-		s := start(t, open(t), options{})
+		s := start(t, open(t), options{confirmEmail: true})
 		for i, row := range matrix {
 			for j, caller := range callers {
 				t.Run(fmt.Sprintf("%s %s %s by %s", row.method, row.path, row.body, caller), func(t *testing.T) {
@@ -80,6 +89,11 @@ func TestRights(t *testing.T) {
 					req.path = strings.NewReplacer("SELF", self.ID.String(), "SESSION", claim(t, mine.Access, "sid")).Replace(row.path)
 					req.body = strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix,
 						"ACCESS", mine.Access, "REFRESH", mine.Refresh).Replace(row.body)
+					for _, mailed := range []string{"VERIFY", "CONFIRM", "RESET", "INVITED"} {
+						if strings.Contains(req.body, mailed) {
+							req.body = strings.ReplaceAll(req.body, mailed, s.mail(t, mailed, self, "new"+suffix))
+						}
+					}
 					if strings.HasPrefix(row.body, "token=") {
 						req.contentType = "application/x-www-form-urlencoded"
 					}

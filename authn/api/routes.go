@@ -23,6 +23,7 @@ const (
 	signedIn audience = iota // the zero value, so that forgetting it closes an endpoint and never opens one
 	anyone
 	registered // programs that are registered as clients
+	either     // anyone with a mailed token in the body, or signed in; a credential that is sent must be good
 )
 
 // intake says what an endpoint reads beside its path.
@@ -31,7 +32,6 @@ type intake int
 const (
 	nothing    intake = iota // whatever is sent is not looked at
 	jsonBody                 // a JSON object
-	emptyBody                // no body, or an empty JSON object
 	jsonOrNone               // no body, or a JSON object
 	jsonOrForm               // a JSON object or a form
 	formBody                 // a form; no body is an empty one
@@ -47,18 +47,25 @@ func (a *API) table() []route {
 		{get, "/auth/sessions", signedIn, nothing, a.listOwnSessions, false},
 		{del, "/auth/sessions", signedIn, nothing, a.endOtherSessions, false},
 		{del, "/auth/sessions/{id}", signedIn, nothing, a.endOwnSession, false},
+		{post, "/auth/verify", anyone, jsonBody, a.verifyByToken, false},
+		{post, "/auth/verify/resend", anyone, jsonBody, a.resendVerification, false},
+		{post, "/auth/email/confirm", anyone, jsonBody, a.confirmEmail, false},
+		{post, "/auth/password/forgot", anyone, jsonBody, a.forgotPassword, false},
+		{post, "/auth/password/reset", anyone, jsonBody, a.resetPassword, false},
 		{post, "/auth/revoke", registered, formBody, a.revoke, true},
 		{post, "/auth/introspect", registered, formBody, a.introspect, true},
 
 		{post, "/users", anyone, jsonBody, a.register, false},
 		{get, "/users", signedIn, nothing, a.listUsers, false},
+		{post, "/users/invitations", signedIn, jsonBody, a.invite, false},
+		{post, "/users/invitations/accept", anyone, jsonBody, a.acceptInvitation, false},
 		{get, "/users/me", signedIn, nothing, a.me, false},
 		{get, "/users/me/audit", signedIn, nothing, a.ownAudit, false},
 		{get, "/users/{id}", signedIn, nothing, a.getUser, false},
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},
-		{put, "/users/{id}/verify", signedIn, emptyBody, a.verifyUser, false},
-		{put, "/users/{id}/unlock", signedIn, emptyBody, a.unlockUser, false},
+		{put, "/users/{id}/verify", either, jsonOrNone, a.verifyUser, false},
+		{put, "/users/{id}/unlock", signedIn, jsonOrNone, a.unlockUser, false},
 		{get, "/users/{id}/sessions", signedIn, nothing, a.listSessions, false},
 		{del, "/users/{id}/sessions", signedIn, nothing, a.endSessions, false},
 		{del, "/users/{id}/sessions/{session_id}", signedIn, nothing, a.endSession, false},

@@ -9,6 +9,9 @@ import (
 // clientGone is what logs of other proxies call a request whose client hung up. Nobody is left to read it.
 const clientGone = 499
 
+// StatusOf is the HTTP status of a code, for whoever else answers people.
+func StatusOf(code authn.Code) int { return statusOf(code) }
+
 // statusOf is the one table from what went wrong to the HTTP status that says so. A code that it does not know is 500.
 func statusOf(code authn.Code) int {
 	switch code {

@@ -139,7 +139,11 @@ func (a *API) updateUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(http.StatusOK, show(changed))
+	status := http.StatusOK
+	if u.Email != nil && !authn.SameEmail(*u.Email, changed.Email) {
+		status = http.StatusAccepted // the new address was mailed, and counts when it is confirmed
+	}
+	return c.answer(status, show(changed))
 }
 
 func (a *API) deleteUser(c *call) error {
@@ -154,12 +158,25 @@ func (a *API) deleteUser(c *call) error {
 	return nil
 }
 
+// verifyUser is for administrators, and for whoever has the token that was mailed.
 func (a *API) verifyUser(c *call) error {
+	var token *string
+	if err := c.fill(field{"token", &token}); err != nil {
+		return err
+	}
+	if token == nil && c.caller == nil {
+		return authn.Refuse(authn.CodeNoCredentials, "Not authenticated")
+	}
 	id, err := c.userID()
 	if err != nil {
 		return err
 	}
-	u, err := a.cfg.Accounts.Verify(c.r.Context(), c.caller, id)
+	var u authn.User
+	if token != nil {
+		u, err = a.cfg.Accounts.VerifyByToken(c.r.Context(), id, *token, c.client())
+	} else {
+		u, err = a.cfg.Accounts.Verify(c.r.Context(), c.caller, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -167,6 +184,9 @@ func (a *API) verifyUser(c *call) error {
 }
 
 func (a *API) unlockUser(c *call) error {
+	if err := c.fill(); err != nil {
+		return err
+	}
 	id, err := c.userID()
 	if err != nil {
 		return err

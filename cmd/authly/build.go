@@ -10,6 +10,7 @@ import (
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 	"github.com/descoped/authly/authn/breach"
+	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
 	"github.com/descoped/authly/proxy"
@@ -26,6 +27,7 @@ type mind struct {
 	passwords *authn.Passwords
 	keys      *authn.KeyRing
 	logins    *authn.Logins
+	mails     *authn.Mails
 	accounts  *authn.Accounts
 	sessions  *authn.Sessions
 	clients   *authn.Clients
@@ -56,7 +58,9 @@ func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
 	}
-	m.geography.close()
+	if m.geography != nil {
+		m.geography.close()
+	}
 	m.store.Close()
 }
 
@@ -89,12 +93,13 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return err
 	}
+	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, m.limits, log))
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
 	m.geography = new(geography)
 	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
-		Store: m.store, Geography: m.geography, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
+		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
 		Now: time.Now, Log: log,
 	})
 	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
@@ -115,7 +120,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Now:                 time.Now, Log: log,
 	})
 	m.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: m.store, Logins: m.logins, Passwords: m.passwords,
+		Store: m.store, Logins: m.logins, Passwords: m.passwords, Mails: m.mails,
 		OpenRegistration:       cfg.Users.Registration == "open",
 		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
 		Limits:                 m.limits,
@@ -204,6 +209,12 @@ func (m *mind) newDoor(
 	if err != nil {
 		return nil, err
 	}
+	pages, err := web.New(web.Config{
+		Accounts: m.accounts, PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, StatusOf: api.StatusOf, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	cors, err := headers.NewCORS(headers.CORSConfig(cfg.CORS))
 	if err != nil {
 		return nil, fmt.Errorf("cors: %w", err)
@@ -216,7 +227,7 @@ func (m *mind) newDoor(
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
-		Own:      endpoints, Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Own:      pages.Before(endpoints), Owns: endpoints.Owns, Problem: api.WriteProblem,
 		Assert: authn.NewAsserter(authn.AsserterConfig{
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ func (c *cli) check() error {
 		if mistakes, ok := errors.AsType[config.Mistakes](err); ok && c.output == "json" {
 			_ = c.print(reportMistakes(mistakes), nil)
 		}
+		return err
+	}
+	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Advice: []checkRemark{}, Configuration: cfg}

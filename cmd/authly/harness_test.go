@@ -202,6 +202,9 @@ func (a *authly) send(ctx context.Context, method, path, token, body string, hea
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
+	if host := request.Header.Get("Host"); host != "" {
+		request.Host = host
+	}
 	response, err := http.DefaultTransport.RoundTrip(request)
 	if err != nil {
 		return reply{}, err

@@ -23,25 +23,27 @@ const module = "github.com/descoped/authly"
 func rooms() map[string][]string {
 	edge := []string{"authn", "headers"}
 	return map[string][]string{
-		"authn":             nil,
-		"authn/secret":      {"authn"},
-		"authn/geo":         {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
-		"authn/geo/geotest": nil,
-		"authn/hasher":      {"authn"},
-		"authn/breach":      nil,
-		"authn/api":         edge,
-		"authn/web":         edge,
-		"headers":           {"authn"},
-		"proxy":             edge,
-		"store":             {"authn"},
-		"store/limit":       {"authn"},
-		"store/fill":        {"authn"},
-		"store/pgserver":    nil,
-		"store/storetest":   {"authn", "store/pgserver"},
-		"cmd/authly/config": edge,
+		"authn":               nil,
+		"authn/secret":        {"authn"},
+		"authn/api":           edge,
+		"authn/web":           edge,
+		"authn/hasher":        {"authn"},
+		"authn/breach":        nil,
+		"authn/geo":           {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
+		"authn/geo/geotest":   nil,
+		"authn/mail":          {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
+		"authn/mail/mailtest": nil,
+		"headers":             {"authn"},
+		"proxy":               edge,
+		"store":               {"authn"},
+		"store/limit":         {"authn"},
+		"store/fill":          {"authn"},
+		"store/pgserver":      nil,
+		"store/storetest":     {"authn", "store/pgserver"},
+		"cmd/authly/config":   edge,
 		"cmd/authly": {
-			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/secret", "authn/web", "cmd/authly/config", "headers", "proxy",
-			"store", "store/limit",
+			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config",
+			"headers", "proxy", "store", "store/limit",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
 		"examples":         nil,                              // tests only
@@ -56,9 +58,10 @@ func restricted() map[string][]string {
 	but := func(names ...string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
-	disk, testing := []string{"store", "store/fill", "store/storetest", "store/pgserver"}, []string{"store/storetest", "authn/geo/geotest"}
+	disk := []string{"store", "store/fill", "store/storetest", "store/pgserver"}
+	testing := []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest"}
 	return map[string][]string{
-		"net/http": but("authn", "store", "store/fill", "store/pgserver"),
+		"net/http": but("authn", "authn/mail", "authn/mail/mailtest", "store", "store/fill", "store/pgserver"),
 
 		"database/sql":                disk,
 		"github.com/jackc/pgx":        disk,
@@ -71,8 +74,11 @@ func restricted() map[string][]string {
 		"github.com/redis":    {"store/limit"},
 		"github.com/go-redis": {"store/limit"},
 
-		"github.com/oschwald":           {"authn/geo"},
-		"github.com/maxmind":            testing,
+		"github.com/oschwald":         {"authn/geo"},
+		"github.com/maxmind":          testing,
+		"github.com/wneessen/go-mail": {"authn/mail"},
+		"net/smtp":                    {},
+
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
 
@@ -91,6 +97,7 @@ func restricted() map[string][]string {
 		"github.com/chromedp":             testing,
 		"github.com/stretchr/testify":     testing,
 		"github.com/emersion/go-smtp":     testing,
+		"github.com/emersion/go-sasl":     testing,
 	}
 }
 
@@ -237,7 +244,7 @@ func TestLawOfImports(t *testing.T) {
 			t.Error(breach)
 		}
 	}
-	for _, room := range []string{"authn", "authn/api", "headers", "proxy", "store", "store/fill", "store/pgserver", "cmd/authly", "cmd/authly-bench",
+	for _, room := range []string{"authn", "authn/api", "authn/mail", "authn/web", "headers", "proxy", "store", "store/fill", "store/pgserver", "cmd/authly", "cmd/authly-bench",
 		"cmd/authly/config", "examples"} {
 		if !seen[room] {
 			t.Errorf("no file of %s was looked at", room)
@@ -280,6 +287,15 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"authn/api/api.go", "api", ours("proxy"), false},
 		{"authn/api/api.go", "api", ours("authn/web"), false},
 		{"authn/api/api.go", "api", "database/sql", false},
+		{"authn/gate.go", "authn", ours("authn/mail"), false},
+		{"authn/outbox.go", "authn", "github.com/wneessen/go-mail", false},
+		{"authn/mail/relay.go", "mail", "github.com/wneessen/go-mail", true},
+		{"authn/mail/relay.go", "mail", "net/smtp", false},
+		{"authn/mail/relay.go", "mail", "net/http", false},
+		{"authn/mail/relay.go", "mail", ours("headers"), false},
+		{"authn/mail/relay.go", "mail", ours("store"), false},
+		{"cmd/authly/main.go", "main", ours("authn/mail"), true},
+		{"authn/web/web.go", "web", ours("authn/mail"), false},
 		{"authn/web/web.go", "web", ours("store"), false},
 		{"authn/web/web.go", "web", ours("authn/api"), false},
 		{"headers/trust.go", "headers", ours("authn"), true},

@@ -302,7 +302,7 @@ func postgresRows(t *testing.T, storeURL string) string {
 	t.Helper()
 	db, _ := sqlOf(t, storeURL)
 	var all strings.Builder
-	for _, table := range []string{"users", "tokens", "guesses", "known_clients", "keys"} {
+	for _, table := range []string{"users", "tokens", "guesses", "known_clients", "keys", "mails", "mail_tokens"} {
 		rows, err := db.QueryContext(t.Context(), fmt.Sprintf(`SELECT %[1]s::text FROM %[1]s`, table))
 		if err != nil {
 			t.Fatal(err)

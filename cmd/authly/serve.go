@@ -36,6 +36,10 @@ func (c *cli) serve(ctx context.Context) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
+	mailer, err := newMailer(cfg, log)
+	if err != nil {
+		return err
+	}
 	hashing := newHasher(log)
 	defer hashing.Close()
 	m, err := newMind(ctx, cfg, log, hashing.Do)
@@ -58,6 +62,8 @@ func (c *cli) serve(ctx context.Context) error {
 	if cfg.Limits.Backend != "" {
 		metrics.showLimits(m.limits)
 	}
+	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
@@ -83,6 +89,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
 	work.Go(func() { m.arrivals.Run(background) })
+	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
 	defer func() { stop(); door.Close(); work.Wait() }()
 

@@ -32,6 +32,7 @@ type Config struct {
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
 	Users      Users      `yaml:"users"`      // who may have an account
+	Mail       Mail       `yaml:"mail"`       // what people are told, and how it gets to them
 	Limits     Limits     `yaml:"limits"`     // requests in a time
 	Lockout    Lockout    `yaml:"lockout"`    // wrong passwords
 	Geo        Geo        `yaml:"geo"`        // where addresses are
@@ -193,6 +194,31 @@ type Users struct {
 	RequireCurrentPassword bool   `yaml:"require_current_password"`         // to change one's own password
 }
 
+// Mail says how mails are sent, and how long what is in them works. See Mail.Server for the parsed address.
+type Mail struct {
+	// The mail server: log:, smtp://user:password@host:587 or smtps://user:password@host:465. May hold a password.
+	URL string `yaml:"url" secret:"password"`
+	// Whom mails are from: an address, with a name or without; required with a mail server.
+	From string `yaml:"from"`
+	// A folder with templates in place of the built-in ones; empty: none.
+	Templates string `yaml:"templates"`
+	// Certificates in PEM to check the mail server's with; empty: those of the system.
+	CAFile string `yaml:"ca_file"`
+	// The time that one conversation with the mail server may take.
+	Timeout time.Duration `yaml:"timeout" min:"1s" max:"5m"`
+	// The time in which a mail without a token is tried again and again.
+	RetryFor  time.Duration `yaml:"retry_for" min:"1m" max:"168h"`
+	Lifetimes MailLifetimes `yaml:"lifetimes"`
+}
+
+// MailLifetimes says how long mailed tokens work; it converts to an authn.MailLifetimes.
+type MailLifetimes struct {
+	Verification  time.Duration `yaml:"verification" min:"15m" max:"24h"`   // of an address that somebody has registered with
+	EmailChange   time.Duration `yaml:"email_change" min:"15m" max:"24h"`   // of a new address
+	PasswordReset time.Duration `yaml:"password_reset" min:"15m" max:"24h"` // for a new password
+	Invitation    time.Duration `yaml:"invitation" min:"15m" max:"24h"`     // for an account
+}
+
 // Limits holds the limits that hold everywhere; routes have their own.
 type Limits struct {
 	// Where requests are counted: redis:// or rediss://, with a password if need be; empty: by each replica for itself.
@@ -203,6 +229,7 @@ type Limits struct {
 	LoginOverall  Limit   `yaml:"login_overall"`  // logins, good or not, of everybody together
 	Registration  Limit   `yaml:"registration"`   // registrations, good or not, per client network
 	General       Limit   `yaml:"general"`        // requests of any kind per client network
+	Mail          Limit   `yaml:"mail"`           // requests that cause a mail, per client network and per address
 }
 
 // Limit is a rate.

@@ -45,6 +45,9 @@ func TestMistakesHideSecrets(t *testing.T) {
 		"keys: {master_key: [" + marked + "]}\n",
 		"keys: {master_key: " + marked[:20] + "}\n",
 		"log: {level: " + marked + "}\n",
+		"mail: {url: \"smtp://u:" + marked + "@h/x\", from: a@example.com}\n",
+		"mail: {url: \"mailto:" + marked + "\"}\n",
+		"mail: {url: \"smtp://u:" + marked + "%zz@h\"}\n",
 		"passwords: {bcrypt_cost: " + marked + ", min_length: \"" + marked + "\"}\n",
 	} {
 		_, err := load("config.yaml", []byte(file), true, nil)
@@ -79,11 +82,12 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
 		"AUTHLY_LIMITS_BACKEND=rediss://ben:" + marked + "@cache:6379/1",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
+		"AUTHLY_MAIL_URL=smtp://ann:" + marked + "@mail.example.com:587", "AUTHLY_MAIL_FROM=a@example.com",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(c.Tokens.SecretKey) != marked || !strings.Contains(c.Store.URL, marked) {
+	if string(c.Tokens.SecretKey) != marked || !strings.Contains(c.Store.URL, marked) || !strings.Contains(c.Mail.URL, marked) {
 		t.Fatal("the secrets are not there at all")
 	}
 	encoded, err := json.Marshal(c)
@@ -91,7 +95,8 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	var logged strings.Builder
-	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "config", c, "tokens", c.Tokens, "limits", c.Limits.Backend)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Tokens.SecretKey, "store", c.Store, "mail", c.Mail, "config", c,
+		"tokens", c.Tokens, "limits", c.Limits.Backend)
 	for name, text := range map[string]string{
 		"WriteYAML": c.String(),
 		"JSON":      string(encoded),
@@ -99,7 +104,7 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		"%v":        fmt.Sprintf("%v", c),
 		"%+v":       fmt.Sprintf("%+v", *c),
 		"%#v":       fmt.Sprintf("%#v", *c),
-		"redacted":  fmt.Sprintf("%+v", *c.Redacted()) + c.Redacted().Store.URL,
+		"redacted":  fmt.Sprintf("%+v", *c.Redacted()) + c.Redacted().Store.URL + c.Redacted().Mail.URL,
 		"warnings":  fmt.Sprint(c.Warnings()),
 	} {
 		if strings.Contains(text, "hunter2") {
@@ -108,7 +113,7 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 		if name != "warnings" && !strings.Contains(text, "ben@cache:6379") {
 			t.Errorf("%s does not show the limits' backend: %s", name, text)
 		}
-		if name != "warnings" && (!strings.Contains(text, hidden) || !strings.Contains(text, "ann@db:5432")) {
+		if name != "warnings" && (!strings.Contains(text, hidden) || !strings.Contains(text, "ann@db:5432") || !strings.Contains(text, "ann@mail.example.com:587")) {
 			t.Errorf("%s does not show what is there: %s", name, text)
 		}
 	}
@@ -117,6 +122,9 @@ func TestConfigurationHidesSecrets(t *testing.T) {
 func TestWithoutPassword(t *testing.T) {
 	for _, test := range []struct{ url, want string }{
 		{"sqlite://authly.db", "sqlite://authly.db"},
+		{"log:", "log:"},
+		{"smtps://u:p@h:465", "smtps://u@h:465"},
+		{"smtp:u:p@h", "smtp://(hidden)"},
 		{"postgres://h/d", "postgres://h/d"},
 		{"postgres://u@h/d?sslmode=disable", "postgres://u@h/d?sslmode=disable"},
 		{"postgres://u:p@h/d", "postgres://u@h/d"},

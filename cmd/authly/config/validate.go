@@ -12,6 +12,7 @@ func (d *decoder) check() {
 	d.checkTokens()
 	d.checkLimits()
 	d.checkGeo()
+	d.checkMail()
 	d.checkHeaders()
 	d.checkCORS()
 	d.checkRoutes()

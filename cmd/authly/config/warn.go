@@ -30,6 +30,7 @@ func (c *Config) Warnings() []Warning {
 	w.registration()
 	w.limits()
 	w.risk()
+	w.mail()
 	w.routes()
 	return append(w.list, c.strays...)
 }

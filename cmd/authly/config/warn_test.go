@@ -64,9 +64,12 @@ func TestWarnings(t *testing.T) {
 		{"leaked passwords asked about in the clear", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://range.example.com/"}, []string{"passwords.breach_url: Is http"}},
 		{"leaked passwords asked about here", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=http://127.0.0.1:1/"}, nil},
 		{"leaked passwords", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BREACH_URL=https://range.example.com/"}, nil},
-		{"strangers let themselves in", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in as soon as they are verified."}},
-		{"at once", "server: {address: \"127.0.0.1:8080\"}\nusers: {require_verification: false}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in."}},
-		{"strangers are let in nowhere", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: public}, {name: b, paths: [/b], allow: {roles: [x]}}]\n", nil, nil},
+		{"strangers let themselves in", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in as soon as they are verified.", "mail.url: Is log: while anybody may register"}},
+		{"at once", "server: {address: \"127.0.0.1:8080\"}\nusers: {require_verification: false}\nroutes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, []string{"users.registration: Anybody may register, and route a lets every signed-in user pass: strangers let themselves in.", "mail.url: Is log: while anybody may register"}},
+		{"strangers are let in nowhere", "server: {address: \"127.0.0.1:8080\"}\nroutes: [{name: a, paths: [/a], allow: public}, {name: b, paths: [/b], allow: {roles: [x]}}]\n", nil, []string{"mail.url: Is log: while anybody may register"}},
+		{"mails in the log, which nobody causes", quiet + quietRoutes + "mail: {url: \"log:\"}\n", nil, nil},
+		{"mails that are sent", "server: {address: \"127.0.0.1:8080\"}\nmail: {url: \"smtp://mail.example.com\", from: a@example.com}\n" + quietRoutes, nil, nil},
+		{"mails without TLS", quiet + quietRoutes + "mail: {url: \"smtp://localhost:25?dangerously_without_tls=true\", from: a@example.com}\n", nil, []string{"mail.url: Is without TLS"}},
 		{"nobody registers", quiet + "routes: [{name: a, paths: [/a], allow: authenticated}]\n", nil, nil},
 		{"unchecked certificate", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, insecure_skip_verify: true}]\n", nil, []string{"routes[0].insecure_skip_verify: The upstream's certificate"}},
 		{"tokens passed on", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, pass_authorization: true}]\n", nil, []string{"routes[0].pass_authorization: The application"}},
@@ -113,7 +116,7 @@ func TestDefaultsWarnings(t *testing.T) {
 	for _, w := range Defaults().Warnings() {
 		keys = append(keys, w.Key)
 	}
-	if !slices.Equal(keys, []string{"server.address", "users.registration"}) {
+	if !slices.Equal(keys, []string{"server.address", "users.registration", "mail.url"}) {
 		t.Errorf("warned of %v", keys)
 	}
 }

@@ -42,7 +42,7 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 // database is left out.
 func (c *Config) Redacted() *Config {
 	shown := *c
-	shown.Store.URL = withoutPassword(c.Store.URL)
+	shown.Store.URL, shown.Mail.URL = withoutPassword(c.Store.URL), withoutPassword(c.Mail.URL)
 	shown.Limits.Backend = Address(c.Limits.Backend.String())
 	for _, secret := range []*Secret{
 		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
@@ -52,6 +52,15 @@ func (c *Config) Redacted() *Config {
 	}
 	return &shown
 }
+
+// String is the mail server's address without its password, and keeps everything that prints a Mail from showing that.
+func (m Mail) String() string { return withoutPassword(m.URL) }
+
+// GoString is String for the verb %#v.
+func (m Mail) GoString() string { return m.String() }
+
+// LogValue is String for logs.
+func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
 // String is the store's address without its password, and keeps everything that prints a Store from showing that.
 func (s Store) String() string { return withoutPassword(s.URL) }
@@ -160,7 +169,7 @@ func durationText(d time.Duration) string {
 // the scheme is left.
 func withoutPassword(address string) string {
 	scheme, rest, _ := strings.Cut(address, ":")
-	if strings.HasPrefix(strings.ToLower(scheme), "sqlite") {
+	if strings.HasPrefix(strings.ToLower(scheme), "sqlite") || rest == "" { // a file, or log:
 		return address
 	}
 	u, err := url.Parse("postgres:" + rest)
