@@ -77,7 +77,7 @@ func (a *attempt) refuse(ctx context.Context) *Error {
 	refusal := errWrongPassword
 	switch wait := max(a.ruling.Wait, longestWait(a.levels)); {
 	case a.counted.Refused:
-		refusal = rateLimited(a.levels)
+		refusal = rateLimited(told(a.levels, a.guard.perName, a.guard.global))
 		refusal.RetryAfter = wait
 	case a.ruling.Locked:
 		refusal = &Error{Code: CodeLocked, Detail: "Too many failed attempts. Account temporarily locked.", RetryAfter: wait}

@@ -299,6 +299,38 @@ func TestClockSetBackKeepsNobodyOut(t *testing.T) {
 	}
 }
 
+// Who has no requests left is not told how many others have left for a name: that somebody uses it is told by nothing.
+func TestLimitsDoNotTellWhoSignsIn(t *testing.T) {
+	m := newMind(t, options{login: func(c *authn.LoginsConfig) {
+		c.Limit, c.OverallLimit = authn.Limit{Requests: 3, Per: time.Minute}, authn.Limit{Requests: 100, Per: time.Minute}
+	}})
+	m.user(t, "alice")
+	m.login(t, "alice")
+	stranger := authn.Client{Address: netip.MustParseAddr("203.0.113.7"), UserAgent: "stranger"}
+	for i := range 3 {
+		_, err := m.logins.Login(t.Context(), fmt.Sprint("name", i), "a guess", stranger)
+		wantCode(t, "a guess", err, authn.CodeInvalidGrant)
+	}
+	answer := func(name string, from authn.Client) *authn.Error {
+		t.Helper()
+		_, err := m.logins.Login(t.Context(), name, "a guess", from)
+		wantCode(t, name, err, authn.CodeRateLimited)
+		return err.(*authn.Error)
+	}
+	used, unused := answer("alice", stranger), answer("nobody", stranger)
+	if !slices.Equal(used.Limits, unused.Limits) || used.RetryAfter != unused.RetryAfter || len(used.Limits) != 1 {
+		t.Errorf("a name that is used answers %+v, another one %+v", used, unused)
+	}
+	for i := range 2 {
+		_, err := m.logins.Login(t.Context(), "alice", "a guess", authn.Client{Address: netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})})
+		wantCode(t, "a guess", err, authn.CodeInvalidGrant)
+	}
+	last := answer("alice", authn.Client{Address: netip.MustParseAddr("198.51.100.9")}).Limits
+	if len(last) != 2 || last[0].Name != "login-client" || last[1].Name != "login-name" || last[1].Wait <= 0 {
+		t.Errorf("who is refused because of the name is told %+v", last)
+	}
+}
+
 // Locks grow, and a sign-in or a quiet time makes the next one a first one.
 func TestLocksGrow(t *testing.T) {
 	m := newMind(t, options{lockout: authn.LockoutPolicy{Failures: 2, Duration: time.Minute, MaxDuration: 5 * time.Minute}})

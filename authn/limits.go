@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -80,6 +81,14 @@ func spendOrLook(ctx context.Context, n int, spendings []spending) (levels []Lev
 		})
 	}
 	return levels, refused
+}
+
+// told leaves out the levels of limits that count by what strangers may ask about, such as a name, while there are tokens: how many
+// would tell them that somebody has just used it, and so that it exists. That there is none they find out by asking.
+func told(levels []Level, open ...*Limiter) []Level {
+	return slices.DeleteFunc(slices.Clone(levels), func(level Level) bool {
+		return level.Wait <= 0 && slices.ContainsFunc(open, func(l *Limiter) bool { return l != nil && l.name == level.Name })
+	})
 }
 
 // trySpendings does what spendOrLook says, wherever the buckets are.

@@ -160,7 +160,7 @@ func (m *Mails) spend(ctx context.Context, from Client, kind MailKind, emailKey 
 	levels, refused := spend(ctx,
 		spending{m.byNetwork, ClientNetwork(from.Address)}, spending{m.byAddress, string(kind) + " " + emailKey})
 	if refused >= 0 {
-		return rateLimited(levels)
+		return rateLimited(told(levels, m.byAddress))
 	}
 	return nil
 }
