@@ -41,6 +41,7 @@ type Outbox struct {
 
 	sent, failed, dead atomic.Int64
 	queue              atomic.Pointer[MailQueue]
+	cutOff             bool // the store did not answer when drain last asked; drain's own
 }
 
 // NewOutbox returns an Outbox.
@@ -88,9 +89,16 @@ func (o *Outbox) drain(ctx context.Context) {
 		// Longer than an attempt can take: nobody else begins while this one could still succeed.
 		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+time.Minute)
 		if err != nil {
-			o.complain(ctx, "mails cannot be read from the store", err)
+			if !o.cutOff { // once, not at every look of a long night
+				o.complain(ctx, "mails cannot be read from the store", err)
+			}
+			o.cutOff = true
 			return
 		}
+		if o.cutOff {
+			o.cfg.Log.InfoContext(ctx, "mails are read from the store again")
+		}
+		o.cutOff = false
 		if q == nil {
 			break
 		}

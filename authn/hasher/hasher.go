@@ -105,6 +105,7 @@ func (h *Hasher) running() (*child, error) {
 		return nil, errNever
 	}
 	if h.child != nil {
+		h.cfg.Log.Warn("the process that hashes passwords has ended, another one takes its place")
 		h.child.end() // what is left of it: there are never two
 	}
 	c, err := h.start()
