@@ -136,6 +136,10 @@ func TestAdvice(t *testing.T) {
 	if advice := long.Advice(); len(advice) > 0 {
 		t.Errorf("advised %v where 15 characters are asked for", advice)
 	}
+	long.Users.Registration = "closed" // while it is open, there is a warning of the same
+	if advice := long.Advice(); len(advice) != 1 || advice[0].Key != "mail.url" {
+		t.Errorf("advised %v where mails go to the log", advice)
+	}
 	if advice := Defaults().Advice(); len(advice) != 1 || advice[0].Key != "passwords.min_length" {
 		t.Errorf("advised %v", advice)
 	}
