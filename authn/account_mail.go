@@ -61,7 +61,7 @@ func (a *Accounts) mailUpdate(ctx context.Context, change *UserChange, caller *I
 func (a *Accounts) mailConfirmation(ctx context.Context, change *UserChange, user User, from Client, l *letters) error {
 	m, email, key := a.cfg.Mails, *change.Email, *change.EmailKey
 	change.Email, change.EmailKey, change.Verified = nil, nil, nil
-	if err := m.spend(ctx, from, key); err != nil { // anybody's address can be given here
+	if err := m.spend(ctx, from, MailEmailChange, key); err != nil { // anybody's address can be given here
 		return err
 	}
 	if _, err := a.cfg.Store.UserByEmailKey(ctx, key); !errors.Is(err, ErrUserNotFound) {

@@ -320,7 +320,8 @@ func TestRequestsTellNothing(t *testing.T) {
 	})
 }
 
-// Requests are limited by who asks and by whom they are about, known or not, and all kinds of them together.
+// Requests are limited by who asks, all kinds of them together, and by whom they are about, known or not: each kind for itself,
+// so that nobody's reset is stopped by requests that mail nothing.
 func TestRequestsAreLimited(t *testing.T) {
 	p := withMail(t, newMind(t, options{}), func(c *authn.MailsConfig, _ *authn.AccountsConfig) {
 		c.Limit = authn.Limit{Requests: 3, Per: time.Hour}
@@ -335,9 +336,13 @@ func TestRequestsAreLimited(t *testing.T) {
 	}
 	for _, address := range []string{"alice@example.com", "nobody@example.com"} {
 		for i := range byte(3) {
-			wantCode(t, "a request", p.accounts.RequestPasswordReset(t.Context(), address, client(100+i)), "")
+			wantCode(t, "a request", p.accounts.ResendVerification(t.Context(), address, client(100+i)), "")
 		}
 		wantCode(t, "one more about "+address, p.accounts.ResendVerification(t.Context(), address, client(103)), authn.CodeRateLimited)
+		for i := range byte(3) {
+			wantCode(t, "a request of another kind", p.accounts.RequestPasswordReset(t.Context(), address, client(110+i)), "")
+		}
+		wantCode(t, "one more reset of "+address, p.accounts.RequestPasswordReset(t.Context(), address, client(113)), authn.CodeRateLimited)
 	}
 	for i := range 3 {
 		wantCode(t, "a request", p.accounts.RequestPasswordReset(t.Context(), string(rune('a'+i))+"@example.com", client(1)), "")

@@ -119,7 +119,7 @@ func (a *Accounts) request(ctx context.Context, kind MailKind, email string, fro
 	if a.cfg.Mails == nil {
 		return nil
 	}
-	if err := a.cfg.Mails.spend(ctx, from, key); err != nil {
+	if err := a.cfg.Mails.spend(ctx, from, kind, key); err != nil {
 		return err
 	}
 	defer a.cfg.Mails.hold(ctx, time.Now()) // by the machine's own clock: it is about nothing but the answer

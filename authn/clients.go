@@ -20,6 +20,7 @@ type RegisteredClient struct {
 // Clients knows the registered clients.
 type Clients struct {
 	passwords *Passwords
+	failed    *Limiter // by client network
 	clients   []RegisteredClient
 	key       []byte
 
@@ -27,41 +28,52 @@ type Clients struct {
 	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
 }
 
-// NewClients returns the registered clients.
-func NewClients(passwords *Passwords, clients []RegisteredClient) *Clients {
-	return &Clients{passwords: passwords, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
+// NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not.
+func NewClients(passwords *Passwords, failed *Limiter, clients []RegisteredClient) *Clients {
+	return &Clients{passwords: passwords, failed: failed, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
 }
 
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
-// Waiting for its turn it counts as what it is, a login.
+// Waiting for its turn it counts as what it is, a login. Those from one network are looked at one after the other, and not at all
+// while too many were wrong: CodeRateLimited. A secret that was right before is right all the same.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
 	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
 	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
 	if i >= 0 && c.remembers(id, secret) {
 		return nil
 	}
-	done, err := c.passwords.Begin(ctx, from, "")
+	network := ClientNetwork(from.Address)
+	if err := c.failed.Look(ctx, network); err != nil {
+		return err // it need not wait for that
+	}
+	done, err := c.passwords.Begin(ctx, from, "clients at "+network)
 	if err != nil {
 		return Fault(err)
 	}
 	defer done()
-	if i < 0 {
-		if err := c.passwords.CompareUnknown(ctx, "client:"+id, secret); err != nil {
-			return Fault(err)
-		}
-		return refusal
+	if err := c.failed.Look(ctx, network); err != nil {
+		return err
 	}
-	right, err := c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
+	right, err := c.compare(ctx, i, id, secret)
 	switch {
 	case err != nil:
 		return Fault(err)
 	case !right:
+		_ = c.failed.Spend(ctx, network) // there was one
 		return refusal
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.good[id] = c.digest(secret)
 	return nil
+}
+
+// compare compares the secret with that of a client, which is none if i is below 0.
+func (c *Clients) compare(ctx context.Context, i int, id, secret string) (right bool, err error) {
+	if i < 0 {
+		return false, c.passwords.CompareUnknown(ctx, "client:"+id, secret)
+	}
+	return c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
 }
 
 // remembers reports whether this secret of the client was right before.

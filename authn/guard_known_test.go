@@ -245,6 +245,60 @@ func TestAttemptsWithoutAnswerAreTakenBack(t *testing.T) {
 	}
 }
 
+// What is taken back is what was counted: not a failure of a client whose own lock kept it from being counted for that. Else who
+// hangs up in time could take the lock of a client away that they pretend to be.
+func TestOnlyWhatWasCountedIsTakenBack(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	p := authn.LockoutPolicy{Failures: 2, Duration: time.Minute}
+	known := authn.Attempt{Account: "a", Known: true}
+	locked := authn.Counter{Failures: 2, LastFailure: now.Add(-time.Second), LockedUntil: now.Add(time.Minute), Locks: 1}
+	for name, tt := range map[string]struct{ client, counted int }{"a client that may": {0, 1}, "a client that is locked": {2, 2}} {
+		c := authn.Counters{}
+		if tt.client > 0 {
+			c.Client = locked
+		}
+		before := c.Client
+		r := p.Rule(&c, known, now)
+		if !r.Evaluate(known) || c.Account.Failures != 1 || c.Client.Failures != tt.counted {
+			t.Fatalf("%s: %+v leaves %+v", name, r, c)
+		}
+		p.TakeBack(&c, r)
+		if c.Account.Failures != 0 || c.Client.Failures != before.Failures || c.Client.LockedUntil != before.LockedUntil {
+			t.Errorf("%s: taken back %+v", name, c)
+		}
+	}
+}
+
+// A clock that is set back prolongs neither a lock nor a delay, and the next failure counts on.
+func TestClockSetBackKeepsNobodyOut(t *testing.T) {
+	p := authn.LockoutPolicy{Failures: 4, Duration: time.Minute, MaxDelay: 30 * time.Second}
+	attempt := authn.Attempt{Account: "a", Network: "n"}
+	for failures, wait := range map[int]time.Duration{3: time.Second, 4: time.Minute} {
+		now, c := time.Unix(1_800_000_000, 0), authn.Counters{}
+		for range failures {
+			r := p.Rule(&c, attempt, now)
+			now = now.Add(r.Wait)
+			if r.Wait > 0 {
+				p.Rule(&c, attempt, now)
+			}
+		}
+		if r := p.Rule(&c, attempt, now); r.Wait <= 0 {
+			t.Fatalf("after %d failures: %+v, want a wait of about %v", failures, r, wait)
+		}
+		before := c
+		if r := p.Rule(&c, attempt, now.Add(-30*time.Second)); r.Wait <= 0 {
+			t.Errorf("by a clock that is a little behind: %+v", r)
+		}
+		c = before
+		if r := p.Rule(&c, attempt, now.Add(-2*time.Hour)); !r.Evaluate(attempt) || c.Account.Failures != failures+1 {
+			t.Errorf("two hours back after %d failures: %+v, %+v", failures, r, c.Account)
+		}
+		if r := p.Rule(&c, attempt, now.Add(-2*time.Hour)); r.Wait <= 0 {
+			t.Errorf("and once more: %+v", r)
+		}
+	}
+}
+
 // Locks grow, and a sign-in or a quiet time makes the next one a first one.
 func TestLocksGrow(t *testing.T) {
 	m := newMind(t, options{lockout: authn.LockoutPolicy{Failures: 2, Duration: time.Minute, MaxDuration: 5 * time.Minute}})

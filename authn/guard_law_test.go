@@ -45,7 +45,7 @@ func TestPasswordsAreComparedInOnePlace(t *testing.T) {
 	}
 	slices.Sort(places)
 	want := []string{
-		"../authn/clients.go Authenticate Compare", "../authn/clients.go Authenticate CompareUnknown",
+		"../authn/clients.go compare Compare", "../authn/clients.go compare CompareUnknown",
 		"../authn/guard.go compare Compare", "../authn/guard.go compare CompareUnknown",
 		"../authn/password.go CompareUnknown Compare", "../authn/password_work.go compareHash CompareHashAndPassword",
 	}

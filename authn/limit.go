@@ -71,7 +71,16 @@ func newLimiter(name string, limit Limit, now func() time.Time, shared *sharing)
 // Spend takes one token from the key's bucket. If there is none it returns a CodeRateLimited error that says when there
 // will be one, and takes nothing.
 func (l *Limiter) Spend(ctx context.Context, key string) error {
-	levels, refused := spend(ctx, spending{limiter: l, key: key})
+	return l.ask(ctx, 1, key)
+}
+
+// Look returns the error that Spend would, and takes nothing.
+func (l *Limiter) Look(ctx context.Context, key string) error {
+	return l.ask(ctx, 0, key)
+}
+
+func (l *Limiter) ask(ctx context.Context, n int, key string) error {
+	levels, refused := spendOrLook(ctx, n, []spending{{l, key}})
 	if refused < 0 {
 		return nil
 	}

@@ -67,9 +67,14 @@ type spending struct {
 // was given; -1: there is none. The buckets behind it are left as they are, so that who is refused by a narrow limit takes
 // nothing from others in a wide one.
 func spend(ctx context.Context, spendings ...spending) (levels []Level, refused int) {
-	levels, refused, err := spendShared(ctx, spendings)
+	return spendOrLook(ctx, 1, spendings)
+}
+
+// spendOrLook is spend of n tokens from each bucket, 1 or 0: then none is taken, and who would be refused is told.
+func spendOrLook(ctx context.Context, n int, spendings []spending) (levels []Level, refused int) {
+	levels, refused, err := spendShared(ctx, n, spendings)
 	if err != nil {
-		levels, refused, _ = trySpendings(spendings, func(s spending, n int) (Level, bool, error) {
+		levels, refused, _ = trySpendings(n, spendings, func(s spending, n int) (Level, bool, error) {
 			level, taken := s.limiter.take(s.key, n)
 			return level, taken, nil
 		})
@@ -77,16 +82,16 @@ func spend(ctx context.Context, spendings ...spending) (levels []Level, refused 
 	return levels, refused
 }
 
-// trySpendings does what spend says, wherever the buckets are.
+// trySpendings does what spendOrLook says, wherever the buckets are.
 func trySpendings(
-	spendings []spending, take func(s spending, n int) (Level, bool, error),
+	most int, spendings []spending, take func(s spending, n int) (Level, bool, error),
 ) (levels []Level, refused int, err error) {
 	refused = -1
 	for i, one := range spendings {
 		if one.limiter == nil {
 			continue
 		}
-		n := 1
+		n := most
 		if refused >= 0 {
 			n = 0
 		}
@@ -94,7 +99,7 @@ func trySpendings(
 		if err != nil {
 			return nil, 0, err
 		}
-		if !taken && refused < 0 {
+		if refused < 0 && (!taken || most == 0 && level.Wait > 0) {
 			refused = i
 		}
 		levels = append(levels, level)

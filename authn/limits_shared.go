@@ -79,7 +79,7 @@ func (s *sharing) key(name, key string) string {
 var errNotShared = Refuse(CodeUnavailable, "Limits are not shared")
 
 // spendShared is spend where replicas count together. All that one request asks for has to be answered in one time.
-func spendShared(ctx context.Context, spendings []spending) ([]Level, int, error) {
+func spendShared(ctx context.Context, n int, spendings []spending) ([]Level, int, error) {
 	var s *sharing
 	for _, one := range spendings {
 		if one.limiter != nil {
@@ -91,7 +91,7 @@ func spendShared(ctx context.Context, spendings []spending) ([]Level, int, error
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.cfg.Wait)
 	defer cancel()
-	levels, refused, err := trySpendings(spendings, func(one spending, n int) (Level, bool, error) {
+	levels, refused, err := trySpendings(n, spendings, func(one spending, n int) (Level, bool, error) {
 		level, taken, err := s.cfg.Shared.Take(bounded, s.key(one.limiter.name, one.key), one.limiter.limit, n)
 		level.Name, level.Limit = one.limiter.name, one.limiter.limit
 		return level, taken, err

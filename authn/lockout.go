@@ -29,23 +29,23 @@ func (p LockoutPolicy) Rule(c *Counters, a Attempt, now time.Time) Ruling {
 	if r.Wait <= 0 && !a.Refused {
 		r.LockedFor = p.count(&c.Account, now)
 		c.Network.Failures, c.Network.LastFailure = c.Network.Failures+1, now
-		if own {
-			p.count(&c.Client, now)
-		}
-	} else if own {
-		r.Spared = true
+		r.Own = own
+	} else {
+		r.Spared, r.Own = own, own
+	}
+	if r.Own {
 		p.count(&c.Client, now)
 	}
 	return r
 }
 
 // TakeBack undoes what Rule has counted for an attempt whose password nobody has looked at in the end.
-func (p LockoutPolicy) TakeBack(c *Counters, a Attempt, r Ruling) {
+func (p LockoutPolicy) TakeBack(c *Counters, r Ruling) {
 	if !r.Spared {
 		p.uncount(&c.Account)
 		c.Network.Failures = max(c.Network.Failures-1, 0)
 	}
-	if a.Known {
+	if r.Own {
 		p.uncount(&c.Client)
 	}
 }
@@ -53,6 +53,9 @@ func (p LockoutPolicy) TakeBack(c *Counters, a Attempt, r Ruling) {
 // remembered is what still counts: failures that are not older than so long and of after the last lock; locks, unless there
 // was neither failure nor lock for the longest time that a lock may last.
 func (p LockoutPolicy) remembered(c Counter, failuresFor time.Duration, now time.Time) Counter {
+	if c.LockedUntil.After(now.Add(p.longest() + clocksDiffer)) {
+		c.LockedUntil = time.Time{} // the failures stay, and the next one locks again
+	}
 	if now.Before(c.LockedUntil) {
 		return c
 	}
@@ -64,6 +67,10 @@ func (p LockoutPolicy) remembered(c Counter, failuresFor time.Duration, now time
 	}
 	return c
 }
+
+// clocksDiffer is by how much the clocks of replicas may. What is further in the future than that was kept by a clock that has been
+// set back since: nobody waits until it comes there again.
+const clocksDiffer = time.Minute
 
 // longest is how long a lock may last, and how long it must be quiet until the next one is a first one again.
 func (p LockoutPolicy) longest() time.Duration { return max(p.Duration, p.MaxDuration) }
@@ -96,7 +103,7 @@ func (p LockoutPolicy) uncount(c *Counter) {
 // delay is how long the next attempt has to wait after those that failed.
 func (p LockoutPolicy) delay(c Counter, now time.Time) time.Duration {
 	const free = 3 // failures: the first two of a person who mistypes cost nothing
-	if c.Failures < free || p.MaxDelay <= 0 {
+	if c.Failures < free || p.MaxDelay <= 0 || c.LastFailure.After(now.Add(clocksDiffer)) {
 		return 0
 	}
 	wait := time.Second << min(c.Failures-free, 30)

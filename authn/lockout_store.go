@@ -42,6 +42,8 @@ type Ruling struct {
 	Locked bool
 	// Spared says that the client's own counter lets the attempt pass, although Wait is not over or the attempt is Refused.
 	Spared bool
+	// Own says that the attempt was counted for the client's own counter too.
+	Own bool
 	// LockedFor is how long a lock lasts that begins with this attempt, if it fails; 0: none does.
 	LockedFor time.Duration
 }

@@ -17,7 +17,7 @@ type MailsConfig struct {
 	Lifetimes MailLifetimes
 	Keep      time.Duration // for how long a mail without a token is worth sending
 	Limits    *Limits       // where requests are counted; nil: in memory
-	Limit     Limit         // requests that cause a mail, per client network and per address; zero: none
+	Limit     Limit         // requests that cause a mail, per client network, and per address and kind; zero: none
 
 	// ConfirmEmail makes a new address of a user count only when it is confirmed. Without it the address changes at once.
 	ConfirmEmail bool
@@ -153,9 +153,12 @@ func (m *Mails) hold(ctx context.Context, begun time.Time) {
 	}
 }
 
-// spend counts a request that causes a mail to an address, whoever it belongs to.
-func (m *Mails) spend(ctx context.Context, from Client, emailKey string) error {
-	levels, refused := spend(ctx, spending{m.byNetwork, ClientNetwork(from.Address)}, spending{m.byAddress, emailKey})
+// spend counts a request that causes a mail of a kind to an address, whoever it belongs to. Each kind counts for itself: else
+// strangers could use up what there is for an address by requests that mail nothing there, such as to verify what is verified,
+// and its owner could not have a new password mailed. Who uses up what there is for that has it mailed to the owner.
+func (m *Mails) spend(ctx context.Context, from Client, kind MailKind, emailKey string) error {
+	levels, refused := spend(ctx,
+		spending{m.byNetwork, ClientNetwork(from.Address)}, spending{m.byAddress, string(kind) + " " + emailKey})
 	if refused >= 0 {
 		return rateLimited(levels)
 	}

@@ -56,7 +56,7 @@ func (p *Passwords) check(n NewPassword) (prepared string, err error) {
 	}
 	folded := foldPassword(prepared)
 	switch {
-	case p.common().has(folded):
+	case p.common().has(folded) || p.common().has(strings.Join(strings.Fields(folded), "")): // spaces hide nothing
 		return "", RefuseField(n.Field, "Invalid field: "+n.Field+" is one of the most common passwords")
 	case isMadeOf(folded, p.wordsAbout(n)):
 		return "", RefuseField(n.Field,

@@ -27,6 +27,7 @@ func TestChosenPasswords(t *testing.T) {
 	p := newPasswords(t, choosy())
 	for typed, reason := range map[string]string{
 		"password1": "most common", "PassWord1": "most common", "ｐａｓｓｗｏｒｄ１": "most common", "1234567890": "most common", "qwertyuiop": "most common",
+		"password1 ": "most common", " PassWord1": "most common", "pass word": "most common", "１２３４\u3000５６７８９０": "most common",
 		"alicealice": "made of", "Alice.Liddell": "made of", "alice2024": "made of", "2024-ALICE!": "made of", "liddell1": "made of",
 		"alice.liddell@wonder-land.example": "made of", "wonder-land": "made of", "authly123": "made of",
 		"login.example.com": "made of", "AuthlyAlice": "made of", "ＡＬＩＣＥ９８１２３": "made of",

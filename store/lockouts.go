@@ -129,7 +129,7 @@ func (s *Store) CountAttempt(ctx context.Context, a authn.Attempt, p authn.Locko
 
 // TakeBackAttempt undoes what CountAttempt has counted.
 func (s *Store) TakeBackAttempt(ctx context.Context, a authn.Attempt, p authn.LockoutPolicy, r authn.Ruling) error {
-	return s.onCounters(ctx, a, func(c *authn.Counters) { p.TakeBack(c, a, r) })
+	return s.onCounters(ctx, a, func(c *authn.Counters) { p.TakeBack(c, r) })
 }
 
 // ForgetAttempts removes the counters of an attempt, or the client's own alone.

@@ -128,6 +128,9 @@ func (s *Store) UpdateUserByToken(
 		if err != nil {
 			return err
 		}
+		if kind != authn.MailEmailChange && token.EmailKey != old.EmailKey { // a replica of the version before kills no tokens
+			return authn.ErrTokenNotFound
+		}
 		if err := killMailTokens(ctx, q, `user_id = $1 AND kind = $2`, old.ID.String(), string(kind)); err != nil {
 			return err
 		}

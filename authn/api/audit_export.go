@@ -144,10 +144,17 @@ func (c csvEvents) end() error {
 }
 
 // defuse puts an apostrophe before what a spreadsheet would take for a formula and run: whoever writes a user agent must not
-// program the computer of who reads the trail.
+// program the computer of who reads the trail. Where commas are decimal points, spreadsheets take each semicolon for the end of a
+// cell, whatever quotes are around.
 func defuse(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
-		return "'" + cell
+	var defused strings.Builder
+	begins := true
+	for _, c := range cell {
+		if begins && strings.ContainsRune("=+-@\t\r\n", c) {
+			defused.WriteByte('\'')
+		}
+		begins = strings.ContainsRune(";\t\r\n", c) || begins && strings.ContainsRune(` "`, c)
+		defused.WriteRune(c)
 	}
-	return cell
+	return defused.String()
 }

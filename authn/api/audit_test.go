@@ -143,7 +143,7 @@ func TestAuditExport(t *testing.T) {
 	s := start(t, sqliteURL(t), options{})
 	s.addAdmin(t, "root")
 	root := s.login(t, "root").Access
-	agents := []string{"=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "plain, \"quoted\"\nnext line", ""}
+	agents := []string{"=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\ttab", "\rreturn", "plain, \"quoted\"\nnext line", "", "bot (X11; Linux)", "bot;=1+1; \"@A0\";-"}
 	for _, agent := range agents {
 		e := authn.DeniedEvent(nil, authn.Client{UserAgent: agent}, s.clock.Now(), "forbidden", nil)
 		for range 150 {
@@ -156,7 +156,7 @@ func TestAuditExport(t *testing.T) {
 			t.Errorf("Content-Disposition: %s", got)
 		}
 		rows, err := csv.NewReader(strings.NewReader(string(a.want(200).body))).ReadAll()
-		if err != nil || len(rows) < 1+8*150 {
+		if err != nil || len(rows) < 1+len(agents)*150 {
 			t.Fatalf("%d rows, error %v", len(rows), err)
 		}
 		place := slices.Index(rows[0], "user_agent")
@@ -174,8 +174,13 @@ func TestAuditExport(t *testing.T) {
 				t.Errorf("%q is not there behind an apostrophe", agent)
 			}
 		}
-		if !seen[agents[6]] {
-			t.Errorf("%q is not there as it was", agents[6])
+		for _, agent := range []string{agents[6], agents[8]} {
+			if !seen[agent] {
+				t.Errorf("%q is not there as it was", agent)
+			}
+		}
+		if want := "bot;'=1+1; \"'@A0\";'-"; !seen[want] { // as cells end where commas are decimal points
+			t.Errorf("%q is not there", want)
 		}
 	}
 	a := s.do(t, request{method: "GET", path: "/audit?limit=1100", token: root})

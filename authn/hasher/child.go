@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
@@ -28,7 +29,7 @@ func (c *child) ask(w authn.PasswordWork) (authn.PasswordResult, error) {
 	if !c.send(w, heard) {
 		return authn.PasswordResult{}, errEnded
 	}
-	got, ok := <-heard
+	got, ok := c.await(heard)
 	switch {
 	case !ok:
 		return authn.PasswordResult{}, errEnded
@@ -36,6 +37,21 @@ func (c *child) ask(w authn.PasswordWork) (authn.PasswordResult, error) {
 		return authn.PasswordResult{}, errWork
 	}
 	return got.Result, nil
+}
+
+// await waits for an answer. Whoever has stopped the process and forgotten it must not keep everybody from logging in: it is told
+// to go on from time to time. One that is stopped for what it uses is so for moments.
+func (c *child) await(heard chan answer) (got answer, ok bool) {
+	late := time.NewTicker(time.Second)
+	defer late.Stop()
+	for {
+		select {
+		case got, ok = <-heard:
+			return got, ok
+		case <-late.C:
+			c.proceed()
+		}
+	}
 }
 
 func (c *child) send(w authn.PasswordWork, heard chan answer) bool {

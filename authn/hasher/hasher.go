@@ -1,6 +1,7 @@
 package hasher
 
 import (
+	"cmp"
 	"context"
 	"encoding/gob"
 	"errors"
@@ -10,16 +11,19 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
 
-// Config is what a Hasher needs; every field but Quota is required.
+// Config is what a Hasher needs; every field but Quota and Pause is required.
 type Config struct {
 	Command []string // that runs Serve with its standard input and output, and the number of workers as one more argument
 	Workers int      // how much is hashed at a time
 	Quota   float64  // how many processors all of this program may use, see the function; 0: as many as there are
 	Log     *slog.Logger
+
+	Pause time.Duration // in which no other process is tried to be started after that failed; 0: a minute
 }
 
 // Hasher has a second process, which it starts when there is something to do, and again when that has ended. It is safe for use
@@ -29,8 +33,8 @@ type Hasher struct {
 	slots chan struct{} // what is hashed, and as much that is at hand when a worker is done
 
 	mu     sync.Mutex
-	child  *child // nil: none runs
-	never  bool   // there can be none
+	child  *child    // nil: none runs
+	again  time.Time // when to try to start one, after that failed
 	closed bool
 
 	here authn.PasswordWorker
@@ -51,7 +55,7 @@ type answer struct {
 var (
 	errEnded  = errors.New("the process that hashes passwords has ended")
 	errClosed = errors.New("passwords are not hashed any more: the program ends")
-	errNever  = errors.New("there can be no process that hashes passwords")
+	errNone   = errors.New("there is no process that hashes passwords")
 	errWork   = errors.New("a password could not be hashed")
 )
 
@@ -60,8 +64,8 @@ func New(cfg Config) *Hasher {
 	return &Hasher{cfg: cfg, slots: make(chan struct{}, 2*cfg.Workers), here: authn.WorkHere()}
 }
 
-// Do is an authn.PasswordWorker. What is cheap is done on the spot, and so is everything where there can be no second process; the
-// log then says so.
+// Do is an authn.PasswordWorker. What is cheap is done on the spot, and so is everything while there can be no second process;
+// the log then says so.
 func (h *Hasher) Do(ctx context.Context, w authn.PasswordWork) (authn.PasswordResult, error) {
 	select {
 	case h.slots <- struct{}{}:
@@ -83,7 +87,7 @@ func (h *Hasher) Do(ctx context.Context, w authn.PasswordWork) (authn.PasswordRe
 			return r, err
 		}
 	}
-	if errors.Is(err, errNever) {
+	if errors.Is(err, errNone) {
 		return h.here(ctx, w)
 	}
 	return authn.PasswordResult{}, unavailable(err)
@@ -101,8 +105,8 @@ func (h *Hasher) running() (*child, error) {
 	if h.child != nil && !h.child.ended() {
 		return h.child, nil
 	}
-	if h.never {
-		return nil, errNever
+	if time.Now().Before(h.again) {
+		return nil, errNone
 	}
 	if h.child != nil {
 		h.cfg.Log.Warn("the process that hashes passwords has ended, another one takes its place")
@@ -110,9 +114,9 @@ func (h *Hasher) running() (*child, error) {
 	}
 	c, err := h.start()
 	if err != nil {
-		h.never = true
-		h.cfg.Log.Warn("passwords are hashed in this process, and slow down everything else, since there can be no other", "error", err)
-		return nil, errNever
+		h.again = time.Now().Add(cmp.Or(h.cfg.Pause, time.Minute)) // there may be no memory for another one at the moment
+		h.cfg.Log.Warn("passwords are hashed in this process, and slow down everything else, since no other can be started", "error", err)
+		return nil, errNone
 	}
 	h.child = c
 	return c, nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -208,6 +209,46 @@ func TestNoOtherProcess(t *testing.T) {
 				t.Errorf("it says: %s", log)
 			}
 		})
+	}
+}
+
+// That no other process could be started once, since there was no memory say, does not last.
+func TestAnotherProcessIsTriedAgain(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "program")
+	h := hasher.New(hasher.Config{
+		Command: []string{program, argument}, Workers: 1, Log: slog.New(slog.DiscardHandler), Pause: time.Nanosecond,
+	})
+	t.Cleanup(func() { h.Close() })
+	w := costly(t, password)
+	for want := range 2 {
+		if r, err := h.Do(t.Context(), w); err != nil || !r.Right || len(children(t)) != want {
+			t.Fatalf("%v, %v, processes %v, want %d", r.Right, err, children(t), want)
+		}
+		if want == 0 {
+			if err := os.Symlink(self, program); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A process that somebody has stopped goes on when it is needed.
+func TestItGoesOn(t *testing.T) {
+	h, _ := start(t)
+	w := costly(t, password)
+	if _, err := h.Do(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	one := children(t)
+	if err := unix.Kill(one[0], unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := h.Do(t.Context(), w); err != nil || !r.Right || !slices.Equal(children(t), one) {
+		t.Errorf("%v, %v, processes %v, want %v", r.Right, err, children(t), one)
 	}
 }
 

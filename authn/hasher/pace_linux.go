@@ -67,6 +67,9 @@ func (c *child) used() time.Duration {
 	return time.Duration(ours.Nano() + theirs.Nano())
 }
 
+// proceed has a child go on that is stopped; one that has ended needs nothing.
+func (c *child) proceed() { _ = c.process.Signal(syscall.SIGCONT) }
+
 // bound makes the child end with the thread that starts it, and so with this process, however it ends: one that is stopped does
 // not notice that its pipe has. If the thread alone ends, another child is started.
 func bound() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

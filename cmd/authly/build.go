@@ -129,7 +129,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Now:                    time.Now, Log: log,
 	})
 	m.sessions = authn.NewSessions(authn.SessionsConfig{Store: m.store, Policy: sessionPolicy(cfg), Now: time.Now, Log: log})
-	m.clients = authn.NewClients(m.passwords, registeredClients(cfg))
+	m.clients = authn.NewClients(m.passwords, m.limits.Limiter("client-secret", cfg.Limits.Login.Rate()), registeredClients(cfg))
 	return nil
 }
 

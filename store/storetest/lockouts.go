@@ -131,12 +131,12 @@ func sparesKnown(t *testing.T, db Database) {
 	failTimes(t, s, "alice", 5, now)
 	for range 5 {
 		equal(t, "the owner during the lock", try(t, s, owner, policy, now),
-			authn.Ruling{Wait: policy.Duration, Locked: true, Spared: true})
+			authn.Ruling{Wait: policy.Duration, Locked: true, Spared: true, Own: true})
 	}
 	owned, locked := authn.Ruling{Wait: policy.Duration, Locked: true}, now.Add(policy.Duration)
 	equal(t, "the owner, when the own share is used up", try(t, s, owner, policy, now), owned)
 	must(t, s.ForgetAttempts(t.Context(), owner, true))
-	owned.Spared = true
+	owned.Spared, owned.Own = true, true
 	equal(t, "the owner after a success", try(t, s, owner, policy, now), owned)
 	attempt(t, s, "alice", now, locked)
 	c, _, _, err := s.AttemptsOf(t.Context(), owner)

@@ -115,6 +115,14 @@ func mailTokenAddress(t *testing.T, db Database) {
 	p, _ := mailed(authn.MailPasswordReset, alice) // asked for when the address was another one
 	wantErr(t, s.Post(t.Context(), []authn.Posting{p}), authn.ErrStale)
 	must(t, spend(t, s, authn.MailVerification, ownHash, now)) // what the change itself has mailed
+
+	// A replica of a version that knows no mails changes the address and leaves the tokens.
+	left, leftHash := mailed(authn.MailPasswordReset, moved)
+	_, err = s.UpdateUser(t.Context(), alice.ID,
+		authn.UserChange{Email: &alice.Email, EmailKey: &alice.EmailKey, Act: By(now), Posts: []authn.Posting{left}})
+	must(t, err)
+	wantErr(t, spend(t, s, authn.MailPasswordReset, leftHash, now), authn.ErrTokenNotFound)
+	must(t, spend(t, s, authn.MailPasswordReset, sent(t, s, authn.MailPasswordReset, alice), now))
 }
 
 func mailTokenPassword(t *testing.T, db Database) {
