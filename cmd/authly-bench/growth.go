@@ -70,8 +70,8 @@ func (m *growth) on(ctx context.Context, s *stage, store string) ([]row, error) 
 	var server *pgserver.Server
 	if store == "postgres" {
 		var err error
-		// A million users are too much for memory alone.
-		if server, err = s.postgresServer(pgserver.Config{Folder: os.TempDir()}); err != nil {
+		where := pgserver.Config{Folder: os.TempDir()} // a million users are too much for memory
+		if server, err = s.postgresServer(where); err != nil {
 			return nil, err
 		}
 	}
