@@ -1,9 +1,6 @@
 package headers
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 // longestName bounds the names that are compared, in bytes. No name that Authly knows is longer.
 const longestName = 64
@@ -66,43 +63,4 @@ func isToken(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// stripNames removes every field of h that drop is true for, and the names it is true for from the Trailer field
-// (RFC 9110 section 6.6.2). Everything else stays as it is, byte for byte.
-func stripNames(h http.Header, drop func(name string) bool) {
-	for name := range h {
-		if drop(name) {
-			delete(h, name)
-		}
-	}
-	if announced, ok := h["Trailer"]; ok {
-		if kept := keepNames(announced, drop); len(kept) > 0 {
-			h["Trailer"] = kept
-		} else {
-			delete(h, "Trailer")
-		}
-	}
-}
-
-// keepNames returns the comma-separated lists in lines without the names that drop is true for. A line in which nothing is
-// dropped is returned as it is; a line in which nothing is left is left out.
-func keepNames(lines []string, drop func(name string) bool) []string {
-	kept := make([]string, 0, len(lines))
-	for _, line := range lines {
-		names := strings.Split(line, ",")
-		left := names[:0:0]
-		for _, name := range names {
-			if trimmed := strings.Trim(name, " \t"); !drop(trimmed) {
-				left = append(left, trimmed)
-			}
-		}
-		switch {
-		case len(left) == len(names):
-			kept = append(kept, line)
-		case len(left) > 0:
-			kept = append(kept, strings.Join(left, ", "))
-		}
-	}
-	return kept
 }

@@ -1,26 +1,11 @@
 package headers
 
-import "net/http"
-
-// StripForwarding removes what only a trusted proxy may say about a request, in every spelling: X-Forwarded-*, Forwarded
-// (RFC 7239) and the fields in which products name the client's address or scheme. It is for requests of untrusted peers.
-// Via stays, because it claims nothing about the client.
-func StripForwarding(h http.Header) { stripNames(h, isForwarding) }
-
-// StripLookalikes removes the fields of StripForwarding that are spelt in another way than with dashes, such as
-// X_Forwarded_For. It is for requests of trusted peers, which clean and set X-Forwarded-For and let the other pass.
-func StripLookalikes(h http.Header) {
-	stripNames(h, func(name string) bool { return isForwarding(name) && !isDashed(name) })
-}
-
-// StripControl removes, in every spelling, fields that make some application or framework read the request differently
-// from what was decided on: another path, another method, another proxy; and fields that are spelt like those of the message
-// itself, but not with dashes. It is for every request.
-func StripControl(h http.Header) { stripNames(h, isControl) }
-
 // forwardedPrefix begins the names in which proxies tell of the request that they forward.
 const forwardedPrefix = "x-forwarded-"
 
+// isForwarding reports whether a name is, in any spelling, one of those in which only a trusted proxy may say something about a
+// request: X-Forwarded-*, Forwarded (RFC 7239) and the fields in which products name the client's address or scheme. Via is
+// none, because it claims nothing about the client.
 func isForwarding(name string) bool {
 	var buf [longestName]byte
 	return hasNamePrefix(name, forwardedPrefix) || isForwardingFolded(fold(&buf, name))
@@ -37,6 +22,9 @@ func isForwardingFolded(name []byte) bool {
 	return false
 }
 
+// isControl reports whether a name is, in any spelling, one that makes some application or framework read the request
+// differently from what was decided on: another path, another method, another proxy; or one that is spelt like a field of the
+// message itself, but not with dashes.
 func isControl(name string) bool {
 	var buf [longestName]byte
 	folded := fold(&buf, name)

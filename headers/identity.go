@@ -2,6 +2,7 @@ package headers
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,22 +77,18 @@ func (n IdentityNames) IsIdentity(name string) bool {
 	return false
 }
 
-// Strip removes every header that IsIdentity is true for, and every such name from what the Trailer header announces. All
-// others stay as they are, byte for byte.
-func (n IdentityNames) Strip(h http.Header) { stripNames(h, n.IsIdentity) }
-
 // StripTrailer removes from a trailer section, such as the Trailer of an http.Request before and after its body was read,
-// what Strip, StripForwarding and StripControl remove from a header section, and the fields that RFC 9110 section 6.5.1
-// does not allow there: a program that merges trailers into the headers would read them after the decision was made.
+// what a Sieve drops of a header section, and the fields that RFC 9110 section 6.5.1 does not allow there: a program that
+// merges trailers into the headers would read them after the decision was made.
 func (n IdentityNames) StripTrailer(h http.Header) {
-	stripNames(h, func(name string) bool {
+	maps.DeleteFunc(h, func(name string, _ []string) bool {
 		return n.IsIdentity(name) || isForwarding(name) || isReserved(name) // isReserved includes isControl
 	})
 }
 
 // Stamp sets every name to exactly one value, the identity's. For nil, an anonymous caller, every name is set to the empty
 // value: some front proxies leave the client's own header in place when the answer omits it. Other spellings are not
-// touched, see Strip.
+// touched, see Sieve.
 func (n IdentityNames) Stamp(h http.Header, id *authn.Identity) { n.Stamps(id).Set(h) }
 
 // Stamps are the headers that tell of one identity, ready to be set as often as need be.

@@ -38,7 +38,26 @@ func ordinary() http.Header {
 	}
 }
 
-func TestStripIdentity(t *testing.T) {
+// sift returns what a Sieve leaves of the headers of a request.
+func sift(names headers.IdentityNames, h http.Header) http.Header {
+	left, sieve := http.Header{}, headers.NewSieve(names)
+	for name, values := range h {
+		if sieve.Fate(name) != headers.Dropped {
+			left[name] = values
+		}
+	}
+	return left
+}
+
+// ordinaryLeft is what a Sieve leaves of ordinary headers: all but what is the message's own.
+func ordinaryLeft() http.Header {
+	h := ordinary()
+	delete(h, "Content-Length")
+	delete(h, "X-Request-Id")
+	return h
+}
+
+func TestSieveDropsIdentity(t *testing.T) {
 	names := headers.DefaultIdentityNames()
 	all := slices.Concat(names.User, names.Email, names.Groups, names.UserID, []string{"X-Authly-Assertion", "X-Authly-Anything"})
 	if len(all) != 9 {
@@ -53,8 +72,7 @@ func TestStripIdentity(t *testing.T) {
 			h[spelling] = []string{"admin", "root"}
 			h[http.CanonicalHeaderKey(spelling)] = []string{"admin"}
 		}
-		names.Strip(h)
-		if diff := cmp.Diff(ordinary(), h); diff != "" {
+		if diff := cmp.Diff(ordinaryLeft(), sift(names, h)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -68,33 +86,14 @@ func TestStripIdentity(t *testing.T) {
 	}
 }
 
-func TestStripConfiguredNames(t *testing.T) {
+func TestSieveDropsConfiguredNames(t *testing.T) {
 	names := headers.IdentityNames{User: []string{"X-WebAuth-User"}}
-	h := http.Header{"X-Webauth-User": {"a"}, "X_webauth_user": {"a"}, "X-Forwarded-User": {"b"}, "X.authly.user": {"a"}}
-	names.Strip(h)
-	if diff := cmp.Diff(http.Header{"X-Forwarded-User": {"b"}}, h); diff != "" {
+	h := http.Header{"X-Webauth-User": {"a"}, "X_webauth_user": {"a"}, "Remote-User": {"b"}, "X.authly.user": {"a"}}
+	if diff := cmp.Diff(http.Header{"Remote-User": {"b"}}, sift(names, h)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	headers.IdentityNames{}.Strip(nil)
-}
-
-func TestStripAnnouncedTrailers(t *testing.T) {
-	names := headers.DefaultIdentityNames()
-	for _, c := range []struct{ in, want []string }{
-		{[]string{"Server-Timing"}, []string{"Server-Timing"}},
-		{[]string{" Expires ,,Server-Timing "}, []string{" Expires ,,Server-Timing "}},
-		{[]string{"X-Forwarded-User"}, nil},
-		{[]string{"x_forwarded_user, Expires,\tREMOTE.USER ,Server-Timing"}, []string{"Expires, Server-Timing"}},
-		{[]string{"X-Authly-Assertion", "Expires"}, []string{"Expires"}},
-	} {
-		h := http.Header{"Trailer": c.in}
-		names.Strip(h)
-		if diff := cmp.Diff(c.want, h["Trailer"]); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", c.in, diff)
-		}
-		if _, ok := h["Trailer"]; ok && c.want == nil {
-			t.Errorf("%q: an empty Trailer field is left", c.in)
-		}
+	if left := sift(headers.IdentityNames{}, http.Header{"X_Authly_User": {"a"}, "X-Webauth-User": {"b"}}); len(left) != 1 {
+		t.Errorf("without names %v is left", left)
 	}
 }
 
@@ -123,9 +122,8 @@ func TestStripTrailerOnTheWire(t *testing.T) {
 	type seen struct{ header, announced, arrived http.Header }
 	requests := make(chan seen, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		names.Strip(r.Header)
 		names.StripTrailer(r.Trailer)
-		s := seen{header: r.Header.Clone(), announced: r.Trailer.Clone()}
+		s := seen{header: sift(names, r.Header), announced: r.Trailer.Clone()}
 		_, _ = io.Copy(io.Discard, r.Body)
 		if _, ok := r.Trailer["Remote_user"]; !ok {
 			t.Error("the trailer to be removed has not even arrived")
@@ -150,7 +148,7 @@ func TestStripTrailerOnTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := <-requests
-	want := seen{http.Header{"Connection": {"close"}}, http.Header{"Checksum": nil}, http.Header{"Checksum": {"1"}}}
+	want := seen{http.Header{}, http.Header{"Checksum": nil}, http.Header{"Checksum": {"1"}}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(seen{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -244,12 +242,13 @@ func FuzzEncodeValue(f *testing.F) {
 	})
 }
 
-// Whatever the name, a header is either kept as it was, or a reader that knows only letters and digits may confuse it.
-func FuzzStrip(f *testing.F) {
+// Whatever the name, a reader that knows only letters and digits takes it for one of an identity header or not, and so does Authly.
+func FuzzIdentity(f *testing.F) {
 	for _, seed := range []string{"X-Forwarded-User", "x_forwarded_user", "Remote.User", "X-Authly-", "X~Authly~A", "Accept", "", "é"} {
 		f.Add(seed)
 	}
 	names := headers.DefaultIdentityNames()
+	sieve := headers.NewSieve(names)
 	known := slices.Concat(names.User, names.Email, names.Groups, names.UserID)
 	read := func(name string) string { // what CGI makes of a name, said in another way than the code under test says it
 		var b strings.Builder
@@ -267,33 +266,30 @@ func FuzzStrip(f *testing.F) {
 		}
 		confusable := strings.HasPrefix(read(name), "X_AUTHLY_") ||
 			slices.ContainsFunc(known, func(k string) bool { return read(k) == read(name) })
-		h := http.Header{name: {"admin"}}
-		names.Strip(h)
-		if _, kept := h[name]; kept == confusable {
-			t.Fatalf("%q: kept %v, confusable %v", name, kept, confusable)
+		if fate := sieve.Fate(name); names.IsIdentity(name) != confusable || confusable && fate != headers.Dropped {
+			t.Fatalf("%q: fate %v, confusable %v", name, fate, confusable)
 		}
 	})
 }
 
-func TestStripDoesNotAllocate(t *testing.T) {
-	names, h := headers.DefaultIdentityNames(), ordinary()
+func TestSieveDoesNotAllocate(t *testing.T) {
+	sieve, h := headers.NewSieve(headers.DefaultIdentityNames()), ordinary()
 	if n := testing.AllocsPerRun(100, func() {
-		names.Strip(h)
-		headers.StripForwarding(h)
-		headers.StripLookalikes(h)
-		headers.StripControl(h)
+		for name := range h {
+			sieve.Fate(name)
+		}
 	}); n != 0 {
 		t.Errorf("%v allocations for an ordinary request, want none", n)
 	}
 }
 
-func BenchmarkStrip(b *testing.B) {
-	names, h := headers.DefaultIdentityNames(), ordinary()
+func BenchmarkFate(b *testing.B) {
+	sieve, h := headers.NewSieve(headers.DefaultIdentityNames()), ordinary()
 	b.ReportAllocs()
 	for b.Loop() {
-		names.Strip(h)
-		headers.StripForwarding(h)
-		headers.StripControl(h)
+		for name := range h {
+			sieve.Fate(name)
+		}
 	}
 }
 

@@ -9,9 +9,11 @@ const (
 	Judged              // by whoever forwards the request: Authorization, Cookie and User-Agent
 )
 
-// Sieve tells the Fate of fields by their names, in one look at each. Dropped are, in every spelling, the fields that Strip of the
-// IdentityNames, StripForwarding and StripControl remove; and those that concern a single connection (RFC 9110 section 7.6.1) or
-// the framing of the message, Host, and the request id. Names are looked up as http.Header has them.
+// Sieve tells the Fate of fields by their names, in one look at each. Dropped are, in every spelling, the fields that an
+// application could take for those that carry the identity; those in which proxies tell of the request, which are not the
+// client's to say; and those that make some application read another request than was decided on. Dropped are too those that
+// concern a single connection (RFC 9110 section 7.6.1) or the framing of the message, Host, and the request id. Names are looked
+// up as http.Header has them.
 type Sieve struct {
 	identity map[string]struct{} // the names, folded
 }

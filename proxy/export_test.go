@@ -8,3 +8,20 @@ func (d *Door) NeverDirect() {
 		}
 	}
 }
+
+// Busy is how many requests are on their way to applications, and how many connections to them wait for the next.
+func (d *Door) Busy() (requests, idle int) {
+	for _, u := range d.upstreams {
+		u.pool.mu.Lock()
+		for _, b := range u.pool.backends {
+			requests += b.inFlight
+			if b.direct != nil {
+				b.direct.mu.Lock()
+				idle += len(b.direct.idle)
+				b.direct.mu.Unlock()
+			}
+		}
+		u.pool.mu.Unlock()
+	}
+	return requests, idle
+}

@@ -416,3 +416,18 @@ func TestRequestID(t *testing.T) {
 		t.Errorf("a stranger's id was taken: %q", id)
 	}
 }
+
+// An answer whose status is none is the application's fault, and is answered as that, by whichever way the application was asked.
+func TestAnswersWithoutAStatus(t *testing.T) {
+	for status, want := range map[string]int{"099": http.StatusBadGateway, "000": http.StatusBadGateway, "999": 999, "200": http.StatusOK} {
+		up := newScripted(t)
+		up.script(func(string) (string, bool) { return "HTTP/1.1 " + status + " X\r\nContent-Length: 0\r\n\r\n", false })
+		g := newGateway(t, gatewayConfig{upstream: proxy.UpstreamConfig{URLs: []string{"http://" + up.addr}}})
+		for _, asked := range []string{request("GET", "/public/x", ""), request("POST", "/public/x", "", "Content-Length: 1") + "x"} {
+			wantStatus(t, g.raw(t, asked), want)
+		}
+		if strings.Contains(g.journal.String(), `"msg":"panic"`) {
+			t.Errorf("status %s: %s", status, g.journal)
+		}
+	}
+}

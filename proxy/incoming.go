@@ -13,13 +13,28 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-var errUninvited = errors.New("the upstream switched protocols without being asked to")
+var (
+	errUninvited = errors.New("the upstream switched protocols without being asked to")
+	errNoStatus  = errors.New("the status of the upstream's answer is none")
+)
+
+// judgeStatus returns what is wrong with the status of an answer. http.ReadResponse takes any three digits for one, and net/http
+// panics where it is to write one below 100.
+func judgeStatus(status int, switches bool) error {
+	switch {
+	case status < 100:
+		return errNoStatus
+	case status == http.StatusSwitchingProtocols && !switches:
+		return errUninvited // to ReverseProxy, two missing Upgrade headers are the same
+	}
+	return nil
+}
 
 // modifyResponse makes the answer that the client gets of the upstream's.
 func (u *upstream) modifyResponse(res *http.Response) error {
 	p := passageOf(res.Request.Context())
-	if res.StatusCode == http.StatusSwitchingProtocols && !p.webSocket {
-		return errUninvited // to ReverseProxy, two missing Upgrade headers are the same
+	if err := judgeStatus(res.StatusCode, p.webSocket); err != nil {
+		return err
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		if err := p.stream.answering(); err != nil {

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// longestLetter is how long a letter may be, in bytes. It fits into what the system takes without anybody reading it.
+// longestLetter is how long the fields and the target of a letter may be together, in bytes. That fits into what the system takes
+// without anybody reading it.
 const longestLetter = 32 << 10
 
 var (
@@ -47,7 +48,7 @@ func (l *letter) write(u *upstream, r *http.Request, p *passage) error {
 		l.add("Content-Length", "0") // as many servers expect
 	}
 	u.outgoing(r, p, l.add)
-	if l.err == nil && len(l.fields) > longestLetter {
+	if target := len(p.target.rawPath) + len(p.target.rawQuery); l.err == nil && len(l.fields)+target > longestLetter {
 		l.err = errTooLong
 	}
 	return l.err

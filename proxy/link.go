@@ -81,8 +81,7 @@ func (l *link) roundTrip(ctx context.Context, c *call) (*http.Response, error) {
 		}
 		return nil, err
 	}
-	// An answer 101 is not for this connection to obey: nobody has asked for another protocol.
-	u.reusable = !res.Close && res.StatusCode >= 200
+	u.reusable = !res.Close && isOver(res)
 	if res.Body == http.NoBody {
 		u.end(true)
 	} else {
@@ -131,6 +130,17 @@ func (l *link) answer(c *call) (*http.Response, error) {
 		l.left = l.direct.limits.head
 	}
 	return nil, errTooManyInterim
+}
+
+// isOver reports whether an answer that is read to its end is over for both sides. An answer 101 is not: nobody has asked for
+// another protocol. Neither is one of 204 that announces a body all the same (RFC 9110 section 8.6): the body may still come, and
+// would be taken for the next answer.
+func isOver(res *http.Response) bool {
+	if res.StatusCode == http.StatusNoContent {
+		length := res.Header.Get("Content-Length")
+		return (length == "" || length == "0") && len(res.TransferEncoding) == 0
+	}
+	return res.StatusCode >= 200
 }
 
 // use is that a connection is used for a request.

@@ -70,8 +70,8 @@ func inform(w http.ResponseWriter, status int, header http.Header) {
 
 // deliver gives the upstream's answer to the client, with what Authly adds to it and without what is not for the client.
 func (u *upstream) deliver(w http.ResponseWriter, r *http.Request, p *passage, res *http.Response) {
-	if res.StatusCode == http.StatusSwitchingProtocols {
-		u.failed(w, r, p, errUninvited)
+	if err := judgeStatus(res.StatusCode, false); err != nil {
+		u.failed(w, r, p, err)
 		return
 	}
 	if err := p.stream.answering(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
@@ -13,9 +14,19 @@ import (
 // small heap collected a dozen times a second under load, for the sake of a few megabytes.
 const heapFloor = 64 << 20
 
+// floorFor is the floor where so many bytes of memory may be taken, 0 for any number: a quarter of them at most. The program
+// itself takes as much, and who has given it little wants it to live with that.
+func floorFor(limit uint64) uint64 {
+	if limit == 0 {
+		return heapFloor
+	}
+	return min(heapFloor, limit/4)
+}
+
 // collector tells the garbage collector after each collection when the next one is due: when the heap has doubled, as ever, but
-// not before it has reached heapFloor.
+// not before it has reached the floor.
 type collector struct {
+	floor   uint64
 	mu      sync.Mutex
 	percent int
 	usual   int // what it was before
@@ -28,9 +39,9 @@ func keepHeapFloor(environ []string) (stop func()) {
 	if slices.ContainsFunc(environ, func(set string) bool { return strings.HasPrefix(set, "GOGC=") }) {
 		return func() {}
 	}
-	c := new(collector)
-	c.usual = debug.SetGCPercent(percentFor(0))
-	c.percent = percentFor(0)
+	c := &collector{floor: floorFor(memoryLimit(os.ReadFile))}
+	c.percent = percentFor(c.floor, 0, 0)
+	c.usual = debug.SetGCPercent(c.percent)
 	c.await()
 	return func() {
 		c.mu.Lock()
@@ -40,11 +51,13 @@ func keepHeapFloor(environ []string) (stop func()) {
 	}
 }
 
-// percentFor is by how much a heap that holds so many bytes which are in use may grow.
-func percentFor(live uint64) int {
+// percentFor is by how much a heap that holds so many bytes which are in use may grow to reach the floor. The runtime takes the
+// percentage of them and of the roots, which are the stacks and the variables: with thousands of WebSockets the stacks are more
+// than the heap.
+func percentFor(floor, live, roots uint64) int {
 	const least = 4 << 20 // what the runtime counts an emptier heap for
 	live = max(live, least)
-	return int(max(100, (heapFloor-min(live, heapFloor))*100/live))
+	return int(max(100, (floor-min(live, floor))*100/(live+roots)))
 }
 
 // await has adjust called when the next collection is over, which finds that nobody holds its token any more.
@@ -59,10 +72,11 @@ func (c *collector) adjust() {
 	if c.over {
 		return
 	}
-	live := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	runtimemetrics.Read(live)
+	found := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	runtimemetrics.Read(found)
+	live, roots := found[0].Value.Uint64(), found[1].Value.Uint64()+found[2].Value.Uint64()
 	// Each change stops the program for a moment: what would hardly make a difference stays.
-	if percent := percentFor(live[0].Value.Uint64()); percent < c.percent*9/10 || percent > c.percent*10/9 {
+	if percent := percentFor(c.floor, live, roots); percent < c.percent*9/10 || percent > c.percent*10/9 {
 		c.percent = percent
 		debug.SetGCPercent(percent)
 	}

@@ -1,18 +1,21 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
 	runtimemetrics "runtime/metrics"
+	"sync"
 	"testing"
 )
 
 func TestPercentFor(t *testing.T) {
-	for live, want := range map[uint64]int{
-		0: 1500, 1 << 20: 1500, 4 << 20: 1500, 16 << 20: 300, 32 << 20: 100, 63 << 20: 100, 64 << 20: 100, 1 << 40: 100,
+	for held, want := range map[[2]uint64]int{ // in use, roots
+		{0, 0}: 1500, {1 << 20, 0}: 1500, {4 << 20, 0}: 1500, {16 << 20, 0}: 300, {32 << 20, 0}: 100, {63 << 20, 0}: 100, {64 << 20, 0}: 100,
+		{1 << 40, 0}: 100, {0, 4 << 20}: 750, {4 << 20, 16 << 20}: 300, {16 << 20, 8 << 20}: 200, {16 << 20, 1 << 40}: 100,
 	} {
-		if got := percentFor(live); got != want {
-			t.Errorf("%d bytes: %d %%, want %d", live, got, want)
+		if got := percentFor(heapFloor, held[0], held[1]); got != want {
+			t.Errorf("%d bytes in use, %d of roots: %d %%, want %d", held[0], held[1], got, want)
 		}
 	}
 }
@@ -26,8 +29,8 @@ func TestHeapFloor(t *testing.T) {
 		t.Errorf("with GOGC set: %d %%, want %d", got, usual)
 	}
 	stop := keepHeapFloor([]string{"HOME=/", "GOMEMLIMIT=1GiB"})
-	if got := percentNow(); got != percentFor(0) {
-		t.Errorf("at the beginning: %d %%, want %d", got, percentFor(0))
+	if got := percentNow(); got != percentFor(floorFor(memoryLimit(os.ReadFile)), 0, 0) {
+		t.Errorf("at the beginning: %d %%, want %d", got, percentFor(floorFor(memoryLimit(os.ReadFile)), 0, 0))
 	}
 	held := make([]byte, 2*heapFloor)
 	eventuallyCollected(t, func() bool { return percentNow() == 100 })
@@ -54,4 +57,35 @@ func eventuallyCollected(t *testing.T, condition func() bool) {
 		runtime.Gosched()
 	}
 	t.Fatal("the collector is not told")
+}
+
+// The stacks of thousands of goroutines do not make the heap grow beyond the floor.
+func TestHeapFloorCountsStacks(t *testing.T) {
+	usual := percentNow()
+	defer debug.SetGCPercent(usual)
+	defer keepHeapFloor(nil)()
+	release := make(chan struct{})
+	var deep sync.WaitGroup
+	defer deep.Wait()
+	defer close(release)
+	ready := make(chan struct{})
+	const goroutines = 1000
+	for range goroutines {
+		deep.Go(func() {
+			var stack [32 << 10]byte
+			stack[len(stack)-1] = 1
+			ready <- struct{}{}
+			<-release
+			runtime.KeepAlive(&stack)
+		})
+	}
+	for range goroutines {
+		<-ready
+	}
+	goal := []runtimemetrics.Sample{{Name: "/gc/heap/goal:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	eventuallyCollected(t, func() bool {
+		runtimemetrics.Read(goal)
+		stacks, live := goal[1].Value.Uint64(), goal[2].Value.Uint64()
+		return stacks > 4<<20 && goal[0].Value.Uint64() < max(heapFloor, 2*live+stacks)*5/4
+	})
 }
