@@ -13,7 +13,7 @@ import (
 // mailRetryMost. Half of it is chance, so that replicas do not all come back at once to a mail server that was away.
 const (
 	mailRetryFirst = 5 * time.Second
-	mailRetryMost  = time.Hour
+	mailRetryMost  = 5 * time.Minute // a link for a new password lives half an hour: it must outlast a mail server that was away
 )
 
 const (
@@ -179,7 +179,7 @@ func (o *Outbox) complain(ctx context.Context, what string, err error) {
 // mailRetry is how long to wait after so many attempts.
 func mailRetry(attempts int) time.Duration {
 	wait := mailRetryMost
-	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than an hour
+	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than mailRetryMost
 		wait = min(mailRetryFirst<<shift, mailRetryMost)
 	}
 	return wait/2 + rand.N(wait/2)
