@@ -13,7 +13,7 @@ import (
 // mailRetryMost. Half of it is chance, so that replicas do not all come back at once to a mail server that was away.
 const (
 	mailRetryFirst = 5 * time.Second
-	mailRetryMost  = time.Hour
+	mailRetryMost  = 5 * time.Minute // a link for a new password lives half an hour: it must outlast a mail server that was away
 )
 
 const (
@@ -41,6 +41,7 @@ type Outbox struct {
 
 	sent, failed, dead atomic.Int64
 	queue              atomic.Pointer[MailQueue]
+	cutOff             bool // the store did not answer when drain last asked; drain's own
 }
 
 // NewOutbox returns an Outbox.
@@ -88,9 +89,16 @@ func (o *Outbox) drain(ctx context.Context) {
 		// Longer than an attempt can take: nobody else begins while this one could still succeed.
 		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+time.Minute)
 		if err != nil {
-			o.complain(ctx, "mails cannot be read from the store", err)
+			if !o.cutOff { // once, not at every look of a long night
+				o.complain(ctx, "mails cannot be read from the store", err)
+			}
+			o.cutOff = true
 			return
 		}
+		if o.cutOff {
+			o.cfg.Log.InfoContext(ctx, "mails are read from the store again")
+		}
+		o.cutOff = false
 		if q == nil {
 			break
 		}
@@ -171,7 +179,7 @@ func (o *Outbox) complain(ctx context.Context, what string, err error) {
 // mailRetry is how long to wait after so many attempts.
 func mailRetry(attempts int) time.Duration {
 	wait := mailRetryMost
-	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than an hour
+	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than mailRetryMost
 		wait = min(mailRetryFirst<<shift, mailRetryMost)
 	}
 	return wait/2 + rand.N(wait/2)

@@ -59,7 +59,7 @@ func TestOutboxTriesAgain(t *testing.T) {
 		t.Errorf("counted %+v", c)
 	}
 	for attempts := range 100 {
-		if wait := authn.MailRetry(attempts); wait < 2*time.Second || wait > time.Hour {
+		if wait := authn.MailRetry(attempts); wait < 2*time.Second || wait > 5*time.Minute {
 			t.Errorf("after %d attempts a mail waits %v", attempts, wait)
 		}
 	}
@@ -251,7 +251,7 @@ func TestMailsAreSealed(t *testing.T) {
 	p.expect(t, map[authn.MailKind]string{authn.MailNewSignIn: alice.Email})
 }
 
-// An outbox whose store does not answer says so and goes on.
+// An outbox whose store does not answer says so, once, and goes on.
 func TestOutboxWithoutStore(t *testing.T) {
 	p := withMail(t, newMind(t, options{}), nil)
 	gone, err := store.Open(t.Context(), "sqlite://"+t.TempDir()+"/authly.db", store.Options{})
@@ -262,8 +262,10 @@ func TestOutboxWithoutStore(t *testing.T) {
 	var log bytes.Buffer
 	mails := authn.NewMails(authn.MailsConfig{Store: gone, Now: p.clock.Now, Log: discard()})
 	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: p.box, Now: p.clock.Now, Log: slog.New(slog.NewTextHandler(&log, nil))})
-	outbox.Drain(t.Context())
-	if !strings.Contains(log.String(), "level=WARN") || outbox.Counts() != (authn.OutboxCounts{}) {
+	for range 3 {
+		outbox.Drain(t.Context())
+	}
+	if strings.Count(log.String(), "level=WARN") != 1 || outbox.Counts() != (authn.OutboxCounts{}) {
 		t.Errorf("logged %s and counted %+v", log.String(), outbox.Counts())
 	}
 }

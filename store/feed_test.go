@@ -241,6 +241,7 @@ func follow(t *testing.T, s *store.Store) (woken chan struct{}, ended chan error
 
 // A listener on a dead connection would wait for ever while nobody knows that there are no notifications any more.
 func TestPostgresListenerLosesConnection(t *testing.T) {
+	t.Parallel()
 	line := proxyTo(t, storetest.PostgresURL(t))
 	s := openPostgres(t, line.url, time.Second)
 	_, cut := follow(t, s)

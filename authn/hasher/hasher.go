@@ -109,6 +109,7 @@ func (h *Hasher) running() (*child, error) {
 		return nil, errNone
 	}
 	if h.child != nil {
+		h.cfg.Log.Warn("the process that hashes passwords has ended, another one takes its place")
 		h.child.end() // what is left of it: there are never two
 	}
 	c, err := h.start()

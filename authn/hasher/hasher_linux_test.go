@@ -160,7 +160,7 @@ func TestCheapWorkIsDoneHere(t *testing.T) {
 
 // A process that dies is replaced, and no login fails for it.
 func TestItIsStartedAgain(t *testing.T) {
-	h, _ := start(t)
+	h, log := start(t)
 	w := costly(t, password)
 	for range 3 {
 		if r, err := h.Do(t.Context(), w); err != nil || !r.Right {
@@ -177,6 +177,9 @@ func TestItIsStartedAgain(t *testing.T) {
 	// Signals that are sent to all processes of a service are none to it: answers may be wanted yet.
 	if _, err := h.Do(t.Context(), w); err != nil {
 		t.Fatal(err)
+	}
+	if said := strings.Count(log.String(), "has ended, another one takes its place"); said != 3 {
+		t.Errorf("three have ended, and it says so %d times: %s", said, log)
 	}
 	before := children(t)
 	for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGINT} {

@@ -40,7 +40,10 @@ func TestAll(t *testing.T) {
 
 // Who interrupts it is not left with its servers.
 func TestInterrupted(t *testing.T) {
-	for _, args := range []string{"check --rounds 1000 --slice 100ms", "proxy --rounds 1000 --slice 100ms", "start --rounds 1000 --quick=false"} {
+	binary := " --binary " + built(t)
+	for _, args := range []string{
+		"check --rounds 1000 --slice 100ms" + binary, "proxy --rounds 1000 --slice 100ms" + binary, "start --rounds 1000 --quick=false",
+	} {
 		leavesNothing(t, func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()

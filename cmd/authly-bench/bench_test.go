@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -18,7 +20,34 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == targetName {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if path, err := authlyBinary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(status)
+}
+
+// authlyBinary is the program under measurement, built once for the tests that are not about building it.
+var authlyBinary = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "authly-binary-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(folder, "authly")
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/descoped/authly/cmd/authly").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+// built is the path of authlyBinary.
+func built(t *testing.T) string {
+	t.Helper()
+	path, err := authlyBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // bench runs a measurement and returns its report.
@@ -131,7 +160,7 @@ func TestRevocation(t *testing.T) {
 	for _, notifications := range []string{"on", "off"} {
 		t.Run("notifications "+notifications, func(t *testing.T) {
 			revocations := 2 * len(kinds())
-			r := bench(t, "revocation", "--revocations", fmt.Sprint(revocations), "--rate", "200", "--concurrency", "1",
+			r := bench(t, "revocation", "--binary", built(t), "--revocations", fmt.Sprint(revocations), "--rate", "200", "--concurrency", "1",
 				"--notifications", notifications, "--poll-interval", "200ms")
 			if got := r.count("revocations"); got != int64(revocations) {
 				t.Errorf("%d revocations, want %d", got, revocations)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,8 @@ func (m *growth) on(ctx context.Context, s *stage, store string) ([]row, error) 
 	var server *pgserver.Server
 	if store == "postgres" {
 		var err error
-		if server, err = s.postgresServer(pgserver.Config{}); err != nil {
+		where := pgserver.Config{Folder: os.TempDir()} // a million users are too much for memory
+		if server, err = s.postgresServer(where); err != nil {
 			return nil, err
 		}
 	}

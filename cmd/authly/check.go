@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/descoped/authly/authn/geo"
 	"github.com/descoped/authly/cmd/authly/config"
 )
 
@@ -43,7 +44,7 @@ func (c *cli) check() error {
 		}
 		return err
 	}
-	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
+	if err := checkFiles(cfg); err != nil {
 		return err
 	}
 	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Advice: []checkRemark{}, Configuration: cfg}
@@ -68,6 +69,19 @@ func (c *cli) check() error {
 		return err
 	}
 	return writeErr
+}
+
+// checkFiles opens what the configuration names and the start would stop at.
+func checkFiles(cfg *config.Config) error {
+	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	for _, file := range cfg.Geo.Database {
+		if _, err := geo.Open(file); err != nil {
+			return fmt.Errorf("geo.database: %w", err)
+		}
+	}
+	return nil
 }
 
 func reportMistakes(mistakes config.Mistakes) checkReport {

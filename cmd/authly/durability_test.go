@@ -18,6 +18,7 @@ routes:
 
 // What a 2xx promised is on disk: the process is killed the moment after it answered, and another one started.
 func TestAnswersSurviveKill(t *testing.T) {
+	t.Parallel()
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		first := start(t, storeURL, protectedEcho)
 		admin := first.login(t, "admin", adminPassword)

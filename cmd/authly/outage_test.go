@@ -54,6 +54,7 @@ func (a *authly) without(t *testing.T, pair tokens) {
 }
 
 func TestDatabaseLost(t *testing.T) {
+	t.Parallel()
 	line := newRelay(t, storetest.PostgresURL(t))
 	a := start(t, line.url, protectedEcho, askTheStore)
 	pair := a.login(t, "admin", adminPassword)
@@ -85,6 +86,7 @@ func (a *authly) awaitReadiness(t *testing.T) {
 // A database that is there but silent holds nobody up who does not need it, is told by readiness before an orchestrator loses
 // its patience, and does not keep the program from ending.
 func TestDatabaseSilent(t *testing.T) {
+	t.Parallel()
 	line := newRelay(t, storetest.PostgresURL(t))
 	a := start(t, line.url, protectedEcho, "AUTHLY_SERVER_SHUTDOWN_TIMEOUT=1s")
 	pair := a.login(t, "admin", adminPassword)
@@ -111,6 +113,7 @@ func TestDatabaseSilent(t *testing.T) {
 
 // Without its database the program does not start, in words that do not hold the password.
 func TestDatabaseMissing(t *testing.T) {
+	t.Parallel()
 	line := newRelay(t, storetest.PostgresURL(t))
 	line.set(true, false)
 	at, err := url.Parse(line.url)

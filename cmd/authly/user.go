@@ -26,7 +26,7 @@ func (c *cli) userCommand() *cobra.Command {
 	yes, no := true, false
 	root.AddCommand(
 		c.userCreateCommand(), c.userListCommand(), c.userSetPasswordCommand(),
-		c.userActionCommand("show", "Print a user", func(_ context.Context, _ *mind, _ authn.User) error { return nil }),
+		c.userShowCommand(),
 		c.userUpdateCommand("verify", "Mark a user's email address as verified", authn.AccountUpdate{Verified: &yes}),
 		c.userUpdateCommand("disable", "Disable a user and end their sessions", authn.AccountUpdate{Active: &no}),
 		c.userUpdateCommand("enable", "Enable a disabled user", authn.AccountUpdate{Active: &yes}),
@@ -185,10 +185,12 @@ func (c *cli) printUsers(users []authn.User) error {
 }
 
 func (c *cli) printUser(u authn.User) error {
-	return c.print(api.Show(u), func(w io.Writer) {
-		fmt.Fprintf(w, "id          %s\nusername    %s\nemail       %s\nstate       %s\nroles       %s\ncreated     %s\nlast login  %s\n",
-			u.ID, u.Username, u.Email, userState(u), strings.Join(u.Roles, ","), u.CreatedAt.UTC().Format(time.RFC3339), lastLogin(u))
-	})
+	return c.print(api.Show(u), func(w io.Writer) { writeUser(w, u) })
+}
+
+func writeUser(w io.Writer, u authn.User) {
+	fmt.Fprintf(w, "id          %s\nusername    %s\nemail       %s\nstate       %s\nroles       %s\ncreated     %s\nlast login  %s\n",
+		u.ID, u.Username, u.Email, userState(u), strings.Join(u.Roles, ","), u.CreatedAt.UTC().Format(time.RFC3339), lastLogin(u))
 }
 
 // userState says in words what the flags say.

@@ -130,7 +130,13 @@ func TestUserCommandsLetIn(t *testing.T) {
 		if got := a.loginStatus(t, "carol", "carol's password"); got != http.StatusTooManyRequests {
 			t.Errorf("login while locked: %d", got)
 		}
+		if shown := a.command(t, "", "user", "show", "carol"); shown["failed_logins"] != 5.0 || shown["last_failure"] == nil || shown["locked_until"] == nil {
+			t.Errorf("while locked she is shown as %v", shown)
+		}
 		a.command(t, "", "user", "unlock", "carol")
+		if shown := a.command(t, "", "user", "show", "carol"); shown["failed_logins"] != 0.0 || shown["last_failure"] != nil || shown["locked_until"] != nil {
+			t.Errorf("unlocked she is shown as %v", shown)
+		}
 		a.isIn(t, "unlocked", a.login(t, "carol", "carol's password"), true)
 	})
 }

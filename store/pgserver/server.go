@@ -27,6 +27,18 @@ type Config struct {
 	// Durable commits are synced to disk before they are answered, as where data is worth something. Else they are not, which
 	// is quick and does not change what a client sees.
 	Durable bool
+
+	// Folder is where the server's temporary folder is made. Empty: in memory, where there is enough of it, and else where
+	// temporary files are; what is to be durable is never in memory.
+	Folder string
+}
+
+// place returns where the temporary folder is to be made, "" being where temporary files are.
+func (c Config) place() string {
+	if c.Folder != "" || c.Durable {
+		return c.Folder
+	}
+	return inMemory()
 }
 
 // Server is a PostgreSQL server that lives at most as long as this process.
@@ -79,7 +91,7 @@ func newServer(config Config, bin string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "authly-postgres-")
+	folder, err := os.MkdirTemp(config.place(), "authly-postgres-")
 	if err != nil {
 		return nil, err
 	}

@@ -14,8 +14,8 @@ import (
 // PostgresURL returns the URL of a new, empty database that is dropped when the test ends.
 //
 // It is on a server that the process starts on first use and that ends with it; see pgserver. The role in the URL owns the
-// database and has no other right. The server's commits are not synced to disk, which makes tests quick and does not change
-// what a client sees.
+// database and has no other right. The server is kept in memory where there is enough of it, and its commits are not synced
+// to disk, which makes tests quick and does not change what a client sees.
 //
 // Where AUTHLY_TEST_POSTGRES_URL names a server that asks for passwords, databases are made on that one instead; its role needs
 // CREATEDB, and ought to have no other right.
@@ -27,7 +27,7 @@ func PostgresURL(t testing.TB) string {
 }
 
 // CopyPostgres returns the URL of a copy of a database of PostgresURL, to which nobody may be connected. To copy what was
-// migrated once takes a fifth of the time that it takes to make and to migrate another.
+// migrated once is quicker than to make and to migrate another.
 func CopyPostgres(t testing.TB, original string) string {
 	t.Helper()
 	from, err := url.Parse(original)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/headers"
 )
 
 // Defaults returns the built-in configuration: what runs when there is no file. The file config.yaml of the distribution
@@ -52,20 +53,8 @@ func Defaults() *Config {
 		Lockout: Lockout{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour, MaxDelay: 30 * time.Second},
 		Risk:    Risk{NotifyAbove: 0.5, DenyAbove: 1},
 		Headers: Headers{
-			SecurityHeaders: SecurityHeaders{
-				ContentTypeOptions:      "nosniff",
-				FrameOptions:            "DENY",
-				ContentSecurityPolicy:   "default-src 'self'",
-				ReferrerPolicy:          "strict-origin-when-cross-origin",
-				XSSProtection:           "1; mode=block",
-				StrictTransportSecurity: "max-age=31536000",
-			},
-			Identity: IdentityHeaders{
-				User:   []string{"X-Forwarded-User", "Remote-User"},
-				Email:  []string{"X-Forwarded-Email", "Remote-Email"},
-				Groups: []string{"X-Forwarded-Groups", "Remote-Groups"},
-				UserID: []string{"X-Forwarded-User-Id"},
-			},
+			SecurityHeaders: SecurityHeaders(headers.DefaultSecurityConfig()),
+			Identity:        IdentityHeaders(headers.DefaultIdentityNames()),
 		},
 		CORS: CORS{
 			AllowedMethods: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"},

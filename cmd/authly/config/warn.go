@@ -29,6 +29,7 @@ func (c *Config) Warnings() []Warning {
 	w.passwords()
 	w.registration()
 	w.limits()
+	w.lockout()
 	w.risk()
 	w.mail()
 	w.routes()
@@ -40,6 +41,10 @@ func (c *Config) Advice() []Warning {
 	w := warnings{config: c}
 	if c.Passwords.MinLength < 15 {
 		w.add("passwords.min_length", "Is below 15, which NIST SP 800-63B-4 asks for where a password is all that users log in with.")
+	}
+	if c.Mail.Server() == nil && c.Users.Registration != "open" {
+		w.add("mail.url", "Is log: whoever reads the log can ask for a new password of any user, and set it by the link that is written there. "+
+			"Set it to a mail server, or keep the log to yourself.")
 	}
 	return w.list
 }
@@ -158,15 +163,34 @@ func (w *warnings) passwords() {
 	}
 }
 
-// registration warns where becoming a user and being let in are the same thing.
+// limits warns where guesses, accounts or mails have no bound, and of a backend that others can read along with.
 func (w *warnings) limits() {
-	u, err := url.Parse(string(w.config.Limits.Backend))
+	l := w.config.Limits
+	if l.Login.Requests == 0 && l.LoginPair.Requests == 0 && l.LoginSpraying.Requests == 0 {
+		w.add("limits.login", "Is off, and so are login_pair and login_spraying: one client may try one password with any number of names.")
+	}
+	if l.Registration.Requests == 0 && w.config.Users.Registration == "open" {
+		w.add("limits.registration", "Is off while anybody may register: one client may make any number of accounts.")
+	}
+	if l.Mail.Requests == 0 && w.config.Mail.Server() != nil {
+		w.add("limits.mail", "Is off: strangers may have any number of mails sent to any address, in your name.")
+	}
+	u, err := url.Parse(string(l.Backend))
 	if err == nil && u.Scheme == "redis" && !isLoopback(u.Hostname()) {
 		w.add("limits.backend", "Is another machine and without TLS: its password travels in the clear, and whoever is in between "+
 			"decides about limits. Use rediss://.")
 	}
 }
 
+// lockout warns where guessing costs next to nothing.
+func (w *warnings) lockout() {
+	const many = 100 // NIST SP 800-63B-4 section 3.2.2: no more failures in a row than that
+	if w.config.Lockout.Failures > many {
+		w.add("lockout.failures", "Is above 100, the most that NIST SP 800-63B-4 allows: whoever guesses has many tries.")
+	}
+}
+
+// registration warns where becoming a user and being let in are the same thing.
 func (w *warnings) registration() {
 	if w.config.Users.Registration != "open" {
 		return

@@ -54,6 +54,15 @@ func TestWarnings(t *testing.T) {
 		{"limits counted in the clear", quiet + quietRoutes, []string{"AUTHLY_LIMITS_BACKEND=redis://cache:6379"}, []string{"limits.backend: Is another machine"}},
 		{"limits counted in private", quiet + quietRoutes, []string{"AUTHLY_LIMITS_BACKEND=rediss://cache:6379"}, nil},
 		{"limits counted here", quiet + quietRoutes, []string{"AUTHLY_LIMITS_BACKEND=redis://127.0.0.1:6379"}, nil},
+		{"logins without a limit", quiet + quietRoutes + "limits: {login: {requests: 0}}\n", nil, []string{"limits.login: Is off, and so are login_pair"}},
+		{"logins limited by another", quiet + quietRoutes + "limits: {login: {requests: 0}, login_spraying: {requests: 100}}\n", nil, nil},
+		{"any number of accounts", "server: {address: \"127.0.0.1:8080\"}\nlimits: {registration: {requests: 0}}\n" + quietRoutes, nil,
+			[]string{"limits.registration: Is off while anybody", "mail.url: Is log: while anybody may register"}},
+		{"accounts made by administrators", quiet + quietRoutes + "limits: {registration: {requests: 0}}\n", nil, nil},
+		{"any number of mails", quiet + quietRoutes + "limits: {mail: {requests: 0}}\nmail: {url: \"smtps://h:465\", from: a@example.com}\n", nil, []string{"limits.mail: Is off"}},
+		{"no mails to limit", quiet + quietRoutes + "limits: {mail: {requests: 0}}\n", nil, nil},
+		{"many guesses", quiet + quietRoutes + "lockout: {failures: 101}\n", nil, []string{"lockout.failures: Is above 100"}},
+		{"as many guesses as are allowed", quiet + quietRoutes + "lockout: {failures: 100}\n", nil, nil},
 		{"cheap bcrypt", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BCRYPT_COST=9"}, []string{"passwords.bcrypt_cost: Is below 10"}},
 		{"bcrypt", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS_BCRYPT_COST=10"}, nil},
 		{"cheap argon2id", quiet + quietRoutes, []string{"AUTHLY_PASSWORDS={algorithm: argon2id, argon2id: {memory: 7167}}"}, []string{"passwords.argon2id.memory: Is below 7168 KiB"}},
@@ -126,6 +135,10 @@ func TestAdvice(t *testing.T) {
 	long.Passwords.MinLength = 15
 	if advice := long.Advice(); len(advice) > 0 {
 		t.Errorf("advised %v where 15 characters are asked for", advice)
+	}
+	long.Users.Registration = "closed" // while it is open, there is a warning of the same
+	if advice := long.Advice(); len(advice) != 1 || advice[0].Key != "mail.url" {
+		t.Errorf("advised %v where mails go to the log", advice)
 	}
 	if advice := Defaults().Advice(); len(advice) != 1 || advice[0].Key != "passwords.min_length" {
 		t.Errorf("advised %v", advice)
