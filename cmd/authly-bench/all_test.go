@@ -52,19 +52,21 @@ func TestInterrupted(t *testing.T) {
 				said.when = "building"
 			}
 			if status := run(ctx, strings.Fields(args), io.Discard, said); status != 1 || ctx.Err() == nil {
-				t.Errorf("%s: status %d, %v", args, status, ctx.Err())
+				t.Errorf("%s: status %d, %v, having said:\n%s", args, status, ctx.Err(), &said.all)
 			}
 		})
 	}
 }
 
-// interrupter ends a context when it hears something.
+// interrupter ends a context when it hears something, and remembers all that it has heard.
 type interrupter struct {
 	when   string
 	cancel context.CancelFunc
+	all    strings.Builder
 }
 
 func (i *interrupter) Write(p []byte) (int, error) {
+	i.all.Write(p)
 	if strings.Contains(string(p), i.when) {
 		i.cancel()
 	}
