@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,12 +33,15 @@ func list(texts map[string]int) string {
 	return b.String()
 }
 
-// service answers every request in the same way, and notes what it was asked.
+// service answers every request in the same way, and notes what it was asked. What it notes may be read when nobody asks.
 func service(t *testing.T, answer http.HandlerFunc) (url string, asked *[]*http.Request) {
 	t.Helper()
 	asked = new([]*http.Request)
+	var noting sync.Mutex // who does not wait for an answer may ask again meanwhile
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		noting.Lock()
 		*asked = append(*asked, r.Clone(context.Background()))
+		noting.Unlock()
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
