@@ -104,7 +104,9 @@ func TestDirectInChaos(t *testing.T) {
 	if whole < clients*each/10 {
 		t.Errorf("%d answers were whole: too few to tell anything", whole)
 	}
-	for deadline := time.Now().Add(patience); ; {
+	poll, deadline := time.NewTicker(time.Millisecond), time.After(patience)
+	defer poll.Stop()
+	for {
 		requests, idle := g.door.Busy()
 		up.mu.Lock()
 		open := len(up.open)
@@ -112,10 +114,11 @@ func TestDirectInChaos(t *testing.T) {
 		if requests == 0 && open <= idle {
 			return
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-poll.C:
+		case <-deadline:
 			t.Fatalf("%d requests are still counted, %d connections are open and %d of them idle", requests, open, idle)
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 

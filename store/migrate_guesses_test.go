@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"github.com/pressly/goose/v3"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store/storetest"
@@ -17,60 +16,37 @@ import (
 
 // A lock of before holds on, and ends by an unlock; what replicas of before go on counting is removed when it is old.
 func TestMigrationKeepsLocks(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "authly.db")
-	if err := createFile(file); err != nil {
-		t.Fatal(err)
-	}
-	database := storetest.PostgresURL(t)
-	for name, c := range map[string]struct {
-		dialect             goose.Dialect
-		driver, source, url string
-	}{
-		"sqlite":   {goose.DialectSQLite3, "sqlite", sqliteDSN(file, time.Second), "sqlite://" + file},
-		"postgres": {goose.DialectPostgres, "pgx", database, database},
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := sql.Open(c.driver, c.source)
+	fromVersion(t, 3, func(t *testing.T, db *sql.DB, upgrade func() *Store) {
+		keepOldLock := func(account string, until any) {
+			t.Helper()
+			_, err := db.ExecContext(t.Context(), `INSERT INTO lockouts (account, failures, last_failure, locked_until)
+				VALUES ($1, 2, $2, $3)`, account, micros(at(10)), until)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = db.Close() }()
-			migrateTo(t, c.dialect, db, "migrations/"+name, 3)
-			keepOldLock := func(account string, until any) {
-				t.Helper()
-				_, err := db.ExecContext(t.Context(), `INSERT INTO lockouts (account, failures, last_failure, locked_until)
-					VALUES ($1, 2, $2, $3)`, account, micros(at(10)), until)
-				if err != nil {
-					t.Fatal(err)
-				}
+		}
+		keepOldLock("locked", micros(at(70)))
+		keepOldLock("failed", nil)
+		s := upgrade()
+		keepOldLock("late", nil)
+		want := map[string]authn.Counter{
+			"locked": {Failures: 2, LastFailure: at(10), LockedUntil: at(70), Locks: 1},
+			"failed": {Failures: 2, LastFailure: at(10)},
+		}
+		for account, counter := range want {
+			got, _, _, err := s.AttemptsOf(t.Context(), authn.Attempt{Account: account})
+			if diff := cmp.Diff(counter, got.Account); diff != "" || err != nil {
+				t.Errorf("%s: error %v (-want +got):\n%s", account, err, diff)
 			}
-			keepOldLock("locked", micros(at(70)))
-			keepOldLock("failed", nil)
-			s, err := Open(t.Context(), c.url, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			keepOldLock("late", nil)
-			want := map[string]authn.Counter{
-				"locked": {Failures: 2, LastFailure: at(10), LockedUntil: at(70), Locks: 1},
-				"failed": {Failures: 2, LastFailure: at(10)},
-			}
-			for account, counter := range want {
-				got, _, _, err := s.AttemptsOf(t.Context(), authn.Attempt{Account: account})
-				if diff := cmp.Diff(counter, got.Account); diff != "" || err != nil {
-					t.Errorf("%s: error %v (-want +got):\n%s", account, err, diff)
-				}
-			}
-			if err := s.Unlock(t.Context(), "locked", uuid.New(), storetest.By(at(20))); err != nil {
-				t.Fatal(err)
-			}
-			n, err := s.PurgeAttempts(t.Context(), authn.LockoutPolicy{Failures: 2, Duration: time.Minute}, at(0), at(80))
-			if err != nil || n != 3 { // failed in both tables, late in the old one
-				t.Errorf("%d rows removed, error %v, want 3", n, err)
-			}
-		})
-	}
+		}
+		if err := s.Unlock(t.Context(), "locked", uuid.New(), storetest.By(at(20))); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.PurgeAttempts(t.Context(), authn.LockoutPolicy{Failures: 2, Duration: time.Minute}, at(0), at(80))
+		if err != nil || n != 3 { // failed in both tables, late in the old one
+			t.Errorf("%d rows removed, error %v, want 3", n, err)
+		}
+	})
 }
 
 // Replicas that ask at once get one salt, and another one by another name.

@@ -2,12 +2,10 @@ package store
 
 import (
 	"database/sql"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store/storetest"
@@ -15,46 +13,23 @@ import (
 
 // A key of before signs from the time at which it was made, and so does one that a replica of before adds beside this version.
 func TestMigrationKeepsKeys(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "authly.db")
-	if err := createFile(file); err != nil {
-		t.Fatal(err)
-	}
-	database := storetest.PostgresURL(t)
-	for name, c := range map[string]struct {
-		dialect             goose.Dialect
-		driver, source, url string
-	}{
-		"sqlite":   {goose.DialectSQLite3, "sqlite", sqliteDSN(file, time.Second), "sqlite://" + file},
-		"postgres": {goose.DialectPostgres, "pgx", database, database},
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := sql.Open(c.driver, c.source)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = db.Close() }()
-			migrateTo(t, c.dialect, db, "migrations/"+name, 2)
-			keepOldKey(t, db, "1", 10)
-			s, err := Open(t.Context(), c.url, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			keepOldKey(t, db, "2", 20)
-			want := []authn.Key{
-				{ID: "1", Purpose: "access", Algorithm: "EdDSA", Material: []byte("1"), CreatedAt: at(10), ActiveFrom: at(10)},
-				{ID: "2", Purpose: "access", Algorithm: "EdDSA", Material: []byte("2"), CreatedAt: at(20), ActiveFrom: at(20)},
-			}
-			keys, err := s.ListKeys(t.Context())
-			if diff := cmp.Diff(want, keys); diff != "" || err != nil {
-				t.Errorf("error %v (-want +got):\n%s", err, diff)
-			}
-			want[1].ID = "3"
-			if last, err := s.AddKey(t.Context(), want[1], "", storetest.By(time.Now())); err != nil || last.ID != "2" {
-				t.Errorf("the last key: %s, %v", last.ID, err)
-			}
-		})
-	}
+	fromVersion(t, 2, func(t *testing.T, db *sql.DB, upgrade func() *Store) {
+		keepOldKey(t, db, "1", 10)
+		s := upgrade()
+		keepOldKey(t, db, "2", 20)
+		want := []authn.Key{
+			{ID: "1", Purpose: "access", Algorithm: "EdDSA", Material: []byte("1"), CreatedAt: at(10), ActiveFrom: at(10)},
+			{ID: "2", Purpose: "access", Algorithm: "EdDSA", Material: []byte("2"), CreatedAt: at(20), ActiveFrom: at(20)},
+		}
+		keys, err := s.ListKeys(t.Context())
+		if diff := cmp.Diff(want, keys); diff != "" || err != nil {
+			t.Errorf("error %v (-want +got):\n%s", err, diff)
+		}
+		want[1].ID = "3"
+		if last, err := s.AddKey(t.Context(), want[1], "", storetest.By(time.Now())); err != nil || last.ID != "2" {
+			t.Errorf("the last key: %s, %v", last.ID, err)
+		}
+	})
 }
 
 func keepOldKey(t *testing.T, db *sql.DB, id string, created int64) {

@@ -2,13 +2,10 @@ package store
 
 import (
 	"database/sql"
-	"io/fs"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/pressly/goose/v3"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/store/storetest"
@@ -23,57 +20,34 @@ type oldToken struct {
 
 // People who are signed in when Authly is replaced by this version stay signed in, and see where.
 func TestMigrationMakesSessions(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "authly.db")
-	if err := createFile(file); err != nil {
-		t.Fatal(err)
-	}
-	database := storetest.PostgresURL(t)
-	for name, c := range map[string]struct {
-		dialect             goose.Dialect
-		driver, source, url string
-	}{
-		"sqlite":   {goose.DialectSQLite3, "sqlite", sqliteDSN(file, time.Second), "sqlite://" + file},
-		"postgres": {goose.DialectPostgres, "pgx", database, database},
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, err := sql.Open(c.driver, c.source)
-			if err != nil {
-				t.Fatal(err)
+	fromVersion(t, 1, func(t *testing.T, db *sql.DB, upgrade func() *Store) {
+		alice := uuid.New()
+		living, ended, old := uuid.New(), uuid.New(), uuid.New()
+		keepOldUser(t, db, alice)
+		for _, token := range []oldToken{
+			{"r2", "refresh", alice.String(), living.String(), 20, 220, 0, "192.0.2.2", "two"},
+			{"a1", "access", alice.String(), living.String(), 10, 30, 0, "192.0.2.1", "one"},
+			{"r1", "refresh", alice.String(), living.String(), 10, 210, 20, "192.0.2.1", "one"},
+			{"a2", "access", alice.String(), living.String(), 20, 40, 0, "192.0.2.2", "two"},
+			{"a3", "access", alice.String(), ended.String(), 11, 31, 25, "192.0.2.3", ""},
+			{"r3", "refresh", alice.String(), ended.String(), 11, 211, 25, "192.0.2.3", ""},
+			{"r4", "refresh", alice.String(), old.String(), 5, 15, 0, "", "old"},
+		} {
+			keepOldToken(t, db, token)
+		}
+		s := upgrade()
+		for _, want := range []authn.Session{
+			{ID: living, CreatedAt: at(10), LastSeenAt: at(20), ClientAddress: "192.0.2.1", UserAgent: "one"},
+			{ID: ended, CreatedAt: at(11), LastSeenAt: at(11), EndedAt: at(25), ClientAddress: "192.0.2.3"},
+			{ID: old, CreatedAt: at(5), LastSeenAt: at(5), UserAgent: "old"},
+		} {
+			want.UserID = alice
+			if got, err := s.SessionByID(t.Context(), alice, want.ID); err != nil || got != want {
+				t.Errorf("session: got %+v, error %v; want %+v", got, err, want)
 			}
-			defer func() { _ = db.Close() }()
-			migrateTo(t, c.dialect, db, "migrations/"+name, 1)
-			alice := uuid.New()
-			living, ended, old := uuid.New(), uuid.New(), uuid.New()
-			keepOldUser(t, db, alice)
-			for _, token := range []oldToken{
-				{"r2", "refresh", alice.String(), living.String(), 20, 220, 0, "192.0.2.2", "two"},
-				{"a1", "access", alice.String(), living.String(), 10, 30, 0, "192.0.2.1", "one"},
-				{"r1", "refresh", alice.String(), living.String(), 10, 210, 20, "192.0.2.1", "one"},
-				{"a2", "access", alice.String(), living.String(), 20, 40, 0, "192.0.2.2", "two"},
-				{"a3", "access", alice.String(), ended.String(), 11, 31, 25, "192.0.2.3", ""},
-				{"r3", "refresh", alice.String(), ended.String(), 11, 211, 25, "192.0.2.3", ""},
-				{"r4", "refresh", alice.String(), old.String(), 5, 15, 0, "", "old"},
-			} {
-				keepOldToken(t, db, token)
-			}
-			s, err := Open(t.Context(), c.url, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			for _, want := range []authn.Session{
-				{ID: living, CreatedAt: at(10), LastSeenAt: at(20), ClientAddress: "192.0.2.1", UserAgent: "one"},
-				{ID: ended, CreatedAt: at(11), LastSeenAt: at(11), EndedAt: at(25), ClientAddress: "192.0.2.3"},
-				{ID: old, CreatedAt: at(5), LastSeenAt: at(5), UserAgent: "old"},
-			} {
-				want.UserID = alice
-				if got, err := s.SessionByID(t.Context(), alice, want.ID); err != nil || got != want {
-					t.Errorf("session: got %+v, error %v; want %+v", got, err, want)
-				}
-			}
-			oldTokensWork(t, s, alice, living)
-		})
-	}
+		}
+		oldTokensWork(t, s, alice, living)
+	})
 }
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
@@ -106,21 +80,6 @@ func oldTokensWork(t *testing.T, s *Store, user, session uuid.UUID) {
 	}
 	if n, err := s.EndSessions(t.Context(), user, uuid.Nil, storetest.By(at(26))); err != nil || n != 4 {
 		t.Errorf("ended %d tokens, error %v; want 4", n, err)
-	}
-}
-
-func migrateTo(t *testing.T, dialect goose.Dialect, db *sql.DB, folder string, version int64) {
-	t.Helper()
-	files, err := fs.Sub(migrations, folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider, err := goose.NewProvider(dialect, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.UpTo(t.Context(), version); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -39,8 +39,12 @@ func limiter(t *testing.T, address string, l authn.Limit) (*authn.Limits, *authn
 // until asks again and again, and fails if that does not become true in time.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
+	poll, deadline := time.NewTicker(time.Millisecond), time.After(30*time.Second)
+	defer poll.Stop()
+	for !is() {
+		select {
+		case <-poll.C:
+		case <-deadline:
 			t.Fatalf("%s: not in half a minute", what)
 		}
 	}
