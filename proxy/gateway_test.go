@@ -350,6 +350,21 @@ func newRawUpstream(t testing.TB) *rawUpstream {
 }
 
 func (u *rawUpstream) serve(conn net.Conn) {
+	answerRaw(conn, func(got received) (string, bool) {
+		u.mu.Lock()
+		u.requests = append(u.requests, got)
+		answer := u.answer(got)
+		u.mu.Unlock()
+		if got.Method == http.MethodHead {
+			answer, _, _ = strings.Cut(answer, "\r\n\r\n")
+			answer += "\r\n\r\n"
+		}
+		return answer, false
+	})
+}
+
+// answerRaw answers with any bytes what comes on a connection, until that cannot be read or an answer closes it.
+func answerRaw(conn net.Conn, answer func(received) (bytes string, closes bool)) {
 	var seen bytes.Buffer
 	in := bufio.NewReader(io.TeeReader(conn, &seen))
 	for {
@@ -363,16 +378,8 @@ func (u *rawUpstream) serve(conn net.Conn) {
 		}
 		raw := seen.String()[:seen.Len()-in.Buffered()]
 		seen.Next(len(raw))
-		u.mu.Lock()
-		got := received{Request: req, raw: raw, body: string(body)}
-		u.requests = append(u.requests, got)
-		answer := u.answer(got)
-		u.mu.Unlock()
-		if req.Method == http.MethodHead {
-			answer, _, _ = strings.Cut(answer, "\r\n\r\n")
-			answer += "\r\n\r\n"
-		}
-		if _, err := io.WriteString(conn, answer); err != nil {
+		text, closes := answer(received{Request: req, raw: raw, body: string(body)})
+		if _, err := io.WriteString(conn, text); err != nil || closes {
 			return
 		}
 	}

@@ -1,9 +1,6 @@
 package proxy_test
 
 import (
-	"bufio"
-	"bytes"
-	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -55,32 +52,19 @@ func newScripted(t testing.TB) *scripted {
 }
 
 func (s *scripted) serve(conn net.Conn) {
-	var seen bytes.Buffer
-	in := bufio.NewReader(io.TeeReader(conn, &seen))
-	for {
-		req, err := http.ReadRequest(in)
-		if err != nil {
-			return
-		}
-		if _, err := io.Copy(io.Discard, req.Body); err != nil {
-			return
-		}
-		raw := seen.String()[:seen.Len()-in.Buffered()]
-		seen.Next(len(raw))
+	answerRaw(conn, func(got received) (string, bool) {
 		s.mu.Lock()
-		s.requests = append(s.requests, raw)
+		s.requests = append(s.requests, got.raw)
 		answer := s.answer
 		s.mu.Unlock()
-		text, closes := answer(raw)
-		if req.Method == http.MethodHead {
+		text, closes := answer(got.raw)
+		if got.Method == http.MethodHead {
 			if head, _, found := strings.Cut(text, "\r\n\r\n"); found && !strings.HasPrefix(head, "HTTP/1.1 1") {
 				text = head + "\r\n\r\n"
 			}
 		}
-		if _, err := io.WriteString(conn, text); err != nil || closes {
-			return
-		}
-	}
+		return text, closes
+	})
 }
 
 // script sets what is answered from now on.
