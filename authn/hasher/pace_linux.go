@@ -44,13 +44,13 @@ func (c *child) paceWork(share float64) {
 		spare = min(spare, paceEvery) // what was not used is lost, as it is with the kernel
 		last, used = now, usedNow
 		done := c.idle()
-		if stop := spare < 0 && !done; stop != stopped {
-			signal := syscall.SIGCONT
-			if stop {
-				signal = syscall.SIGSTOP
-			}
-			_ = c.process.Signal(signal) // one that has ended needs none
-			stopped = stop
+		switch stop := spare < 0 && !done; {
+		case stop: // each time: somebody may have had it go on, see await
+			_ = c.process.Signal(syscall.SIGSTOP) // one that has ended needs none
+			stopped = true
+		case stopped:
+			c.proceed()
+			stopped = false
 		}
 		if done {
 			return

@@ -131,7 +131,7 @@ func (p *floodPlace) round(ctx context.Context) (r floodRound, err error) {
 	flooding, stop := context.WithCancel(ctx)
 	defer stop()
 	f := newFlooding(flooding, p)
-	if err := f.rise(ctx); err != nil {
+	if err := errors.Join(f.rise(ctx), f.watch(flooding, p.gate)); err != nil {
 		return r, err
 	}
 	began, done := time.Now(), f.done.Load()
@@ -165,7 +165,7 @@ type flooding struct {
 	errs          chan error
 }
 
-// newFlooding starts the clients, each of a network of its own, and somebody who looks at the memory.
+// newFlooding starts the clients, each of a network of its own.
 func newFlooding(ctx context.Context, p *floodPlace) *flooding {
 	f := &flooding{errs: make(chan error, p.clients+1)}
 	client := newClient()
@@ -176,16 +176,26 @@ func newFlooding(ctx context.Context, p *floodPlace) *flooding {
 			}
 		})
 	}
+	context.AfterFunc(ctx, client.CloseIdleConnections)
+	return f
+}
+
+// watch looks at the memory of the server and of its hasher, which runs by now. They are looked up once: that takes a look at all
+// processes of the machine, some milliseconds in which nobody is asked anything.
+func (f *flooding) watch(ctx context.Context, g *gate) error {
+	pids, err := g.pids()
+	if err != nil {
+		return err
+	}
 	f.work.Go(func() {
 		for ctx.Err() == nil {
-			now, _, err := p.gate.resident()
+			now, _, err := resident(pids)
 			f.count(ctx, err)
 			f.resident.Store(max(f.resident.Load(), now))
 			_ = wait(ctx, 50*time.Millisecond) // the loop sees that it is over
 		}
 	})
-	context.AfterFunc(ctx, client.CloseIdleConnections)
-	return f
+	return nil
 }
 
 // count keeps an error, unless it is that all is over.
