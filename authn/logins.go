@@ -93,7 +93,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 	}
 	switch objection := weighing.judge(ctx); {
 	case objection == errWrongPassword:
-		return Tokens{}, attempt.refuse(ctx)
+		return Tokens{}, attempt.deny(ctx, weighing.risk)
 	case objection != nil:
 		return Tokens{}, objection
 	}

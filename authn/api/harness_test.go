@@ -139,7 +139,7 @@ func start(t *testing.T, url string, opts options) *server {
 	s.config = api.Config{
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
-		Clients:  authn.NewClients(passwords, nil, clients(t, passwords)),
+		Clients:  authn.NewClients(passwords, nil, s.trail, clients(t, passwords)),
 		Trail:    s.trail,
 		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
 	}
