@@ -18,7 +18,8 @@ type AccountsConfig struct {
 	Passwords              *Passwords
 	Mails                  *Mails // nil: nobody is mailed, and an address is verified by administrators alone
 	OpenRegistration       bool
-	RequireCurrentPassword bool
+	RequireCurrentPassword bool     // to change one's own password
+	CurrentPasswordToMove  bool     // to change one's own email address
 	Limits                 *Limits  // where registrations are counted; nil: in memory
 	Limit                  Limit    // registrations per client network; zero: none
 	ReservedNames          []string // usernames that only administrators give, mapped: rules let them pass by name

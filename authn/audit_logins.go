@@ -15,6 +15,7 @@ type check string
 const (
 	checkForLogin  check = ""
 	checkForChange check = "password_change" // of one's own
+	checkForMove   check = "email_change"    // of one's own, alone
 )
 
 // refused notes that a password was looked at and its user not let in, at once. Further events may

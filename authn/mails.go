@@ -145,12 +145,7 @@ func (m *Mails) wake() {
 
 // hold waits until a request that has begun so long ago has taken as long as every other.
 func (m *Mails) hold(ctx context.Context, begun time.Time) {
-	timer := time.NewTimer(m.cfg.AnswerAfter - time.Since(begun))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	hold(ctx, begun, m.cfg.AnswerAfter, m.cfg.AnswerAfter/10)
 }
 
 // spend counts a request that causes a mail of a kind to an address, whoever it belongs to. Each kind counts for itself: else
