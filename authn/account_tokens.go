@@ -168,7 +168,8 @@ func (a *Accounts) request(
 	if p.Decoy = requested.Reason != ""; p.Decoy {
 		requested.Outcome = Failure
 	}
-	err = a.cfg.Mails.post(ctx, p, requested)                        // and no outbox is woken: that it sends could be noticed by who asks again at once
+	// No outbox is woken: that it sends could be noticed by who asks again at once.
+	err = a.cfg.Mails.post(ctx, p, requested)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrUserNotFound) { // changed in this very moment
 		return nil
 	}

@@ -43,18 +43,18 @@ const (
 	EventTokenRevoked   EventKind = "token_revoked"   // a client took back one access token
 	EventClientRefused  EventKind = "client_refused"  // a registered client's secret was wrong, or too many were and it was not looked at
 
-	EventUserCreated      EventKind = "user_created" // by registration, an administrator, or the first start
-	EventUserInvited      EventKind = "user_invited" // by an administrator, by mail; the account is yet to be made
-	EventInvitationGone   EventKind = "invitation_withdrawn"
-	EventUserChanged      EventKind = "user_changed"      // another username, or the address is no longer taken for verified
-	EventUserDeleted      EventKind = "user_deleted"      // with all sessions
-	EventUserDisabled     EventKind = "user_disabled"     // with all sessions
-	EventUserEnabled      EventKind = "user_enabled"      // may log in again
-	EventUserVerified     EventKind = "user_verified"     // the email address counts as verified
-	EventRolesChanged     EventKind = "roles_changed"     // other roles, or an administrator or none any more
-	EventPasswordChanged  EventKind = "password_changed"  // by the user, an administrator, or the operator
-	EventPasswordRehashed EventKind = "password_rehashed" // the same password, hashed as the configuration now says
-	EventEmailChanged     EventKind = "email_changed"     // another address, not verified unless EventUserVerified is beside
+	EventUserCreated         EventKind = "user_created"         // by registration, an administrator, or the first start
+	EventUserInvited         EventKind = "user_invited"         // by an administrator, by mail; the account is yet to be made
+	EventInvitationWithdrawn EventKind = "invitation_withdrawn" // by an administrator: who was invited cannot make the account any more
+	EventUserChanged         EventKind = "user_changed"         // another username, or the address is no longer taken for verified
+	EventUserDeleted         EventKind = "user_deleted"         // with all sessions
+	EventUserDisabled        EventKind = "user_disabled"        // with all sessions
+	EventUserEnabled         EventKind = "user_enabled"         // may log in again
+	EventUserVerified        EventKind = "user_verified"        // the email address counts as verified
+	EventRolesChanged        EventKind = "roles_changed"        // other roles, or an administrator or none any more
+	EventPasswordChanged     EventKind = "password_changed"     // by the user, an administrator, or the operator
+	EventPasswordRehashed    EventKind = "password_rehashed"    // the same password, hashed as the configuration now says
+	EventEmailChanged        EventKind = "email_changed"        // another address, not verified unless EventUserVerified is beside
 
 	// What is mailed a token. Failures are those that mailed nothing, though the answer is the same: Reason says why.
 	EventResetRequested        EventKind = "password_reset_requested"
@@ -75,7 +75,8 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventLogin, EventLoginFailed, EventLocked, EventUnlocked,
 		EventRefreshReused, EventLogout, EventSessionRevoked, EventTokenRevoked, EventClientRefused,
-		EventUserCreated, EventUserInvited, EventInvitationGone, EventUserChanged, EventUserDeleted, EventUserDisabled, EventUserEnabled, EventUserVerified,
+		EventUserCreated, EventUserInvited, EventInvitationWithdrawn, EventUserChanged, EventUserDeleted,
+		EventUserDisabled, EventUserEnabled, EventUserVerified,
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
 		EventResetRequested, EventVerificationRequested, EventEmailChangeRequested, EventMailTokenRefused,
 		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventRequestDenied,

@@ -36,7 +36,7 @@ func (s *Store) WithdrawInvitation(ctx context.Context, id uuid.UUID, act authn.
 		if err != nil {
 			return err
 		}
-		return s.record(ctx, q, act.InvitationEvent(authn.EventInvitationGone, t))
+		return s.record(ctx, q, act.InvitationEvent(authn.EventInvitationWithdrawn, t))
 	})
 }
 

@@ -61,7 +61,7 @@ func invitationsWithdrawn(t *testing.T, db Database) {
 	queue, err := s.MailQueue(t.Context())
 	must(t, err)
 	must(t, s.WithdrawInvitation(t.Context(), gone.ID(), by))
-	written(t, "the withdrawal", trail(t, s)[before:], by, authn.EventInvitationGone)
+	written(t, "the withdrawal", trail(t, s)[before:], by, authn.EventInvitationWithdrawn)
 	want(t, "the second time", s.WithdrawInvitation(t.Context(), gone.ID(), by), authn.ErrTokenNotFound)
 	want(t, "the invitation", s.CreateUserByToken(t.Context(), gone.Hash, person("guest"), by), authn.ErrTokenNotFound)
 	after, err := s.MailQueue(t.Context())
