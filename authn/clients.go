@@ -48,16 +48,16 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Clie
 	}
 	err := c.check(ctx, i, id, secret, from)
 	if refusal, ok := errors.AsType[*Error](err); ok && (refusal.Code == CodeInvalidClient || refusal.Code == CodeRateLimited) {
-		c.note(i, from, refusal.Code)
+		c.note(id, i >= 0, from, refusal.Code)
 	}
 	return err
 }
 
 // note has the trail say that a client was refused. An id that no client has is not told: people type secrets into the wrong field.
-func (c *Clients) note(i int, from Client, reason Code) {
+func (c *Clients) note(id string, known bool, from Client, reason Code) {
 	e := anonymousAct(from, c.trail.cfg.Now()).Failed(EventClientRefused, uuid.Nil, string(reason))
-	if i >= 0 {
-		e = e.With(DetailClient, c.clients[i].ID)
+	if known {
+		e = e.With(DetailClient, id)
 	}
 	c.trail.Counted(e)
 }
