@@ -39,6 +39,8 @@ type Options struct {
 	Now func() time.Time // for acts that are told no time: the removal of old sessions. nil: time.Now
 
 	Audited func(context.Context, authn.Event) // is told of each event that was kept, such as the log; nil: nobody is
+
+	Geography authn.Geography // tells where the clients of events are; nil: nobody knows
 }
 
 func (o Options) withDefaults() Options {
@@ -64,6 +66,7 @@ type Store struct {
 	timeout time.Duration
 	now     func() time.Time
 	audited func(context.Context, authn.Event) // or nil
+	geo     authn.Geography                    // or nil
 	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
@@ -123,7 +126,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, file: location.path}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, geo: opts.Geography, file: location.path}, nil
 }
 
 // File is the path of the SQLite database; empty for PostgreSQL.
