@@ -40,7 +40,7 @@ type mind struct {
 // The worker hashes passwords; nil: this process does.
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
-		MaxConnections: cfg.Store.MaxConnections, Log: log, Audited: authn.LogEvents(log),
+		MaxConnections: cfg.Store.MaxConnections, KeepSchema: !cfg.Store.Migrate, Log: log, Audited: authn.LogEvents(log),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)

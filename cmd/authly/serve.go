@@ -33,9 +33,11 @@ func (c *cli) serve(ctx context.Context) error {
 	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
-	for _, w := range cfg.Warnings() {
-		log.Warn("configuration", "key", w.Key, "warning", w.Text)
+	warnings, err := warningsOf(cfg)
+	if err != nil {
+		return err
 	}
+	warn(log, warnings)
 	mailer, err := newMailer(cfg, log)
 	if err != nil {
 		return err
