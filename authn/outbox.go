@@ -182,7 +182,7 @@ func mailRetry(attempts int) time.Duration {
 	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than mailRetryMost
 		wait = min(mailRetryFirst<<shift, mailRetryMost)
 	}
-	return wait/2 + rand.N(wait/2)
+	return wait/2 + rand.N(wait/2) // #nosec G404 -- nobody gains by knowing when a mail is tried again
 }
 
 // outlast returns a context that goes on for so long after ctx has ended.

@@ -22,7 +22,7 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 	if err != nil {
 		return engine{}, err
 	}
-	config.MaxConns = int32(min(opts.MaxConnections, 10_000))
+	config.MaxConns = int32(min(opts.MaxConnections, 10_000)) // #nosec G115 -- bounded
 	config.PingTimeout = opts.Timeout
 	connect := config.ConnConfig
 	if connect.ConnectTimeout == 0 || connect.ConnectTimeout > opts.Timeout {

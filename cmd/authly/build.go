@@ -61,7 +61,7 @@ func (m *mind) close() {
 	if m.geography != nil {
 		m.geography.close()
 	}
-	m.store.Close()
+	_ = m.store.Close()
 }
 
 // share finds where requests are counted.
@@ -171,7 +171,7 @@ func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig
 		Blocklist: p.Blocklist, ServiceNames: names, Breached: breached, MaxWait: p.MaxWait, Log: log,
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
 		Argon2id: authn.Argon2Params{
-			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),
+			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism), // #nosec G115 -- bounded by the configuration
 		},
 	}
 }

@@ -160,7 +160,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 	stop := func(one *listener) {
 		if err := one.server.Shutdown(ctx); err != nil {
 			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-			one.server.Close()
+			_ = one.server.Close()
 		}
 	}
 	l.door.GoAway()
