@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/descoped/authly/store"
+	"github.com/descoped/authly/store/pgserver"
 	"github.com/descoped/authly/store/storetest"
 )
 
@@ -166,5 +167,43 @@ func strangersStayOut(t *testing.T, secure *storetest.Secure, app string) {
 	var refusal *pgconn.PgError
 	if err := db.PingContext(context.WithoutCancel(t.Context())); !errors.As(err, &refusal) || refusal.Code != "42501" {
 		t.Errorf("another role of the server: %v, want insufficient_privilege", err)
+	}
+}
+
+// A database in which one role has done everything goes on with two, and keeps what is in it.
+func TestRolesTakeOver(t *testing.T) {
+	t.Parallel()
+	secure := storetest.SecurePostgres(t)
+	before, drop, err := pgserver.CreateDatabase(t.Context(), secure.Server.Admin(), secure.Server.Owner())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Error(err)
+		}
+	})
+	sealed := "AUTHLY_MASTER_KEY=a master key of the tests with more than 32 bytes"
+	a := start(t, before.String(), protectedEcho, sealed)
+	pair := a.login(t, "admin", adminPassword)
+	a.kill(t)
+	owner, app := secure.TakeOver(t, strings.TrimPrefix(before.Path, "/"), "schema=public")
+	for range 2 { // the file may be run again
+		if said := authlyMigrate(t, 0, owner); !strings.Contains(said, "already") {
+			t.Errorf("authly migrate: %s", said)
+		}
+		owner, app = secure.TakeOver(t, strings.TrimPrefix(before.Path, "/"), "schema=public")
+	}
+	b := start(t, app, protectedEcho, "AUTHLY_STORE_MIGRATE=false", sealed)
+	b.isIn(t, "who was in before", pair, true)
+	b.register(t, b.login(t, "admin", adminPassword), "alice", "alice's password")
+	db, _ := sqlOf(t, app)
+	var refusal *pgconn.PgError
+	if _, err := db.ExecContext(t.Context(), `DROP TABLE users CASCADE`); !errors.As(err, &refusal) || refusal.Code != "42501" {
+		t.Errorf("DROP TABLE: %v, want insufficient_privilege", err)
+	}
+	asBefore, _ := sqlOf(t, before.String())
+	if _, err := asBefore.ExecContext(t.Context(), `SELECT 1 FROM users`); err == nil {
+		t.Error("the role of before still reads the tables")
 	}
 }

@@ -82,12 +82,18 @@ func (s *Secure) Identify(t testing.TB, identity x509.Certificate) {
 func (s *Secure) Database(t testing.TB) (owner, app string) {
 	t.Helper()
 	name := "authly_test_" + strings.ToLower(rand.Text())
-	secured(t, pgserver.RunScript(s.Server.Admin(), rolesScript(), "database="+name))
+	t.Cleanup(func() { s.Execute(t, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`) })
+	return s.TakeOver(t, name)
+}
+
+// TakeOver runs the file on a database that may be there, with variables of psql, and returns its URL for either role.
+func (s *Secure) TakeOver(t testing.TB, name string, variables ...string) (owner, app string) {
+	t.Helper()
+	secured(t, pgserver.RunScript(s.Server.Admin(), rolesScript(), append(variables, "database="+name)...))
 	password, _ := s.owner.User.Password() // of letters and digits alone
 	for _, role := range []string{ownerRole, appRole} {
 		s.Execute(t, `ALTER ROLE `+role+` PASSWORD '`+password+`'`)
 	}
-	t.Cleanup(func() { s.Execute(t, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`) })
 	return s.url(t, ownerRole, name), s.url(t, appRole, name)
 }
 
