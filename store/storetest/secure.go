@@ -23,8 +23,12 @@ const (
 	appRole   = "authly_app"
 )
 
-// SecureName is the name in the certificate of a Secure server, which nothing resolves. 127.0.0.1 is in it too.
-const SecureName = "db.test"
+// In the certificate of a Secure server are a name, which nothing resolves, 127.0.0.1, and the address that is no loopback address
+// and leads to this machine all the same.
+const (
+	SecureName    = "db.test"
+	SecureAddress = "0.0.0.0"
+)
 
 // Secure is a PostgreSQL server as one should be run: with the roles of examples/postgres, who are let in by TLS alone. It shows a
 // certificate of the CA, and lets a client with a certificate of that CA in as the role that it names.
@@ -66,7 +70,7 @@ var startSecureOnce = sync.OnceValues(func() (*Secure, error) {
 
 // SecureIdentity is whom the certificate of a Secure server is for.
 func SecureIdentity() x509.Certificate {
-	return x509.Certificate{DNSNames: []string{SecureName}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	return x509.Certificate{DNSNames: []string{SecureName}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv4zero}}
 }
 
 // Identify has the server show another certificate to those who connect from soon on.
