@@ -86,8 +86,8 @@ func (o *Outbox) Run(ctx context.Context) {
 // drain sends everything that is due.
 func (o *Outbox) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		// Longer than an attempt can take: nobody else begins while this one could still succeed.
-		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+time.Minute)
+		// Longer than an attempt can take, and clocks differ: nobody else begins while this one could still succeed.
+		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+min(10*o.cfg.Timeout, time.Minute))
 		if err != nil {
 			if !o.cutOff { // once, not at every look of a long night
 				o.complain(ctx, "mails cannot be read from the store", err)

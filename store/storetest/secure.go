@@ -101,19 +101,6 @@ func (s *Secure) TakeOver(t testing.TB, name string, variables ...string) (owner
 	return s.url(t, ownerRole, name), s.url(t, appRole, name)
 }
 
-// Copy makes a copy of a database that Database made and to which nobody is connected, and returns its URL for the role that
-// serves.
-func (s *Secure) Copy(t testing.TB, owner string) (app string) {
-	t.Helper()
-	from, err := url.Parse(owner)
-	secured(t, err)
-	database, drop, err := pgserver.CopyDatabase(t.Context(), s.Server.Admin(), from)
-	secured(t, err)
-	t.Cleanup(func() { secured(t, drop()) })
-	// What a role is set to in one database does not go with a copy of that.
-	return s.url(t, appRole, strings.TrimPrefix(database.Path, "/")) + "&search_path=authly,pg_temp"
-}
-
 // Execute runs a statement as the superuser, on no database of a test.
 func (s *Secure) Execute(t testing.TB, statement string) {
 	t.Helper()
