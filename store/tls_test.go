@@ -175,7 +175,7 @@ func TestPostgresClientCertificate(t *testing.T) {
 	}
 }
 
-// All that a Store opens is encrypted: what reads and writes, what listens, and what a caller who gives up opens to say so.
+// All that a Store keeps open is encrypted: what reads and writes, and what listens.
 func TestPostgresEncryptsEverything(t *testing.T) {
 	secure := storetest.SecurePostgres(t)
 	owner, app := secure.Database(t)
