@@ -87,8 +87,8 @@ func (o *Outbox) Run(ctx context.Context) {
 // drain sends everything that is due.
 func (o *Outbox) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		// Longer than an attempt can take: nobody else begins while this one could still succeed.
-		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+time.Minute)
+		// Longer than an attempt can take, and clocks differ: nobody else begins while this one could still succeed.
+		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+min(10*o.cfg.Timeout, time.Minute))
 		if err != nil {
 			if !o.cutOff { // once, not at every look of a long night
 				o.complain(ctx, "mails cannot be read from the store", err)
@@ -185,7 +185,7 @@ func mailRetry(attempts int) time.Duration {
 	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than mailRetryMost
 		wait = min(mailRetryFirst<<shift, mailRetryMost)
 	}
-	return wait/2 + rand.N(wait/2)
+	return wait/2 + rand.N(wait/2) // #nosec G404 -- nobody gains by knowing when a mail is tried again
 }
 
 // outlast returns a context that goes on for so long after ctx has ended.

@@ -50,7 +50,7 @@ func (w *where) add(condition string, args ...any) {
 	var b strings.Builder
 	for i, part := range strings.Split(condition, "?") {
 		if i > 0 {
-			b.WriteString(w.param(args[i-1]))
+			b.WriteString(w.param(args[i-1])) // #nosec G602 -- there is one for each question mark
 		}
 		b.WriteString(part)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
+// #nosec G101 -- names of columns
 const mailTokenColumns = `hash, kind, user_id, email, email_key, username, roles, created_at, expires_at`
 
 // scanMailToken returns authn.ErrTokenNotFound if there is no row.

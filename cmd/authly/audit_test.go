@@ -88,7 +88,7 @@ func (a *audited) expect(t *testing.T, what string, want ...string) []entry {
 // Every kind of act leaves exactly its event, in the trail and in the log, and none of them a secret.
 func TestAuditTrail(t *testing.T) {
 	t.Parallel()
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
+	asServed(t, func(t *testing.T, storeURL string, environ ...string) {
 		secret, err := bcrypt.GenerateFromPassword([]byte("the program's secret"), 4)
 		if err != nil {
 			t.Fatal(err)
@@ -99,7 +99,7 @@ audit: {denied_requests: true}
 clients: [{id: billing, secret_hash: "`+string(secret)+`"}]
 routes:
   - {name: all, paths: [/app/*], allow: authenticated, upstream: "echo:"}
-`)}
+`, environ...)}
 		a.admin = a.login(t, "admin", adminPassword)
 		a.expect(t, "the start", "key_added system nobody", "key_added system nobody", "user_created system somebody",
 			"configuration_loaded system nobody", "login user somebody")

@@ -41,7 +41,8 @@ type mind struct {
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
 	m := &mind{geography: new(geography)}
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
-		MaxConnections: cfg.Store.MaxConnections, Log: log, Audited: authn.LogEvents(log), Geography: m.geography,
+		MaxConnections: cfg.Store.MaxConnections, KeepSchema: !cfg.Store.Migrate, Log: log, Audited: authn.LogEvents(log),
+		Geography: m.geography,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
@@ -60,7 +61,7 @@ func (m *mind) close() {
 		_ = m.shared.Close() // what it kept is worth nothing any more
 	}
 	m.geography.close()
-	m.store.Close()
+	_ = m.store.Close()
 }
 
 // share finds where requests are counted.
@@ -171,7 +172,7 @@ func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig
 		Blocklist: p.Blocklist, ServiceNames: names, Breached: breached, MaxWait: p.MaxWait, Log: log,
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
 		Argon2id: authn.Argon2Params{
-			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),
+			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism), // #nosec G115 -- bounded by the configuration
 		},
 	}
 }

@@ -33,9 +33,11 @@ func (c *cli) serve(ctx context.Context) error {
 	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
-	for _, w := range cfg.Warnings() {
-		log.Warn("configuration", "key", w.Key, "warning", w.Text)
+	warnings, err := warningsOf(cfg)
+	if err != nil {
+		return err
 	}
+	warn(log, warnings)
 	mailer, err := newMailer(cfg, log)
 	if err != nil {
 		return err
@@ -165,7 +167,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 	stop := func(one *listener) {
 		if err := one.server.Shutdown(ctx); err != nil {
 			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-			one.server.Close()
+			_ = one.server.Close()
 		}
 	}
 	l.door.GoAway()

@@ -88,6 +88,9 @@ type TLS struct {
 type Store struct {
 	// The database: sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full. May hold a password.
 	URL string `yaml:"url" secret:"password"`
+	// Whether a start brings the schema up to date. If not, authly migrate does, and the database's role needs to read and write
+	// rows and no more.
+	Migrate bool `yaml:"migrate"`
 	// The most connections at a time.
 	MaxConnections int `yaml:"max_connections" min:"1" max:"1000"`
 }
