@@ -21,11 +21,11 @@ type RegisteredClient struct {
 type Clients struct {
 	passwords *Passwords
 	failed    *Limiter // by client network
-	clients   []RegisteredClient
 	key       []byte
 
-	mu   sync.Mutex
-	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
+	mu      sync.Mutex
+	clients []RegisteredClient // not changed, but replaced as a whole
+	good    map[string][]byte  // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
 }
 
 // NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not.
@@ -33,13 +33,32 @@ func NewClients(passwords *Passwords, failed *Limiter, clients []RegisteredClien
 	return &Clients{passwords: passwords, failed: failed, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
 }
 
+// Replace has other clients be the registered ones. A client whose hash is another one has to show its secret anew.
+func (c *Clients) Replace(clients []RegisteredClient) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clients, c.good = clients, map[string][]byte{}
+}
+
+// find returns the hash of a client's secret, and whether there is such a client.
+func (c *Clients) find(id string) (hash string, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.clients {
+		if r.ID == id {
+			return r.SecretHash, true
+		}
+	}
+	return "", false
+}
+
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
 // Waiting for its turn it counts as what it is, a login. Those from one network are looked at one after the other, and not at all
 // while too many were wrong: CodeRateLimited. A secret that was right before is right all the same.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
 	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
-	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
-	if i >= 0 && c.remembers(id, secret) {
+	hash, known := c.find(id)
+	if known && c.remembers(id, secret) {
 		return nil
 	}
 	network := ClientNetwork(from.Address)
@@ -54,7 +73,7 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Clie
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err
 	}
-	right, err := c.compare(ctx, i, id, secret)
+	right, err := c.compare(ctx, known, hash, id, secret)
 	switch {
 	case err != nil:
 		return Fault(err)
@@ -62,18 +81,26 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Clie
 		_ = c.failed.Spend(ctx, network) // there was one
 		return refusal
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.good[id] = c.digest(secret)
+	c.remember(id, hash, secret)
 	return nil
 }
 
-// compare compares the secret with that of a client, which is none if i is below 0.
-func (c *Clients) compare(ctx context.Context, i int, id, secret string) (right bool, err error) {
-	if i < 0 {
+// remember notes that a secret was right, unless the client has another one meanwhile.
+func (c *Clients) remember(id, hash, secret string) {
+	digest := c.digest(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Contains(c.clients, RegisteredClient{ID: id, SecretHash: hash}) {
+		c.good[id] = digest
+	}
+}
+
+// compare compares the secret with the hash of a client's, if there is one.
+func (c *Clients) compare(ctx context.Context, known bool, hash, id, secret string) (right bool, err error) {
+	if !known {
 		return false, c.passwords.CompareUnknown(ctx, "client:"+id, secret)
 	}
-	return c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
+	return c.passwords.Compare(ctx, hash, secret)
 }
 
 // remembers reports whether this secret of the client was right before.
