@@ -29,7 +29,7 @@ func seal(t *testing.T, masterKey, value, path string) string {
 func TestSealedValues(t *testing.T) {
 	s := func(value string) string { return seal(t, testMasterKey, value, "") }
 	const hash = "$2a$04$Gg91pyMdkpIwT2MRMl7xxObPSOAQpS2Gnt29indH8Q4jxpiSfPupu"
-	for _, test := range []struct {
+	for i, test := range []struct { // the master key comes from everywhere in the first case, and else from the file
 		name string
 		file string
 		env  []string
@@ -38,7 +38,7 @@ func TestSealedValues(t *testing.T) {
 	}{
 		{"secret", "tokens: {secret_key: " + s(marked) + "}", nil, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
 		{"for its key", "tokens: {secret_key: " + seal(t, testMasterKey, marked, "tokens.secret_key") + "}", nil, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
-		{"in quotes, with space", "tokens: {secret_key: \" " + "\"}\nmail: {from: \"" + s("a@example.com") + "\"}", []string{"JWT_SECRET_KEY=" + marked}, func(c *Config) any { return c.Mail.From }, "a@example.com"},
+		{"in quotes", "mail: {from: \"" + s("a@example.com") + "\"}", nil, func(c *Config) any { return c.Mail.From }, "a@example.com"},
 		{"URL", "store: {url: " + s("postgres://u:p@h/d?sslmode=verify-full") + "}", nil, func(c *Config) any { return c.Store.URL }, "postgres://u:p@h/d?sslmode=verify-full"},
 		{"another URL", "limits: {backend: " + s("rediss://:p@h:6379/0") + "}", nil, func(c *Config) any { return string(c.Limits.Backend) }, "rediss://:p@h:6379/0"},
 		{"text that looks like a variable", "tokens: {issuer: " + s("${NOT} a $${VARIABLE}") + "}", nil, func(c *Config) any { return c.Tokens.Issuer }, "${NOT} a $${VARIABLE}"},
@@ -55,7 +55,6 @@ func TestSealedValues(t *testing.T) {
 		{"variable", "", []string{"JWT_SECRET_KEY=" + s(marked)}, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
 		{"variable for its key", "", []string{"JWT_SECRET_KEY=" + seal(t, testMasterKey, marked, "tokens.secret_key")}, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
 		{"variable of its own", "", []string{"AUTHLY_STORE_URL=" + s("postgres://u:p@h/d")}, func(c *Config) any { return c.Store.URL }, "postgres://u:p@h/d"},
-		{"minutes", "", []string{"ACCESS_TOKEN_EXPIRE_MINUTES=7"}, func(c *Config) any { return c.Tokens.AccessTTL }, 7 * time.Minute},
 		{"file of a variable", "", []string{"JWT_SECRET_KEY_FILE=" + inFile(t, s(marked)+"\n")}, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
 		{"structure of a variable", "", []string{"AUTHLY_TOKENS={secret_key: " + s(marked) + "}"}, func(c *Config) any { return string(c.Tokens.SecretKey) }, marked},
 		{"list of a variable", "", []string{"AUTHLY_CORS_ALLOWED_ORIGINS=https://a.example.com, " + s("https://b.example.com")}, func(c *Config) any { return c.CORS.AllowedOrigins[1] }, "https://b.example.com"},
@@ -71,6 +70,9 @@ func TestSealedValues(t *testing.T) {
 				"in a file":         {test.file, "AUTHLY_MASTER_KEY_FILE=" + inFile(t, testMasterKey+"\n")},
 				"by another's name": {test.file + "\nkeys: {master_key: \"${THE_KEY}\"}\n", "THE_KEY=" + testMasterKey},
 			} {
+				if i > 0 && what != "in the file" {
+					continue
+				}
 				c, err := load("config.yaml", []byte(where.file), true, append(test.env, where.variable))
 				if err != nil {
 					t.Fatalf("the master key %s: %v", what, err)
