@@ -6,9 +6,10 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
-	"github.com/google/uuid"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Verify lets tests ask for what the store is not asked for.

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/descoped/authly/authn/mail/mailtest"
 )
 
 // secretOf is a secret for access tokens that no other version has.
@@ -214,4 +216,36 @@ func TestHangup(t *testing.T) {
 			t.Error("the log does not say what needs a restart")
 		}
 	})
+}
+
+// The password of the mail server is one of the secrets that are taken up; where the database is waits for a restart.
+func TestMailPasswordIsTakenUp(t *testing.T) {
+	t.Parallel()
+	box := mailtest.Start(t, mailOptions())
+	good := "smtp://authly:" + url.QueryEscape(mailPassword) + "@" + box.Address()
+	file := filepath.Join(t.TempDir(), "mail-url")
+	writeFile(t, file, []byte("smtp://authly:wrong@"+box.Address()))
+	environ := slices.DeleteFunc(mailEnviron(box), func(set string) bool { return strings.HasPrefix(set, "AUTHLY_MAIL_URL=") })
+	a := start(t, sqliteURL(t), protectedEcho, append(environ, "AUTHLY_MAIL_URL_FILE="+file)...)
+	admin := a.login(t, "admin", adminPassword)
+	invite := func(address string) {
+		t.Helper()
+		a.must(t, 201, "POST", "/users/invitations", admin.Access, `{"email":"`+address+`"}`)
+	}
+	invite("ann@example.com")
+	eventually(t, "the mail server refuses the password", func() bool { return a.metric(t, "authly_mail_failed_total") > 0 })
+	writeFile(t, file, []byte(good))
+	eventually(t, "the new password is taken up", func() bool { return len(a.reloads(t)) == 1 })
+	invite("ben@example.com")
+	box.NextTo(t, "ben@example.com")
+	if e := a.reloads(t)[0]; e["keys"] != "mail.url" || e["restart"] != nil {
+		t.Errorf("the event: %v", e)
+	}
+	writeFile(t, file, []byte("log:"))
+	eventually(t, "that is told", func() bool { return len(a.reloads(t)) == 2 })
+	if e := a.reloads(t)[0]; e["keys"] != nil || e["restart"] != "mail.url" || e["outcome"] != "success" {
+		t.Errorf("the event: %v", e)
+	}
+	invite("cid@example.com")
+	box.NextTo(t, "cid@example.com")
 }
