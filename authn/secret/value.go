@@ -39,24 +39,37 @@ func IsSealedValue(text string) bool { return strings.HasPrefix(text, valuePrefi
 // here, nor this there. A place of 1 says that the value is bound to the path of one key of the configuration, and cannot be opened
 // as the value of another.
 type Values struct {
-	mark []byte
-	aead cipher.AEAD
+	mark   string                 // of the master key that seals
+	opened map[string]cipher.AEAD // by the mark of the master key
 }
 
-// NewValues returns what seals under a master key.
-func NewValues(masterKey []byte) (*Values, error) {
+// NewValues returns what seals under a master key, and opens what it or one of before has sealed.
+func NewValues(masterKey []byte, before ...[]byte) (*Values, error) {
+	v := &Values{opened: map[string]cipher.AEAD{}}
+	for _, key := range append(before, masterKey) {
+		mark, aead, err := valueKey(key)
+		if err != nil {
+			return nil, err
+		}
+		v.mark, v.opened[mark] = mark, aead
+	}
+	return v, nil
+}
+
+// valueKey derives what seals values, and its fingerprint, which does not help to guess it.
+func valueKey(masterKey []byte) (mark string, aead cipher.AEAD, err error) {
 	key, keyErr := hkdf.Key(sha256.New, masterKey, nil, "authly: seal configuration values", 32)
-	mark, markErr := hkdf.Key(sha256.New, masterKey, nil, "authly: name of what seals configuration values", valueMark)
-	if err := errors.Join(keyErr, markErr); err != nil {
-		return nil, err
+	name, nameErr := hkdf.Key(sha256.New, masterKey, nil, "authly: name of what seals configuration values", valueMark)
+	if err := errors.Join(keyErr, nameErr); err != nil {
+		return "", nil, err
 	}
 	defer clear(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &Values{mark: mark, aead: aead}, err
+	aead, err = cipher.NewGCMWithRandomNonce(block)
+	return string(name), aead, err
 }
 
 // Seal seals a value for the key of the configuration at a path, such as tokens.secret_key; an empty path is any.
@@ -65,7 +78,7 @@ func (v *Values) Seal(value []byte, path string) string {
 	if path != "" {
 		head[0] = onePlace
 	}
-	return valueVersion + base64.RawURLEncoding.EncodeToString(v.aead.Seal(head, nil, value, bound(head, path)))
+	return valueVersion + base64.RawURLEncoding.EncodeToString(v.opened[v.mark].Seal(head, nil, value, bound(head, path)))
 }
 
 // Open opens a sealed value that stands at a path. The error is one of those above.
@@ -75,17 +88,18 @@ func (v *Values) Open(text, path string) ([]byte, error) {
 		return nil, ErrValueVersion
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil || len(sealed) < 1+valueMark+v.aead.Overhead() || strings.ContainsAny(encoded, "\r\n") || sealed[0] > onePlace {
+	if err != nil || len(sealed) < 1+valueMark || strings.ContainsAny(encoded, "\r\n") || sealed[0] > onePlace {
 		return nil, ErrValueDamaged
 	}
 	head, sealed := sealed[:1+valueMark], sealed[1+valueMark:]
-	if string(head[1:]) != string(v.mark) {
+	aead := v.opened[string(head[1:])]
+	if aead == nil {
 		return nil, ErrValueKey
 	}
 	if head[0] == anyPlace {
 		path = ""
 	}
-	value, err := v.aead.Open(nil, nil, sealed, bound(head, path))
+	value, err := aead.Open(nil, nil, sealed, bound(head, path))
 	switch {
 	case err != nil && head[0] == onePlace:
 		return nil, ErrValuePlace

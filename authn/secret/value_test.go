@@ -41,6 +41,26 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// While the master key is replaced, what the one of before has sealed is opened, and nothing more is sealed with it.
+func TestValuesAcrossMasterKeys(t *testing.T) {
+	both, err := secret.NewValues([]byte(masterKey), []byte(anotherKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, sealed := newValues(t, anotherKey).Seal([]byte(material), ""), both.Seal([]byte(material), "")
+	for _, text := range []string{old, sealed} {
+		if got, err := both.Open(text, ""); err != nil || string(got) != material {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if got, err := newValues(t, masterKey).Open(sealed, ""); err != nil || string(got) != material {
+		t.Errorf("after that: %q, %v", got, err)
+	}
+	if _, err := newValues(t, anotherKey).Open(sealed, ""); !errors.Is(err, secret.ErrValueKey) {
+		t.Errorf("with the one of before: %v", err)
+	}
+}
+
 func TestValuesOfOneKey(t *testing.T) {
 	v := newValues(t, masterKey)
 	sealed := v.Seal([]byte(material), "tokens.secret_key")

@@ -103,7 +103,7 @@ func textOf(material secret.Bytes) string {
 func (d *decoder) aliases() {
 	for _, a := range aliases() {
 		own := variableOf(strings.Split(a.path, "."))
-		if d.isSet(own) || d.isSet(own+"_FILE") || !d.isSet(a.variable) && !d.isSet(a.variable+"_FILE") {
+		if d.isGiven(own) || !d.isGiven(a.variable) {
 			continue
 		}
 		value, from, ok := d.given(a.variable, keyAt(a.path))
@@ -124,10 +124,11 @@ func (d *decoder) aliases() {
 	d.origin = Place{}
 }
 
-// isSet reports whether a variable is there.
-func (d *decoder) isSet(variable string) bool {
-	_, set := d.from.env[variable]
-	return set
+// isGiven reports whether there is a variable, or one that names a file for it.
+func (d *decoder) isGiven(variable string) bool {
+	named, _ := d.environment.Source(variable)
+	_, isSet := d.from.env[named]
+	return isSet
 }
 
 // keyAt returns the key at a path of the schema.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/descoped/authly/authn/secret"
@@ -19,9 +20,14 @@ func (c *Config) heed(named, file string, isSecret bool) {
 		return
 	}
 	c.files = append(c.files, file)
-	if mode := secret.Exposure(file); isSecret && mode != "" {
-		c.exposed = append(c.exposed, Warning{named, fmt.Sprintf(
-			"Others than its owner may read or write the file %s (%s): chmod 600 it, or mount it with a narrower mode.", file, mode)})
+	mode := secret.Exposure(file)
+	if !isSecret || mode == "" {
+		return
+	}
+	said := Warning{named, fmt.Sprintf(
+		"Others than its owner may read or write the file %s (%s): chmod 600 it, or mount it with a narrower mode.", file, mode)}
+	if !slices.Contains(c.exposed, said) { // several secrets may lie in one file
+		c.exposed = append(c.exposed, said)
 	}
 }
 

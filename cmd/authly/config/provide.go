@@ -27,18 +27,21 @@ type secretName struct {
 
 // secretNames lists the names of secrets, in the order in which they are read: Authly's own are stronger than aliases.
 func secretNames() []secretName {
+	var own []secretName
+	byPath := map[string]key{}
+	walk(reflect.TypeFor[Config](), func(path []string, k key) {
+		if k.secret != "" {
+			joined := strings.Join(path, ".")
+			own, byPath[joined] = append(own, secretName{variableOf(path), joined, k}), k
+		}
+	})
 	names := []secretName{{name: adminPassword}}
 	for _, a := range aliases() {
-		if k := keyAt(a.path); k.secret != "" {
+		if k, isSecret := byPath[a.path]; isSecret {
 			names = append(names, secretName{a.variable, a.path, k})
 		}
 	}
-	walk(reflect.TypeFor[Config](), func(path []string, k key) {
-		if k.secret != "" {
-			names = append(names, secretName{variableOf(path), strings.Join(path, "."), k})
-		}
-	})
-	return names
+	return append(names, own...)
 }
 
 func (s *source) isSecretName(name string) bool {
@@ -105,7 +108,8 @@ func (d *decoder) besideVariable(s secretName) string {
 		if other.path != s.path {
 			continue
 		}
-		if variable, _ := d.environment.Source(other.name); d.isSet(variable) {
+		if d.isGiven(other.name) {
+			variable, _ := d.environment.Source(other.name)
 			return variable
 		}
 	}

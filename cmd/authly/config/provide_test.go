@@ -156,7 +156,7 @@ func TestExposedFiles(t *testing.T) {
 	folder := inFolder(t, map[string]string{"JWT_SECRET_KEY": fromProvider, "ca.crt": "x"})
 	open(filepath.Join(folder, "JWT_SECRET_KEY"), 0o640)
 	open(filepath.Join(folder, "ca.crt"), 0o644)
-	object := open(inFile(t, `{"JWT_SECRET_KEY": "`+fromProvider+`"}`), 0o604)
+	object := open(inFile(t, `{"JWT_SECRET_KEY": "`+fromProvider+`", "JWT_REFRESH_SECRET_KEY": "`+fromVariable+`"}`), 0o604)
 	variable := open(inFile(t, fromVariable), 0o644)
 	linked := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(inFile(t, fromVariable), linked); err != nil {
