@@ -102,8 +102,10 @@ func TestSecretsAreTakenUp(t *testing.T) {
 			a.isIn(t, "refreshed", a.refreshed(t, first.Refresh), true)
 			p.put(t, "changeme")
 			eventually(t, "the log says why it is refused", func() bool { return strings.Contains(a.stderr.String(), "is a published example") })
+			p.put(t, secretOf(3)[:12])
+			eventually(t, "the log says that it is too short", func() bool { return strings.Contains(a.stderr.String(), "it may be half written") })
 			if last := a.login(t, "admin", adminPassword); kidOf(t, last.Access) != kidOf(t, second.Access) {
-				t.Error("a published example signs")
+				t.Error("a published example, or a half written secret signs")
 			}
 			if m := a.metrics(t); m["authly_configuration_current"] != "0" || m[`authly_configuration_reloads_total{outcome="failure"}`] == "0" || m[`authly_configuration_reloads_total{outcome="success"}`] != "1" {
 				t.Errorf("metrics: %v", m)

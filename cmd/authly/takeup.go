@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/descoped/authly/authn"
@@ -11,7 +12,7 @@ import (
 // error nothing was.
 func (r *reloader) takeUp(cfg *config.Config) (keys, restart []string, err error) {
 	next := *r.running
-	if err := takeTokens(&next.Tokens, cfg.Tokens); err != nil {
+	if err := takeTokens(&next.Tokens, cfg); err != nil {
 		return nil, nil, err
 	}
 	next.Secrets, next.Clients = cfg.Secrets, cfg.Clients
@@ -40,22 +41,35 @@ func (r *reloader) takeUp(cfg *config.Config) (keys, restart []string, err error
 
 // takeTokens takes up the secrets of tokens. One that was not there before would make tokens of another algorithm, and so waits
 // for a restart; that one is gone is more likely a slip than meant, and would log everybody out.
-func takeTokens(running *config.Tokens, t config.Tokens) error {
-	var gone config.Mistakes
+func takeTokens(running *config.Tokens, cfg *config.Config) error {
+	t := cfg.Tokens
+	var refused config.Mistakes
 	take := func(path string, to *config.Secret, from config.Secret) {
-		switch {
-		case *to != "" && from == "":
-			gone = append(gone, config.Mistake{Place: config.Place{Variable: "secrets"}, Key: path,
-				Problem: "is gone, and the one in use stays; expected a secret, or a restart to go on without one"})
-		case *to != "":
-			*to = from
+		if *to == "" {
+			return
 		}
+		if problem := refuses(*to, from, cfg.LeastSecret()); problem != "" {
+			refused = append(refused, config.Mistake{Place: config.Place{Variable: "secrets"}, Key: path, Problem: problem})
+			return
+		}
+		*to = from
 	}
 	take("tokens.secret_key", &running.SecretKey, t.SecretKey)
 	take("tokens.refresh_secret_key", &running.RefreshSecretKey, t.RefreshSecretKey)
-	if len(gone) > 0 {
-		return gone
+	if len(refused) > 0 {
+		return refused
 	}
 	running.SecretKeyPrevious, running.RefreshSecretKeyPrevious = t.SecretKeyPrevious, t.RefreshSecretKeyPrevious
 	return nil
+}
+
+// refuses says why a secret does not take the place of the one in use, although it may be good for a start; empty: it does.
+func refuses(inUse, next config.Secret, least int) (problem string) {
+	switch {
+	case next == "":
+		return "is gone, and the one in use stays; expected a secret, or a restart to go on without one"
+	case len(next) < least && len(inUse) >= least:
+		return fmt.Sprintf("is shorter than %d bytes, which the one in use is not: it may be half written, and the one in use stays", least)
+	}
+	return ""
 }

@@ -127,6 +127,10 @@ func (c *Config) HasAssertions() bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Assertion })
 }
 
+// LeastSecret is the number of bytes that a secret of tokens should have: that of the hash of its HMAC (RFC 7518 section 3.2), which
+// is SHA-256 for refresh tokens unless another one is chosen.
+func (c *Config) LeastSecret() int { return max(hmacBytes(c.Algorithm()), 32) }
+
 // Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
 func (c *Config) Algorithm() string {
 	switch {

@@ -113,7 +113,7 @@ func (w *warnings) tokens() {
 		w.material("tokens.secret_key", t.SecretKey, least)
 	}
 	// Refresh tokens are signed with an HMAC whenever they have a secret, of SHA-256 unless another one is chosen.
-	w.material("tokens.refresh_secret_key", t.RefreshSecretKey, max(least, 32))
+	w.material("tokens.refresh_secret_key", t.RefreshSecretKey, w.config.LeastSecret())
 	if t.SecretKey != "" && t.SecretKey == t.RefreshSecretKey {
 		w.add("tokens.refresh_secret_key", "Is the same as tokens.secret_key: who learns one has learnt both.")
 	}
@@ -133,7 +133,7 @@ func (w *warnings) keys() {
 			w.add(s.path, "Is the same as "+strings.TrimSuffix(s.path, "_previous")+" and has no effect.")
 			continue
 		}
-		w.material(s.path, s.secret, max(hmacBytes(w.config.Algorithm()), 32))
+		w.material(s.path, s.secret, w.config.LeastSecret())
 	}
 	if w.config.IsPostgres() && w.config.HasManagedKeys() && w.config.Keys.MasterKey == "" {
 		w.add("keys.master_key", "Is empty: the signing keys are in the database as they are, and who can read it, or a backup of "+
