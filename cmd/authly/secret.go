@@ -100,14 +100,14 @@ func (c *cli) values(path string) (*secret.Values, error) {
 	if err := checkPath(path); err != nil {
 		return nil, usageError{err}
 	}
-	master, err := config.MasterKey(c.configPath, c.configSet, c.environ)
+	values, err := config.Values(c.configPath, c.configSet, c.environ)
 	switch {
 	case err != nil:
 		return nil, mistaken(err)
-	case master == "":
+	case values == nil:
 		return nil, usageError{errors.New("there is no master key to seal with: set AUTHLY_MASTER_KEY, or keys.master_key")}
 	}
-	return secret.NewValues([]byte(master))
+	return values, nil
 }
 
 // checkPath refuses what could never be opened.

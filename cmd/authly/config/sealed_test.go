@@ -121,8 +121,18 @@ func TestSealedValuesAreNotShown(t *testing.T) {
 	}
 }
 
+// opens reports whether values are of the master key of the tests.
+func opens(t *testing.T, values *secret.Values) bool {
+	t.Helper()
+	if values == nil {
+		return false
+	}
+	got, err := values.Open(seal(t, testMasterKey, marked, ""), "")
+	return err == nil && string(got) == marked
+}
+
 // The master key alone can be read from a configuration whose sealed values nobody has sealed yet, or in which all else is wrong.
-func TestMasterKey(t *testing.T) {
+func TestValues(t *testing.T) {
 	write := func(content string) string {
 		path := filepath.Join(t.TempDir(), "config.yaml")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -148,17 +158,22 @@ func TestMasterKey(t *testing.T) {
 		{"no provider", "secrets: {provider: file, path: /nowhere/at/all}", []string{"AUTHLY_MASTER_KEY=" + testMasterKey}, ":1:33: secrets.path: names a file that does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			key, err := MasterKey(write(test.file), true, test.env)
-			got := string(key)
+			values, err := Values(write(test.file), true, test.env)
+			got := ""
 			if err != nil {
 				got = err.Error()
+			}
+			if opened := opens(t, values); opened != (test.want == testMasterKey) {
+				t.Errorf("it opens what the master key has sealed: %v", opened)
+			} else if opened {
+				return
 			}
 			if !strings.HasSuffix(got, test.want) || test.want == "" && got != "" || err != nil && strings.Contains(got, testMasterKey) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	if _, err := MasterKey(t.TempDir()+"/nowhere.yaml", true, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Values(t.TempDir()+"/nowhere.yaml", true, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without the file: %v", err)
 	}
 }

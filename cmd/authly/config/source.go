@@ -39,7 +39,7 @@ func (s *source) load() (*Config, error) {
 	if provider != nil {
 		d = s.decoder(root, provider, nil, true)
 	}
-	values := valuesOf(d.config.Keys.MasterKey)
+	values := valuesOf(d.config.Keys)
 	d = s.decoder(root, provider, values, false)
 	d.mistakes = append(mistakes, d.mistakes...)
 	d.config.strays = append(d.config.strays, strays(s.env, s.own)...)
@@ -54,12 +54,12 @@ func (s *source) load() (*Config, error) {
 	return d.config, nil
 }
 
-// MasterKey returns the master key alone, of a configuration in which all else may be wrong. The error is of type Mistakes if the
-// key itself, or where it comes from, is.
-func MasterKey(path string, required bool, environ []string) (Secret, error) {
+// Values returns what seals values under the master key; nil if there is none. All else of the configuration may be wrong: the error
+// is of type Mistakes if the key itself, or where it comes from, is.
+func Values(path string, required bool, environ []string) (*secret.Values, error) {
 	s, err := open(path, required, environ)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	root, mistakes := s.parse()
 	provider, problem := s.provide(&s.decoder(root, nil, nil, true).config.Secrets)
@@ -73,9 +73,9 @@ func MasterKey(path string, required bool, environ []string) (Secret, error) {
 	}
 	if len(mistakes) > 0 {
 		mistakes.sort()
-		return "", mistakes
+		return nil, mistakes
 	}
-	return d.config.Keys.MasterKey, nil
+	return valuesOf(d.config.Keys), nil
 }
 
 // parse returns the root of the file, nil if there is none.
@@ -105,14 +105,14 @@ func (s *source) decoder(root *yaml.Node, provider secret.Provider, values *secr
 	return d
 }
 
-// valuesOf is what opens sealed values under a master key; nil if there is none.
-func valuesOf(master Secret) *secret.Values {
-	if master == "" {
+// valuesOf is what seals values and opens them; nil if there is no master key.
+func valuesOf(k Keys) *secret.Values {
+	if k.MasterKey == "" {
 		return nil
 	}
-	values, err := secret.NewValues([]byte(master))
+	values, err := secret.NewValues([]byte(k.MasterKey))
 	if err != nil {
-		return nil
+		return nil // no key is so long that nothing can be derived from it
 	}
 	return values
 }
