@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 // Secrets that a server got from its environment are not there any more when it listens: not for who may look at /proc/PID/environ,
-// nor for the process that it starts. They work, and all else of the environment is as it was.
+// nor for the process that it starts, nor in the report of a crash. They work, and all else of the environment is as it was.
 func TestSecretsLeaveTheEnvironment(t *testing.T) {
 	secrets := map[string]string{
 		"JWT_SECRET_KEY": accessSecret, "JWT_REFRESH_SECRET_KEY": refreshSecret, "AUTHLY_MASTER_KEY": masterKey,
@@ -48,6 +49,17 @@ func TestSecretsLeaveTheEnvironment(t *testing.T) {
 	}
 	if log := a.stderr.String(); strings.Contains(log, "still to be seen") {
 		t.Errorf("it says that they are: %s", log)
+	}
+	a.signal(t, syscall.SIGQUIT) // Go then reports as at a crash
+	a.await(t)
+	report := a.stderr.String()
+	if !strings.Contains(report, "SIGQUIT") || !strings.Contains(report, "goroutine ") {
+		t.Fatalf("there is no report of a crash: %s", report)
+	}
+	for name, value := range secrets {
+		if strings.Contains(report, value) {
+			t.Errorf("%s is in the report of a crash", name)
+		}
 	}
 }
 
