@@ -1,11 +1,15 @@
 package config
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/descoped/authly/authn/secret"
 )
 
 const (
@@ -234,5 +238,37 @@ func TestSecretVariables(t *testing.T) {
 	want := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CLIENTS", "AUTHLY_MASTER_KEY", "AUTHLY_TOKENS", "DATABASE_URL", "JWT_SECRET_KEY", "PASSWORD", "REFRESH"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// What is shown as an example is no secret that could be used as it stands: whoever copies it is told so at the start.
+func TestNoExampleIsASecret(t *testing.T) {
+	shown := regexp.MustCompile(`(?:JWT_SECRET_KEY|JWT_REFRESH_SECRET_KEY|AUTHLY_MASTER_KEY|secret_key|master_key)(?:_PREVIOUS|_previous)?["']? *[:=] *["']?([^ "',}\n` + "`" + `]+)`)
+	found := 0
+	err := filepath.WalkDir("../../..", func(path string, entry fs.DirEntry, err error) error {
+		switch extension := filepath.Ext(path); {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case entry.IsDir() || !slices.Contains([]string{".md", ".yaml", ".yml", ".json", ".env", ".sh"}, extension):
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, match := range shown.FindAllStringSubmatch(string(content), -1) {
+			found++
+			value := match[1]
+			stands := strings.HasPrefix(value, "$") || strings.HasPrefix(value, "%s") || value == "…" || value == "..." || strings.HasPrefix(value, "sealed:v1:")
+			if !stands && !secret.Judge([]byte(value), leastMaster).Stops() {
+				t.Errorf("%s shows a secret that would be taken", path)
+			}
+		}
+		return nil
+	})
+	if err != nil || found < 3 {
+		t.Fatalf("%d examples were found, error %v", found, err)
 	}
 }
