@@ -161,7 +161,8 @@ func TestReplaceSecretsWhileSigning(t *testing.T) {
 
 // Other clients take the place of those that there were, and what was right for a client of before is not right for its successor.
 func TestReplaceClients(t *testing.T) {
-	p := newPasswords(t, cheapBcrypt)
+	m := newMind(t, options{})
+	p := m.passwords
 	hash := func(secret string) string {
 		hash, err := p.Hash(t.Context(), authn.Client{}, secret)
 		if err != nil {
@@ -169,7 +170,7 @@ func TestReplaceClients(t *testing.T) {
 		}
 		return hash
 	}
-	c := authn.NewClients(p, nil, []authn.RegisteredClient{{ID: "app", SecretHash: hash("the first secret")}, {ID: "old", SecretHash: hash("the old one")}})
+	c := authn.NewClients(p, nil, m.trailOf(), []authn.RegisteredClient{{ID: "app", SecretHash: hash("the first secret")}, {ID: "old", SecretHash: hash("the old one")}})
 	is := func(id, secret string, want authn.Code) {
 		t.Helper()
 		wantCode(t, id, c.Authenticate(t.Context(), id, secret, from), want)

@@ -40,7 +40,7 @@ func (c *cli) greet(cfg *config.Config, l *listeners, f first) {
 		return
 	}
 	fmt.Fprintln(c.stdout, "  The administrator is admin.")
-	password := "$AUTHLY_ADMIN_PASSWORD"
+	password := "$AUTHLY_ADMIN_PASSWORD" // #nosec G101 -- the name of a variable
 	if f.password != "" {
 		password = "PASSWORD"
 		fmt.Fprintf(c.stdout, "  Its password is %s (shown this once, keep it)\n", f.password)

@@ -123,11 +123,7 @@ func (r *reloader) tell(cfg *config.Config, keys, restart []string) {
 	}
 	r.log.Log(context.Background(), level, "configuration reloaded"+needed, "keys", keys, "restart_needed", restart)
 	before := r.seen.Warnings()
-	for _, w := range cfg.Warnings() {
-		if !slices.Contains(before, w) {
-			r.log.Warn("configuration", "key", w.Key, "warning", w.Text)
-		}
-	}
+	warn(r.log, slices.DeleteFunc(cfg.Warnings(), func(w config.Warning) bool { return slices.Contains(before, w) }))
 }
 
 // refuse tells why the server goes on as before; once, if nobody has asked.

@@ -34,9 +34,11 @@ func (c *cli) serve(ctx context.Context) error {
 	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
-	for _, w := range cfg.Warnings() {
-		log.Warn("configuration", "key", w.Key, "warning", w.Text)
+	warnings, err := warningsOf(cfg)
+	if err != nil {
+		return err
 	}
+	warn(log, warnings)
 	if c.notForgotten != nil {
 		log.Warn("secrets are still to be seen in the environment of this process: give them in files", "error", c.notForgotten)
 	}
@@ -68,7 +70,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if cfg.Limits.Backend != "" {
 		metrics.showLimits(m.limits)
 	}
-	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	outbox := authn.NewOutbox(authn.OutboxConfig{
+		Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Shown: cfg.Mail.Server() == nil, Now: time.Now, Log: log,
+	})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
@@ -99,7 +103,12 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
 	work.Go(func() { reloader.run(background, asked, c.read) })
-	defer func() { stop(); door.Close(); work.Wait() }()
+	defer func() {
+		stop()
+		door.Close()
+		work.Wait()
+		log.Info("stopped") // with nothing written after it, such as the last refusals that were counted
+	}()
 
 	c.greet(cfg, listeners, made)
 	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
@@ -166,7 +175,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 	stop := func(one *listener) {
 		if err := one.server.Shutdown(ctx); err != nil {
 			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-			one.server.Close()
+			_ = one.server.Close()
 		}
 	}
 	l.door.GoAway()
@@ -183,5 +192,4 @@ func (l *listeners) shutdown(timeout time.Duration) {
 			stop(one)
 		}
 	}
-	l.log.Info("stopped")
 }
