@@ -16,7 +16,7 @@ const (
 )
 
 // adminPassword is the variable of a secret that is no key of the configuration.
-const adminPassword = "AUTHLY_ADMIN_PASSWORD"
+const adminPassword = "AUTHLY_ADMIN_PASSWORD" // #nosec G101 -- a name
 
 // secretName is a name by which a provider knows a secret.
 type secretName struct {
