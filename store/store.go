@@ -40,6 +40,8 @@ type Options struct {
 
 	Audited func(context.Context, authn.Event) // is told of each event that was kept, such as the log; nil: nobody is
 
+	Geography authn.Geography // tells where the clients of events are; nil: nobody knows
+
 	// KeepSchema leaves the schema to Migrate: Open refuses one that is older or newer than SchemaVersion. The role of a PostgreSQL
 	// database then needs to read and write rows and no more.
 	KeepSchema bool
@@ -70,6 +72,7 @@ type Store struct {
 	timeout time.Duration
 	now     func() time.Time
 	audited func(context.Context, authn.Event) // or nil
+	geo     authn.Geography                    // or nil
 	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
@@ -131,7 +134,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, file: location.path}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, geo: opts.Geography, file: location.path}, nil
 }
 
 // File is the path of the SQLite database; empty for PostgreSQL.

@@ -64,7 +64,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if cfg.Limits.Backend != "" {
 		metrics.showLimits(m.limits)
 	}
-	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	outbox := authn.NewOutbox(authn.OutboxConfig{
+		Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Shown: cfg.Mail.Server() == nil, Now: time.Now, Log: log,
+	})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
@@ -93,7 +95,12 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
-	defer func() { stop(); door.Close(); work.Wait() }()
+	defer func() {
+		stop()
+		door.Close()
+		work.Wait()
+		log.Info("stopped") // with nothing written after it, such as the last refusals that were counted
+	}()
 
 	c.greet(cfg, listeners, first)
 	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
@@ -177,5 +184,4 @@ func (l *listeners) shutdown(timeout time.Duration) {
 			stop(one)
 		}
 	}
-	l.log.Info("stopped")
 }

@@ -195,6 +195,9 @@ type Users struct {
 	Registration           string `yaml:"registration" oneof:"open|closed"` // whether strangers may register
 	RequireVerification    bool   `yaml:"require_verification"`             // before the first login
 	RequireCurrentPassword bool   `yaml:"require_current_password"`         // to change one's own password
+
+	// To change one's own email address, by which a new password can be had.
+	RequireCurrentPasswordForEmail bool `yaml:"require_current_password_for_email"`
 }
 
 // Mail says how mails are sent, and how long what is in them works. See Mail.Server for the parsed address.
