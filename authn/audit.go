@@ -60,7 +60,7 @@ const (
 	EventResetRequested        EventKind = "password_reset_requested"
 	EventVerificationRequested EventKind = "verification_requested"
 	EventEmailChangeRequested  EventKind = "email_change_requested" // EventEmailChanged when it is confirmed
-	EventMailTokenRefused      EventKind = "mail_token_refused"     // a mailed token did not live, or was none
+	EventMailTokenRefused      EventKind = "mail_token_refused"     // #nosec G101 -- a mailed token did not live, or was none
 
 	EventKeyAdded            EventKind = "key_added"            // a signing key, to be used now or soon: the first, or the next of a rotation
 	EventKeyRevoked          EventKind = "key_revoked"          // all that it has signed is dead
