@@ -67,6 +67,8 @@ const (
 	EventKeySealed           EventKind = "key_sealed"           // a key in the store was encrypted anew
 	EventConfigurationLoaded EventKind = "configuration_loaded" // a server has begun to go by a configuration
 
+	EventConfigurationReloaded EventKind = "configuration_reloaded" // a server has taken up what changed in it, or refused to
+
 	EventRequestDenied EventKind = "request_denied" // kept out by a rule, a limit or its form, where the configuration asks for these; Actor is who asked
 )
 
@@ -79,7 +81,7 @@ func EventKinds() []EventKind {
 		EventUserDisabled, EventUserEnabled, EventUserVerified,
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
 		EventResetRequested, EventVerificationRequested, EventEmailChangeRequested, EventMailTokenRefused,
-		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventRequestDenied,
+		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventConfigurationReloaded, EventRequestDenied,
 	}
 }
 
@@ -148,6 +150,8 @@ const (
 	DetailRoute            Detail = "route"
 	DetailVersion          Detail = "version" // of Authly
 	DetailDigest           Detail = "digest"  // of the configuration, secrets left out: the same for the same
+	DetailKeys             Detail = "keys"    // of the configuration that were taken up, or are wrong; separated by commas
+	DetailRestart          Detail = "restart" // keys of the configuration that have changed and need a restart; the same
 )
 
 // actor is the identity as an actor.
