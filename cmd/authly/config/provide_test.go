@@ -225,6 +225,7 @@ func TestProviderWarnings(t *testing.T) {
 func TestSecretVariables(t *testing.T) {
 	env := []string{
 		"JWT_SECRET_KEY=" + fromVariable, "AUTHLY_MASTER_KEY=" + fromVariable + "2", "DATABASE_URL=postgres://u:p@h/d", "AUTHLY_ADMIN_PASSWORD=x",
+		"AUTHLY_STORE_URL=postgres://u:p@h/e", // which is stronger
 		"AUTHLY_TOKENS={audience: x}", "AUTHLY_CLIENTS=[]", "REFRESH=" + fromVariable + "3", "PASSWORD=p",
 		"AUTHLY_LOG_LEVEL=warn", "AUTHLY_LIMITS_LOGIN_REQUESTS=9", "HOST=h", "PATH=/bin", "AUTHLY_TOKENS_AUDIENCE=y",
 		"JWT_SECRET_KEY_PREVIOUS_FILE=" + inFile(t, fromVariable+"4"),
@@ -235,7 +236,7 @@ func TestSecretVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := slices.Compact(slices.Sorted(slices.Values(c.SecretVariables())))
-	want := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CLIENTS", "AUTHLY_MASTER_KEY", "AUTHLY_TOKENS", "DATABASE_URL", "JWT_SECRET_KEY", "PASSWORD", "REFRESH"}
+	want := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CLIENTS", "AUTHLY_MASTER_KEY", "AUTHLY_STORE_URL", "AUTHLY_TOKENS", "DATABASE_URL", "JWT_SECRET_KEY", "PASSWORD", "REFRESH"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
