@@ -20,10 +20,12 @@ const (
 // replica has to tell another one to begin: it signs from ActiveFrom until the next key of its purpose does, verifies from
 // CreatedAt until what it has signed has expired, and does neither once it is revoked.
 type Key struct {
-	ID         string // the kid: 16 lower-case hex digits, unique
-	Purpose    KeyPurpose
-	Algorithm  string // such as EdDSA (RFC 7518 section 3.1, RFC 8037); of SealClaims A256GCM (RFC 7518 section 5.1)
-	Material   []byte // PKCS #8 DER for asymmetric algorithms, else the raw secret, sealed as Sealing says; none once revoked
+	ID        string // the kid: 16 lower-case hex digits, unique
+	Purpose   KeyPurpose
+	Algorithm string // such as EdDSA (RFC 7518 section 3.1, RFC 8037); of SealClaims A256GCM (RFC 7518 section 5.1)
+	Material  []byte // PKCS #8 DER for asymmetric algorithms, else the raw secret, sealed as Sealing says; none once revoked.
+	// Of a key in an HSM the public half in DER (RFC 5280 section 4.1.2.7), which is sealed like the others, or who can write to
+	// the database could put a key of his own in its place
 	Sealing    string // what Material is sealed with, as the Sealer calls it; empty: it is not sealed
 	CreatedAt  time.Time
 	ActiveFrom time.Time

@@ -31,6 +31,7 @@ type signingKey struct {
 	algorithm  string
 	method     jwt.SigningMethod // nil: it seals and does not sign
 	private    any               // what method signs with, []byte or a crypto.Signer; or what seals, []byte
+	inHSM      bool              // private is no more than the way to the key
 	public     any               // what method verifies with
 	activeFrom time.Time         // of a managed key
 }
@@ -88,8 +89,9 @@ func generateMaterial(algorithm string) ([]byte, error) {
 	return x509.MarshalPKCS8PrivateKey(private)
 }
 
-// parseKey reads a stored key, whose material is not sealed, and checks that it is one for its algorithm.
-func parseKey(s Key) (*signingKey, error) {
+// parseKey reads a stored key, whose material is not sealed, and checks that it is one for its algorithm. One that is in an HSM
+// signs there; without hsm it verifies.
+func parseKey(s Key, hsm HSM) (*signingKey, error) {
 	key := &signingKey{id: s.ID, algorithm: s.Algorithm, method: algorithms[s.Algorithm], activeFrom: s.ActiveFrom}
 	if isHMAC(s.Algorithm) {
 		if len(s.Material) < 32 {
@@ -104,6 +106,9 @@ func parseKey(s Key) (*signingKey, error) {
 		}
 		key.private = s.Material
 		return key, nil
+	}
+	if public, err := x509.ParsePKIXPublicKey(s.Material); err == nil {
+		return key, key.useHSM(public, hsm)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Material)
 	if err != nil {

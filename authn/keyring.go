@@ -71,17 +71,30 @@ func (u *usedKeys) add(key *signingKey) {
 }
 
 // signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
-// algorithm that is configured; and where the clock is behind that of who made the first key, that one.
+// algorithm that is configured; and where the clock is behind that of who made the first key, that one. One in an HSM that this
+// replica does not have makes room for any that it can sign with.
 func (u *usedKeys) signer(now time.Time) (signs *signingKey) {
 	if u.secret != nil {
 		return u.secret
 	}
 	for _, key := range u.managed {
-		if key.algorithm == u.use.algorithm && (signs == nil || !key.activeFrom.After(now)) {
+		switch {
+		case key.algorithm != u.use.algorithm:
+		case signs == nil, !key.activeFrom.After(now) && (key.canSign() || !signs.canSign()):
 			signs = key
 		}
 	}
 	return signs
+}
+
+// last returns the key that signs in the end, when those that wait have had their time; nil if none is managed.
+func (u *usedKeys) last() (last *signingKey) {
+	for _, key := range u.managed {
+		if key.algorithm == u.use.algorithm {
+			last = key
+		}
+	}
+	return last
 }
 
 // Algorithm returns the algorithm that access tokens are signed with.

@@ -10,6 +10,7 @@ import (
 type KeyRingConfig struct {
 	Store         KeyStore // required: managed keys are made and kept here
 	Sealer        Sealer   // makes them unreadable there; nil: nothing does
+	HSM           HSM      // makes the keys of those algorithms that it can; nil: they are made here
 	Algorithm     string   // of access tokens; empty: HS256 if there is a Secret, else EdDSA
 	Secret        []byte   // signs access tokens of HMAC algorithms; empty: a managed key does
 	RefreshSecret []byte   // signs refresh tokens; empty: a managed key does

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -70,12 +71,18 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 
 // add makes a key and keeps it, unless the last key like it is not the one that is given: then that is returned.
 func (m *ManagedKeys) add(ctx context.Context, use keyUse, activeFrom time.Time, after string, act Act) (key Key, added bool, err error) {
-	candidate, err := m.newKey(use, act.At, activeFrom)
+	candidate, err := m.newKey(ctx, use, act.At, activeFrom)
 	if err != nil {
 		return Key{}, false, err
 	}
 	kept, err := m.cfg.Store.AddKey(ctx, candidate, after, act)
-	return kept, err == nil && kept.ID == candidate.ID, err
+	if err != nil { // it may be kept all the same
+		return Key{}, false, err
+	}
+	if added = kept.ID == candidate.ID; !added {
+		m.discard(ctx, candidate)
+	}
+	return kept, added, nil
 }
 
 // logAdded tells of a key that is new to this process, whoever has made it, once.
@@ -88,13 +95,15 @@ func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
 }
 
 // newKey makes a key that is sealed.
-func (m *ManagedKeys) newKey(use keyUse, now, activeFrom time.Time) (Key, error) {
+func (m *ManagedKeys) newKey(ctx context.Context, use keyUse, now, activeFrom time.Time) (Key, error) {
 	key := Key{ID: newKeyID(), Purpose: use.purpose, Algorithm: use.algorithm, CreatedAt: now, ActiveFrom: activeFrom}
-	material, err := generateMaterial(use.algorithm)
+	material, err := m.material(ctx, key.ID, use.algorithm)
 	if err != nil {
 		return Key{}, err
 	}
-	key.Material, key.Sealing, err = m.cfg.Sealer.Seal(material, key.bound())
+	if key.Material, key.Sealing, err = m.cfg.Sealer.Seal(material, key.bound()); err != nil {
+		m.discard(ctx, key)
+	}
 	return key, err
 }
 
@@ -114,7 +123,7 @@ func (m *ManagedKeys) open(s Key) (*signingKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s (%s): %w", ErrKeySealed, s.ID, s.Purpose, err)
 	}
-	key, err := parseKey(plain)
+	key, err := parseKey(plain, m.cfg.HSM)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
 	}
@@ -174,14 +183,15 @@ func (m *ManagedKeys) rotateDue(ctx context.Context) error {
 		return err
 	}
 	now := m.cfg.Now()
+	var failed error // of one purpose, while the others go on
 	for _, use := range m.uses {
 		last := lastOf(keys, use)
 		if use.idle || !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
 			continue
 		}
 		if _, _, err := m.add(ctx, use, now.Add(PublishAhead), last.ID, systemAct(Client{}, now)); err != nil {
-			return fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err)
+			failed = errors.Join(failed, fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err))
 		}
 	}
-	return nil
+	return failed
 }

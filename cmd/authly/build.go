@@ -22,6 +22,7 @@ import (
 // the server.
 type mind struct {
 	store     *store.Store
+	hsm       hsmToken      // nil: there is none
 	shared    *limit.Server // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
@@ -61,6 +62,9 @@ func (m *mind) close() {
 	if m.geography != nil {
 		m.geography.close()
 	}
+	if m.hsm != nil {
+		m.hsm.Close()
+	}
 	m.store.Close()
 }
 
@@ -89,7 +93,10 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	keys, err := keysConfig(cfg, m.store, log)
+	if err := m.openHSM(ctx, cfg, log); err != nil {
+		return err
+	}
+	keys, err := keysConfig(cfg, m.store, m.hsm, log)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,9 @@ func checkFiles(cfg *config.Config) error {
 			return fmt.Errorf("geo.database: %w", err)
 		}
 	}
+	if cfg.HasHSM() {
+		return checkHSM(cfg)
+	}
 	return nil
 }
 

@@ -36,7 +36,15 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 		return err
 	}
 	defer disk.Close()
-	keysCfg, err := keysConfig(cfg, disk, slog.New(slog.DiscardHandler))
+	quiet := slog.New(slog.DiscardHandler)
+	var token hsmToken // nor is that logged in to before it has to do something
+	if cfg.HasHSM() {
+		if token, err = newHSM(cfg, quiet); err != nil {
+			return err
+		}
+		defer token.Close()
+	}
+	keysCfg, err := keysConfig(cfg, disk, token, quiet)
 	if err != nil {
 		return err
 	}

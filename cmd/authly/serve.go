@@ -53,6 +53,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if err := m.keys.Reseal(ctx); err != nil {
 		return err
 	}
+	if err := m.keys.Settle(ctx); err != nil {
+		return err
+	}
 	metrics := newMetrics()
 	follower, err := m.follow(ctx, cfg, log, metrics.observeLag)
 	if err != nil {
@@ -65,6 +68,9 @@ func (c *cli) serve(ctx context.Context) error {
 	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
+	if m.hsm != nil {
+		metrics.showHSM(m.hsm)
+	}
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
@@ -88,6 +94,9 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	if m.hsm != nil {
+		work.Go(func() { m.hsm.Run(background) })
+	}
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })

@@ -126,6 +126,15 @@ type Keys struct {
 	RotateEvery time.Duration `yaml:"rotate_every" min:"0s" max:"87840h"`
 	// What the keys in the store are sealed with; empty: a key file beside a SQLite database, nothing in PostgreSQL.
 	MasterKey Secret `yaml:"master_key" secret:"all"`
+	// The HSM that makes the keys and holds the master key.
+	PKCS11 PKCS11 `yaml:"pkcs11"`
+}
+
+// PKCS11 names a token in an HSM. All of it or nothing is given. It needs a binary that was built for it.
+type PKCS11 struct {
+	Module     string `yaml:"module"`           // the library, with its whole path; empty: there is no HSM
+	TokenLabel string `yaml:"token_label"`      // of one token
+	PIN        Secret `yaml:"pin" secret:"all"` // of the token's user
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions

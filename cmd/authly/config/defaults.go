@@ -110,6 +110,9 @@ func (c *Config) Issuer() string {
 	return c.Server.PublicURL
 }
 
+// HasHSM reports whether keys are made and kept in an HSM.
+func (c *Config) HasHSM() bool { return c.Keys.PKCS11.Module != "" }
+
 // IsPostgres reports whether the store is a PostgreSQL database.
 func (c *Config) IsPostgres() bool {
 	return strings.HasPrefix(strings.ToLower(c.Store.URL), "postgres")
@@ -126,13 +129,15 @@ func (c *Config) HasAssertions() bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Assertion })
 }
 
-// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
+// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else ES256 in an HSM, else EdDSA.
 func (c *Config) Algorithm() string {
 	switch {
 	case c.Tokens.Algorithm != "":
 		return c.Tokens.Algorithm
 	case c.Tokens.SecretKey != "":
 		return "HS256"
+	case c.HasHSM():
+		return "ES256"
 	}
 	return "EdDSA"
 }

@@ -37,6 +37,7 @@ func (d *decoder) checkTokens() {
 	}
 	d.checkEncryptedClaims()
 	d.checkKeys()
+	d.checkHSM()
 	if r := d.config.Revocation; r.MaxStaleness > 0 && r.MaxStaleness < 2*r.PollInterval {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
 			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
