@@ -32,8 +32,8 @@ func TestPasswordsAreComparedInOnePlace(t *testing.T) {
 				continue
 			}
 			ast.Inspect(function, func(n ast.Node) bool {
-				if selector, ok := n.(*ast.SelectorExpr); ok && comparesPasswords(selector) {
-					places = append(places, filepath.ToSlash(path)+" "+function.Name.Name+" "+selector.Sel.Name)
+				if name := comparesPasswords(n); name != "" {
+					places = append(places, filepath.ToSlash(path)+" "+function.Name.Name+" "+name)
 				}
 				return true
 			})
@@ -47,15 +47,31 @@ func TestPasswordsAreComparedInOnePlace(t *testing.T) {
 	want := []string{
 		"../authn/clients.go compare Compare", "../authn/clients.go compare CompareUnknown",
 		"../authn/guard.go compare Compare", "../authn/guard.go compare CompareUnknown",
-		"../authn/password.go CompareUnknown Compare", "../authn/password_work.go compareHash CompareHashAndPassword",
+		"../authn/password.go CompareUnknown Compare",
+		"../authn/password_work.go Do compareHash", "../authn/password_work.go Do compareHash",
+		"../authn/password_work.go compareHash compareArgon2id", "../authn/password_work.go compareHash compareBcrypt",
 	}
 	if !slices.Equal(places, want) {
 		t.Errorf("passwords are compared by\n%s\nwant\n%s", strings.Join(places, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// comparesPasswords reports whether an expression names one of the functions that look at a password.
-func comparesPasswords(selector *ast.SelectorExpr) bool {
+// comparesPasswords returns the name of the function that looks at a password, if a node of a program is one.
+func comparesPasswords(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		if name, ok := n.Fun.(*ast.Ident); ok && slices.Contains([]string{"compareHash", "compareBcrypt", "compareArgon2id"}, name.Name) {
+			return name.Name
+		}
+	case *ast.SelectorExpr:
+		if selectsComparison(n) {
+			return n.Sel.Name
+		}
+	}
+	return ""
+}
+
+func selectsComparison(selector *ast.SelectorExpr) bool {
 	switch selector.Sel.Name {
 	case "CompareUnknown", "CompareHashAndPassword":
 		return true

@@ -23,7 +23,7 @@ func PasswordScheme(hash string) string {
 		return params.prefix()
 	}
 	cost, err := bcrypt.Cost([]byte(hash))
-	if err != nil || len(hash) != 60 {
+	if err != nil || len(hash) != bcryptChars {
 		return ""
 	}
 	return bcryptScheme(cost)
@@ -53,9 +53,8 @@ func dummyHash(scheme string) string {
 	if strings.HasPrefix(scheme, argon2Prefix) {
 		return scheme + rawBase64(16) + "$" + rawBase64(32)
 	}
-	alphabet := base64.NewEncoding("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").WithPadding(base64.NoPadding)
-	encode := func(n int) string { return alphabet.EncodeToString(randomBytes(n)) }
-	return "$2a$" + strings.TrimPrefix(scheme, "$2$") + encode(16) + encode(23)
+	encode := func(n int) string { return bcryptAlphabet.EncodeToString(randomBytes(n)) }
+	return "$2a$" + strings.TrimPrefix(scheme, "$2$") + encode(bcryptSaltBytes) + encode(23)
 }
 
 func rawBase64(n int) string { return base64.RawStdEncoding.EncodeToString(randomBytes(n)) }

@@ -5,8 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 // PasswordWork is the part of looking at a password that costs time: to compare it with a hash, or to make a new hash of it. It
@@ -49,29 +47,28 @@ type PasswordResult struct {
 // means that it was not done.
 type PasswordWorker func(context.Context, PasswordWork) (PasswordResult, error)
 
-// Do does the work on the spot.
-func (w PasswordWork) Do() (r PasswordResult, err error) {
+// Do does the work on the spot. giveWay, if it is not nil, is called some thousand times a second as long as that is bcrypt; argon2id
+// cannot be interrupted.
+func (w PasswordWork) Do(giveWay func()) (r PasswordResult, err error) {
 	switch {
 	case w.Against == "" && w.Algorithm == Argon2id:
 		r.Hash = w.Argon2id.hash(w.Prepared)
 	case w.Against == "":
-		var hash []byte
-		hash, err = bcrypt.GenerateFromPassword([]byte(w.Prepared), w.BcryptCost)
-		r.Hash = string(hash)
+		r.Hash, err = hashBcrypt(w.Prepared, w.BcryptCost, giveWay)
 	default:
-		r.Right = compareHash(w.Against, w.Prepared)
+		r.Right = compareHash(w.Against, w.Prepared, giveWay)
 	}
 	for _, scheme := range w.Besides {
-		compareHash(dummyHash(scheme), w.Prepared)
+		compareHash(dummyHash(scheme), w.Prepared, giveWay)
 	}
 	return r, err
 }
 
-func compareHash(hash, prepared string) bool {
+func compareHash(hash, prepared string, giveWay func()) bool {
 	if strings.HasPrefix(hash, argon2Prefix) {
 		return compareArgon2id(hash, prepared)
 	}
-	return bcrypt.CompareHashAndPassword([]byte(hash), []byte(prepared)) == nil
+	return compareBcrypt(hash, prepared, giveWay)
 }
 
 // WorkHere returns a worker that does work in this process, as much at a time as there are processors.
@@ -84,6 +81,6 @@ func WorkHere() PasswordWorker {
 			return PasswordResult{}, gone(ctx)
 		}
 		defer func() { <-processors }()
-		return w.Do()
+		return w.Do(nil)
 	}
 }

@@ -19,6 +19,7 @@ type child struct {
 
 	mu    sync.Mutex
 	to    *gob.Encoder
+	deaf  bool // it takes no more questions
 	last  uint64
 	asked map[uint64]chan answer // nil: it answers no more
 }
@@ -63,6 +64,7 @@ func (c *child) send(w authn.PasswordWork, heard chan answer) bool {
 	c.last++
 	c.asked[c.last] = heard
 	if c.to.Encode(question{c.last, w}) != nil {
+		c.deaf = true
 		delete(c.asked, c.last)
 		return false
 	}
@@ -112,5 +114,5 @@ func (c *child) end() {
 func (c *child) ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.asked == nil
+	return c.deaf || c.asked == nil
 }

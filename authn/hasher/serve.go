@@ -24,7 +24,7 @@ func Serve(in io.Reader, out io.Writer, workers int) error {
 	for range workers {
 		go func() {
 			for q := range questions {
-				result, err := q.Work.Do()
+				result, err := q.Work.Do(giveWay)
 				writing.Lock()
 				_ = to.Encode(answer{q.ID, result, err != nil}) // who does not read it any more has ended
 				writing.Unlock()
