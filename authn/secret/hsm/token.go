@@ -24,6 +24,9 @@ const (
 	// connectEvery is the time between two attempts to get hold of a token that is away.
 	connectEvery = time.Second
 
+	// connectTries are how often it is tried at the start.
+	connectTries = 3
+
 	// lookEvery is the time between two looks whether it is there, with nothing else to do.
 	lookEvery = 10 * time.Second
 )
@@ -38,7 +41,7 @@ type Config struct {
 	Log       *slog.Logger  // nil: nothing is logged
 }
 
-// Token is a token in an HSM. It is safe for concurrent use.
+// Token is a token in an HSM. It is safe for concurrent use. A process has one at most: each of them loads and unloads the module.
 type Token struct {
 	cfg  Config
 	busy chan struct{} // holds one for each session in use
@@ -69,8 +72,23 @@ func New(cfg Config) *Token {
 	return &Token{cfg: cfg, busy: make(chan struct{}, sessions)}
 }
 
-// Connect gets hold of the token, logs in, and finds the master key or makes it. The error says what is wrong in words that help.
+// Connect gets hold of the token, logs in, and finds the master key or makes it. What fails it tries twice again, but for the PIN: a
+// module that another process uses at the moment may say anything. The error says what is wrong in words that help.
 func (t *Token) Connect(ctx context.Context) error {
+	for range connectTries - 1 {
+		if err := t.look(ctx); err == nil || isRefused(err) || ctx.Err() != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(connectEvery):
+		}
+	}
+	return t.look(ctx)
+}
+
+// look asks something small of the token.
+func (t *Token) look(ctx context.Context) error {
 	_, err := ask(ctx, t, func(l *line) (struct{}, error) { return struct{}{}, l.look() })
 	return err
 }
@@ -84,7 +102,7 @@ func (t *Token) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_ = t.Connect(ctx) // what comes of it is logged and kept
+			_ = t.look(ctx) // what comes of it is logged and kept
 		}
 	}
 }

@@ -357,20 +357,26 @@ func TestHSMSilent(t *testing.T) {
 	eventually(t, "it signs again", func() bool { return sign(signer) == nil })
 }
 
+// A connection that breaks while many use it is made anew once, and all of them get their signature.
 func TestHSMManyAtOnce(t *testing.T) {
-	token, soft := openGood(t)
+	token, faulty := openFaulty(t)
 	signer := made(t, token, anID, "ES256")
-	var all sync.WaitGroup
-	for i := range 64 {
-		all.Go(func() {
-			if i == 32 {
-				b := newBeside(t, soft)
-				_ = b.module.CloseAllSessions(b.slot)
-			}
-			signs(t, signer)
-		})
+	logins := faulty.Calls(t, "C_Login")
+	for range 3 {
+		var all sync.WaitGroup
+		for i := range 64 {
+			all.Go(func() {
+				if i == 20 {
+					faulty.FailOnce(t, "C_SignInit", pkcs11.CKR_SESSION_HANDLE_INVALID)
+				}
+				signs(t, signer)
+			})
+		}
+		all.Wait()
 	}
-	all.Wait()
+	if more := faulty.Calls(t, "C_Login") - logins; more > 3 {
+		t.Errorf("%d logins for three broken connections", more)
+	}
 }
 
 // A request that was given up by who asked is nothing that the HSM did.

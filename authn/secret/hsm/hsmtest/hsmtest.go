@@ -10,6 +10,12 @@ import (
 	"testing"
 )
 
+// What every token is called, and the PIN of its user.
+const (
+	Label = "authly test"
+	PIN   = "pin-of-the-token"
+)
+
 // Token is a token of SoftHSM in a folder of its own, and how to reach it.
 type Token struct {
 	Module string // the library
@@ -25,18 +31,24 @@ func New(t testing.TB) *Token {
 	t.Helper()
 	folder := t.TempDir()
 	token := &Token{
-		Module: softHSM(t), Label: "authly test", PIN: "pin-of-the-token",
+		Module: softHSM(t), Label: Label, PIN: PIN,
 		conf: filepath.Join(folder, "softhsm2.conf"), tokens: filepath.Join(folder, "tokens"),
-	}
-	if err := os.Mkdir(token.tokens, 0o700); err != nil {
-		t.Fatal(err)
 	}
 	conf := "directories.tokendir = " + token.tokens + "\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
 	if err := os.WriteFile(token.conf, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	token.util(t, "--init-token", "--free", "--label", token.Label, "--so-pin", "so-pin-of-the-token", "--pin", token.PIN)
+	token.InitAgain(t)
 	return token
+}
+
+// InitAgain makes a new token where there is none, with the same label and PIN.
+func (k *Token) InitAgain(t testing.TB) {
+	t.Helper()
+	if err := os.Mkdir(k.tokens, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k.util(t, "--init-token", "--free", "--label", k.Label, "--so-pin", "so-pin-of-the-token", "--pin", k.PIN)
 }
 
 // softHSM finds the library, whose place differs among distributions.
