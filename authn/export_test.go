@@ -136,3 +136,8 @@ func (o *Outbox) Purge(ctx context.Context) { o.purge(ctx) }
 
 // MailRetry is how long to wait after so many attempts.
 func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }
+
+// SignWith signs as a key in an HSM does, with anything.
+func SignWith(key any, algorithm string) ([]byte, error) {
+	return signerMethod{algorithms[algorithm]}.Sign("text", key)
+}
