@@ -53,7 +53,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		if last != nil && last.ActiveFrom.After(now) && !atOnce {
 			return m.view(keys, *last, now), nil
 		}
-		if _, err := m.openAll(keys); err != nil {
+		if _, err := m.openAll(ctx, keys); err != nil {
 			return KeyView{}, err
 		}
 		activeFrom, after := now, ""
@@ -91,7 +91,7 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
 	}
 	now := m.cfg.Now()
-	candidate, err := m.successorOf(keys, keys[i], now)
+	candidate, err := m.successorOf(ctx, keys, keys[i], now)
 	if err != nil {
 		return KeyView{}, nil, Fault(err)
 	}
@@ -116,15 +116,15 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 }
 
 // successorOf makes what can sign in the place of a key; nil if nothing can or has to.
-func (m *ManagedKeys) successorOf(keys []Key, k Key, now time.Time) (*Key, error) {
+func (m *ManagedKeys) successorOf(ctx context.Context, keys []Key, k Key, now time.Time) (*Key, error) {
 	use := m.use(k.Purpose)
 	if use.idle || !use.isManaged() || !k.signsFor(use) {
 		return nil, nil
 	}
-	if _, err := m.openAll(keys); errors.Is(err, ErrNoMasterKey) {
+	if _, err := m.openAll(ctx, keys); errors.Is(err, ErrNoMasterKey) {
 		return nil, nil
 	}
-	made, err := m.newKey(use, now, now)
+	made, err := m.newKey(ctx, use, now, now)
 	return &made, err
 }
 

@@ -5,14 +5,12 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/store"
 )
 
 // keysConfig is what the configuration says of keys.
-func keysConfig(cfg *config.Config, disk *store.Store, log *slog.Logger) (authn.KeyRingConfig, error) {
-	sealer, err := secret.NewSealer(secret.Config{MasterKey: string(cfg.Keys.MasterKey), KeyFile: keyFile(disk), Log: log})
+func keysConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, log *slog.Logger) authn.KeyRingConfig {
 	t := cfg.Tokens
 	return authn.KeyRingConfig{
 		Store: disk, Sealer: sealer, Algorithm: cfg.Algorithm(),
@@ -21,14 +19,5 @@ func keysConfig(cfg *config.Config, disk *store.Store, log *slog.Logger) (authn.
 		PreviousSecret: []byte(t.SecretKeyPrevious), PreviousRefreshSecret: []byte(t.RefreshSecretKeyPrevious),
 		AccessLife: t.AccessTTL + t.Leeway, RefreshLife: t.RefreshTTL + t.Leeway, RotateEvery: cfg.Keys.RotateEvery,
 		Now: time.Now, Log: log,
-	}, err
-}
-
-// keyFile is what signing keys are sealed with if there is no master key: a file beside the database, for SQLite alone. Replicas
-// on several machines have no place for one that all of them see.
-func keyFile(disk *store.Store) string {
-	if disk.File() == "" {
-		return ""
 	}
-	return disk.File() + ".key"
 }

@@ -50,7 +50,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
 		return err
 	}
-	if err := m.keys.Reseal(ctx); err != nil {
+	if err := m.reseal(ctx); err != nil {
 		return err
 	}
 	metrics := newMetrics()
@@ -88,6 +88,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	work.Go(func() { m.sealer.Run(background, m.keys.Reseal, m.mails.Reseal) })
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
