@@ -55,6 +55,8 @@ const (
 	EventKeyAdded            EventKind = "key_added"            // a signing key, to be used now or soon: the first, or the next of a rotation
 	EventKeyRevoked          EventKind = "key_revoked"          // all that it has signed is dead
 	EventKeySealed           EventKind = "key_sealed"           // a key in the store was encrypted anew
+	EventDataKeyAdded        EventKind = "data_key_added"       // what is secret in the store is sealed with another data key from now on
+	EventMasterKeyReplaced   EventKind = "master_key_replaced"  // the data keys are wrapped by another master key
 	EventConfigurationLoaded EventKind = "configuration_loaded" // a server has begun to go by a configuration
 
 	EventRequestDenied EventKind = "request_denied" // kept out by a rule, a limit or its form, where the configuration asks for these; Actor is who asked
@@ -67,7 +69,8 @@ func EventKinds() []EventKind {
 		EventRefreshReused, EventLogout, EventSessionRevoked, EventTokenRevoked,
 		EventUserCreated, EventUserInvited, EventUserChanged, EventUserDeleted, EventUserDisabled, EventUserEnabled, EventUserVerified,
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
-		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventRequestDenied,
+		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventDataKeyAdded, EventMasterKeyReplaced,
+		EventConfigurationLoaded, EventRequestDenied,
 	}
 }
 
@@ -124,9 +127,10 @@ const (
 	DetailTokens           Detail = "tokens"            // how many living ones ended
 	DetailBySession        Detail = "by_session"        // the actor's own, where Session is another
 	DetailKeyID            Detail = "key_id"
-	DetailPurpose          Detail = "purpose"   // of a key
-	DetailAlgorithm        Detail = "algorithm" // of a key
-	DetailMethod           Detail = "method"    // of a denied request, as are the next three
+	DetailPurpose          Detail = "purpose"    // of a key
+	DetailAlgorithm        Detail = "algorithm"  // of a key
+	DetailMasterKey        Detail = "master_key" // that has wrapped a data key: its fingerprint
+	DetailMethod           Detail = "method"     // of a denied request, as are the next three
 	DetailHost             Detail = "host"
 	DetailPath             Detail = "path" // without the query
 	DetailRoute            Detail = "route"

@@ -32,8 +32,10 @@ type Key struct {
 	RevokedAt  time.Time // zero: not revoked
 }
 
-// bound is what the sealed material belongs to: it cannot be opened as another key's.
-func (k Key) bound() string { return string(k.Purpose) + " " + k.Algorithm + " " + k.ID }
+// cell is where the sealed material is: it cannot be opened as another key's, nor for another purpose.
+func (k Key) cell() Cell {
+	return Cell{Table: "keys", Column: "material", Row: k.ID, Of: string(k.Purpose) + " " + k.Algorithm + " " + k.ID}
+}
 
 // KeyStore keeps managed signing keys. Every method is atomic, and safe against the same call on another replica. Those that
 // take an Act write their event in the same transaction: EventKeyAdded, EventKeyRevoked (and EventKeyAdded for a successor),
@@ -59,15 +61,16 @@ type KeyStore interface {
 	PurgeKeys(ctx context.Context, ids []string, after time.Time) (int, error)
 }
 
-// Sealer makes key material unreadable for who has the database alone.
+// Sealer makes what is secret unreadable for who has the database alone: keys, mails with tokens in them, and whatever else must
+// be read back as it is.
 type Sealer interface {
 	// Seal returns the material as it is to be kept, and the name of what it was sealed with: empty if it was not. It can be
-	// opened only with the same bound.
-	Seal(material []byte, bound string) (sealed []byte, sealing string, err error)
+	// opened at the same place only.
+	Seal(ctx context.Context, material []byte, at Cell) (sealed []byte, sealing string, err error)
 
 	// Open returns what was sealed. The error says what to do about it and holds no secret. ErrNoMasterKey if others may be
 	// able to open it.
-	Open(sealed []byte, sealing, bound string) (material []byte, err error)
+	Open(ctx context.Context, sealed []byte, sealing string, at Cell) (material []byte, err error)
 
 	// Current reports whether sealing is what Seal would use now.
 	Current(sealing string) bool

@@ -186,7 +186,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 		}
 		held := k.held.Load()
 		isNew := held != nil && !held.known[s.ID]
-		key, err := k.ready(s)
+		key, err := k.ready(ctx, s)
 		switch {
 		case err != nil && whole:
 			return nil, err
@@ -204,11 +204,11 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 	return next, nil
 }
 
-func (k *KeyRing) ready(s Key) (*signingKey, error) {
+func (k *KeyRing) ready(ctx context.Context, s Key) (*signingKey, error) {
 	if held := k.held.Load(); held != nil {
 		if key := held.byPurpose[s.Purpose].verifying[s.ID]; key != nil {
 			return key, nil
 		}
 	}
-	return k.managed.open(s)
+	return k.managed.open(ctx, s)
 }

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -89,9 +90,11 @@ func (cfg KeyRingConfig) uses() ([]keyUse, error) {
 // unsealed is the Sealer that does nothing.
 type unsealed struct{}
 
-func (unsealed) Seal(material []byte, _ string) ([]byte, string, error) { return material, "", nil }
+func (unsealed) Seal(_ context.Context, material []byte, _ Cell) ([]byte, string, error) {
+	return material, "", nil
+}
 
-func (unsealed) Open([]byte, string, string) ([]byte, error) {
+func (unsealed) Open(context.Context, []byte, string, Cell) ([]byte, error) {
 	return nil, fmt.Errorf("%w: it is sealed, and there is nothing to open it with", ErrNoMasterKey)
 }
 

@@ -54,7 +54,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 		if use.idle || !use.isManaged() || signingAt(keys, use, m.cfg.Now()) != nil {
 			continue
 		}
-		if _, err := m.openAll(keys); err != nil {
+		if _, err := m.openAll(ctx, keys); err != nil {
 			return nil, err
 		}
 		now := m.cfg.Now()
@@ -101,25 +101,25 @@ func (m *ManagedKeys) newKey(ctx context.Context, use keyUse, now, activeFrom ti
 	if err != nil {
 		return Key{}, err
 	}
-	if key.Material, key.Sealing, err = m.cfg.Sealer.Seal(material, key.bound()); err != nil {
+	if key.Material, key.Sealing, err = m.cfg.Sealer.Seal(ctx, material, key.cell()); err != nil {
 		m.discard(ctx, key)
 	}
 	return key, err
 }
 
 // unseal returns the key with its material as it is.
-func (m *ManagedKeys) unseal(s Key) (Key, error) {
+func (m *ManagedKeys) unseal(ctx context.Context, s Key) (Key, error) {
 	if s.Sealing == "" {
 		return s, nil
 	}
-	material, err := m.cfg.Sealer.Open(s.Material, s.Sealing, s.bound())
+	material, err := m.cfg.Sealer.Open(ctx, s.Material, s.Sealing, s.cell())
 	s.Material, s.Sealing = material, ""
 	return s, err
 }
 
 // open makes a stored key ready for use.
-func (m *ManagedKeys) open(s Key) (*signingKey, error) {
-	plain, err := m.unseal(s)
+func (m *ManagedKeys) open(ctx context.Context, s Key) (*signingKey, error) {
+	plain, err := m.unseal(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s (%s): %w", ErrKeySealed, s.ID, s.Purpose, err)
 	}
@@ -131,13 +131,13 @@ func (m *ManagedKeys) open(s Key) (*signingKey, error) {
 }
 
 // openAll opens every key that could be used.
-func (m *ManagedKeys) openAll(stored []Key) ([]*signingKey, error) {
+func (m *ManagedKeys) openAll(ctx context.Context, stored []Key) ([]*signingKey, error) {
 	var all []*signingKey
 	for _, s := range stored {
 		if !s.RevokedAt.IsZero() || !slices.ContainsFunc(m.uses, func(use keyUse) bool { return use.purpose == s.Purpose }) {
 			continue
 		}
-		key, err := m.open(s)
+		key, err := m.open(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -146,8 +146,8 @@ func (m *ManagedKeys) openAll(stored []Key) ([]*signingKey, error) {
 	return all, nil
 }
 
-// reseal seals what is sealed otherwise than it would be now, or not at all.
-func (m *ManagedKeys) reseal(ctx context.Context) error {
+// Reseal seals what is sealed otherwise than it would be now, or not at all.
+func (m *ManagedKeys) Reseal(ctx context.Context) error {
 	stored, err := m.cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return err
@@ -156,12 +156,12 @@ func (m *ManagedKeys) reseal(ctx context.Context) error {
 		if !s.RevokedAt.IsZero() || m.cfg.Sealer.Current(s.Sealing) {
 			continue
 		}
-		plain, err := m.unseal(s)
+		plain, err := m.unseal(ctx, s)
 		if err != nil {
 			continue // of a purpose that is not in use; load has opened the others
 		}
 		before := s.Sealing
-		if s.Material, s.Sealing, err = m.cfg.Sealer.Seal(plain.Material, s.bound()); err != nil {
+		if s.Material, s.Sealing, err = m.cfg.Sealer.Seal(ctx, plain.Material, s.cell()); err != nil {
 			return err
 		}
 		if err := m.cfg.Store.SealKey(ctx, s, before, systemAct(Client{}, m.cfg.Now())); err != nil {

@@ -53,7 +53,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		if last != nil && last.ActiveFrom.After(now) && !atOnce {
 			return m.view(keys, *last, now), nil
 		}
-		if _, err := m.openAll(keys); err != nil {
+		if _, err := m.openAll(ctx, keys); err != nil {
 			return KeyView{}, err
 		}
 		activeFrom, after := now, ""
@@ -125,7 +125,7 @@ func (m *ManagedKeys) successorOf(ctx context.Context, keys []Key, k Key, now ti
 	if use.idle || !use.isManaged() || !k.signsFor(use) {
 		return nil, nil
 	}
-	if _, err := m.openAll(keys); errors.Is(err, ErrNoMasterKey) {
+	if _, err := m.openAll(ctx, keys); errors.Is(err, ErrNoMasterKey) {
 		return nil, nil
 	}
 	made, err := m.newKey(ctx, use, now, now)

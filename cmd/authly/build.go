@@ -10,6 +10,7 @@ import (
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 	"github.com/descoped/authly/authn/breach"
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
@@ -26,6 +27,7 @@ type mind struct {
 	shared    *limit.Server // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
+	sealer    *secret.Sealer
 	keys      *authn.KeyRing
 	logins    *authn.Logins
 	mails     *authn.Mails
@@ -47,6 +49,10 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
 	m := &mind{store: disk}
+	if err := m.unlock(ctx, cfg, log); err != nil {
+		m.close()
+		return nil, err
+	}
 	if err := m.build(ctx, cfg, log, worker); err != nil {
 		m.close()
 		return nil, err
@@ -62,10 +68,25 @@ func (m *mind) close() {
 	if m.geography != nil {
 		m.geography.close()
 	}
-	if m.hsm != nil {
-		m.hsm.Close()
-	}
+	closeHSM(m.hsm)
 	m.store.Close()
+}
+
+// unlock builds what seals, and fails unless it opens what is sealed in the store. Nothing has been written before that, but what
+// migrations have.
+func (m *mind) unlock(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+	if m.hsm, err = hsmOf(cfg, log); err != nil {
+		return err
+	}
+	if m.hsm != nil {
+		if err := m.hsm.Connect(ctx); err != nil {
+			return err
+		}
+	}
+	if m.sealer, err = newSealer(cfg, m.store, m.hsm, log); err != nil {
+		return err
+	}
+	return lostKeys(m.sealer.Load(ctx))
 }
 
 // share finds where requests are counted.
@@ -93,15 +114,8 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	if err := m.openHSM(ctx, cfg, log); err != nil {
-		return err
-	}
-	keys, err := keysConfig(cfg, m.store, m.hsm, log)
-	if err != nil {
-		return err
-	}
-	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, m.limits, log))
-	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
+	m.mails = authn.NewMails(mailsConfig(cfg, m.store, m.sealer, m.limits, log))
+	if m.keys, err = authn.NewKeyRing(ctx, keysConfig(cfg, m.store, m.sealer, m.hsm, log)); err != nil {
 		return lostKeys(err)
 	}
 	m.geography = new(geography)

@@ -73,6 +73,9 @@ func (c *cli) check() error {
 
 // checkFiles opens what the configuration names and the start would stop at.
 func checkFiles(cfg *config.Config) error {
+	if err := needsMasterKey(cfg); err != nil {
+		return err
+	}
 	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}

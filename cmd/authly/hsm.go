@@ -24,15 +24,18 @@ type hsmToken interface {
 	Close()
 }
 
-// openHSM gets hold of the token that is configured, if one is, before anything else is made or opened.
-func (m *mind) openHSM(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+// hsmOf returns the token that is configured; nil if there is none. It is not touched yet: who only looks at keys, or revokes one, must
+// be able to do so while the HSM is away. The caller closes it.
+func hsmOf(cfg *config.Config, log *slog.Logger) (hsmToken, error) {
 	if !cfg.HasHSM() {
-		return nil
+		return nil, nil
 	}
-	token, err := newHSM(cfg, log)
-	if err != nil {
-		return err
+	return newHSM(cfg, log)
+}
+
+// closeHSM lets go of a token, if there is one.
+func closeHSM(token hsmToken) {
+	if token != nil {
+		token.Close()
 	}
-	m.hsm = token
-	return token.Connect(ctx)
 }

@@ -5,14 +5,12 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/store"
 )
 
 // keysConfig is what the configuration says of keys. token is the HSM; nil: there is none.
-func keysConfig(cfg *config.Config, disk *store.Store, token hsmToken, log *slog.Logger) (authn.KeyRingConfig, error) {
-	sealer, err := secret.NewSealer(secret.Config{MasterKey: string(cfg.Keys.MasterKey), KeyFile: keyFile(disk), Log: log})
+func keysConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, token hsmToken, log *slog.Logger) authn.KeyRingConfig {
 	t := cfg.Tokens
 	keys := authn.KeyRingConfig{
 		Store: disk, Sealer: sealer, Algorithm: cfg.Algorithm(),
@@ -25,14 +23,6 @@ func keysConfig(cfg *config.Config, disk *store.Store, token hsmToken, log *slog
 	if token != nil {
 		keys.HSM = token
 	}
-	return keys, err
-}
+	return keys
 
-// keyFile is what signing keys are sealed with if there is no master key: a file beside the database, for SQLite alone. Replicas
-// on several machines have no place for one that all of them see.
-func keyFile(disk *store.Store) string {
-	if disk.File() == "" {
-		return ""
-	}
-	return disk.File() + ".key"
 }

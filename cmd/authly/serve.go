@@ -50,7 +50,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
 		return err
 	}
-	if err := m.keys.Reseal(ctx); err != nil {
+	if err := m.reseal(ctx); err != nil {
 		return err
 	}
 	if err := m.keys.Settle(ctx); err != nil {
@@ -97,6 +97,7 @@ func (c *cli) serve(ctx context.Context) error {
 	if m.hsm != nil {
 		work.Go(func() { m.hsm.Run(background) })
 	}
+	work.Go(func() { m.sealer.Run(background, m.keys.Reseal, m.mails.Reseal) })
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })

@@ -37,7 +37,7 @@ func Defaults() *Config {
 			MaxWait:    10 * time.Second,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Keys:  Keys{RotateEvery: 30 * 24 * time.Hour},
+		Keys:  Keys{RotateEvery: 30 * 24 * time.Hour, RotateDataKeysEvery: 90 * 24 * time.Hour},
 		Users: Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Mail: Mail{
 			URL: "log:", Timeout: 30 * time.Second, RetryFor: 72 * time.Hour,

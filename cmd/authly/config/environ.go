@@ -27,6 +27,7 @@ func aliases() []alias {
 		{variable: "JWT_SECRET_KEY_PREVIOUS", path: "tokens.secret_key_previous"},
 		{variable: "JWT_REFRESH_SECRET_KEY_PREVIOUS", path: "tokens.refresh_secret_key_previous"},
 		{variable: "AUTHLY_MASTER_KEY", path: "keys.master_key"},
+		{variable: "AUTHLY_MASTER_KEY_PREVIOUS", path: "keys.master_key_previous"},
 		{variable: "JWT_ALGORITHM", path: "tokens.algorithm"},
 		{variable: "ACCESS_TOKEN_EXPIRE_MINUTES", path: "tokens.access_ttl", unit: "m", times: 1},
 		{variable: "REFRESH_TOKEN_EXPIRE_DAYS", path: "tokens.refresh_ttl", unit: "h", times: 24},
@@ -119,7 +120,7 @@ func (d *decoder) aliases(env map[string]string, known map[string]bool) {
 		if _, set := env[own]; set {
 			continue
 		}
-		if _, set := env[own+"_FILE"]; set {
+		if _, set := env[own+"_FILE"]; set && !known[own+"_FILE"] {
 			continue
 		}
 		value, from, ok := d.given(env, a.variable, known)

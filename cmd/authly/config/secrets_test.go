@@ -80,9 +80,9 @@ func TestMistakesHideSecrets(t *testing.T) {
 // A configuration can be printed in every way without showing what is secret, and shows what is not.
 func TestConfigurationHidesSecrets(t *testing.T) {
 	c, err := load("config.yaml", nil, true, []string{
-		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3", "AUTHLY_KEYS_PKCS11_PIN=" + marked + "6",
-		"AUTHLY_KEYS_PKCS11_MODULE=/lib.so", "AUTHLY_KEYS_PKCS11_TOKEN_LABEL=authly", "JWT_ALGORITHM=ES256",
-		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
+		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3",
+		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5", "AUTHLY_MASTER_KEY_PREVIOUS=" + marked + "6",
+		"AUTHLY_KEYS_PKCS11_PIN=" + marked + "7", "AUTHLY_KEYS_PKCS11_MODULE=/lib.so", "AUTHLY_KEYS_PKCS11_TOKEN_LABEL=authly", "JWT_ALGORITHM=ES256",
 		"AUTHLY_LIMITS_BACKEND=rediss://ben:" + marked + "@cache:6379/1",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
 		"AUTHLY_MAIL_URL=smtp://ann:" + marked + "@mail.example.com:587", "AUTHLY_MAIL_FROM=a@example.com",

@@ -20,7 +20,7 @@ func (d *decoder) checkTokens() {
 	}{
 		{"tokens.secret_key", t.SecretKey}, {"tokens.refresh_secret_key", t.RefreshSecretKey},
 		{"tokens.secret_key_previous", t.SecretKeyPrevious}, {"tokens.refresh_secret_key_previous", t.RefreshSecretKeyPrevious},
-		{"keys.master_key", d.config.Keys.MasterKey},
+		{"keys.master_key", d.config.Keys.MasterKey}, {"keys.master_key_previous", d.config.Keys.MasterKeyPrevious},
 	} {
 		switch {
 		case isPublished(string(s.secret)):
@@ -72,8 +72,19 @@ func (d *decoder) checkPasswords() {
 // of the database and all the time in the world.
 func (d *decoder) checkKeys() {
 	k := d.config.Keys
-	if k.MasterKey != "" && len(k.MasterKey) < 32 {
-		d.bad("keys.master_key", "is too short, expected a random secret of at least 32 bytes")
+	for path, key := range map[string]Secret{"keys.master_key": k.MasterKey, "keys.master_key_previous": k.MasterKeyPrevious} {
+		if key != "" && len(key) < 32 {
+			d.bad(path, "is too short, expected a random secret of at least 32 bytes")
+		}
+	}
+	switch {
+	case k.MasterKey != "" && k.MasterKeyFile != "":
+		d.bad("keys.master_key_file", "is given beside keys.master_key, expected only one of them")
+	case k.MasterKey != "" && k.MasterKey == k.MasterKeyPrevious:
+		d.bad("keys.master_key_previous", "is the same as keys.master_key, expected the one of before")
+	}
+	if every := k.RotateDataKeysEvery; every > 0 && every < time.Hour {
+		d.bad("keys.rotate_data_keys_every", "is too short, expected 0s for never, or at least 1h")
 	}
 	switch {
 	case k.RotateEvery == 0:

@@ -46,7 +46,8 @@ func (c *Config) Redacted() *Config {
 	shown.Limits.Backend = Address(c.Limits.Backend.String())
 	for _, secret := range []*Secret{
 		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
-		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey, &shown.Keys.PKCS11.PIN,
+		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey, &shown.Keys.MasterKeyPrevious,
+		&shown.Keys.PKCS11.PIN,
 	} {
 		*secret = Secret(secret.String())
 	}
