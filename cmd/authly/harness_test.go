@@ -21,14 +21,14 @@ import (
 	"github.com/descoped/authly/store/storetest"
 )
 
-// binary is the program under test, built once from this tree.
+// binary is the program under test, built once from this tree, with the tags of the tests.
 var binary = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "authly-binary-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(folder, "authly")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", buildTags, "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return path, nil
