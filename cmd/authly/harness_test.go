@@ -64,7 +64,7 @@ type authly struct {
 }
 
 // start runs the binary with a configuration on free loopback ports and waits until it is ready. What environ holds comes
-// after the harness's own settings and wins over them; on PostgreSQL a master key is among these. The process is killed when the test ends, if it still runs.
+// after the harness's own settings and wins over them; on PostgreSQL a master key is among these, unless it is in an HSM. The process is killed when the test ends, if it still runs.
 func start(t *testing.T, storeURL, configuration string, environ ...string) *authly {
 	t.Helper()
 	a := launch(t, storeURL, configuration, environ...)
@@ -92,7 +92,8 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 		"AUTHLY_SERVER_ADDRESS=127.0.0.1:0", "AUTHLY_SERVER_OPS_ADDRESS=127.0.0.1:0", "AUTHLY_STORE_URL="+storeURL,
 		"AUTHLY_PASSWORDS_BCRYPT_COST=4", "AUTHLY_ADMIN_PASSWORD="+adminPassword, "AUTHLY_LOG_FORMAT=json",
 		"AUTHLY_LIMITS_LOGIN={requests: 0, per: 1m}", "AUTHLY_LIMITS_REGISTRATION={requests: 0, per: 1m}", "AUTHLY_LOCKOUT_MAX_DELAY=0s")
-	if !strings.HasPrefix(storeURL, "sqlite:") && !strings.Contains(strings.Join(environ, " "), "MASTER_KEY") {
+	given := strings.Join(environ, " ")
+	if !strings.HasPrefix(storeURL, "sqlite:") && !strings.Contains(given, "MASTER_KEY") && !strings.Contains(given, "KEYS_PKCS11_MODULE") {
 		a.process.Env = append(a.process.Env, "AUTHLY_MASTER_KEY="+masterKey)
 	}
 	a.process.Env = append(a.process.Env, environ...)

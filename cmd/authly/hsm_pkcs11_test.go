@@ -135,7 +135,7 @@ func TestHSMPulledOut(t *testing.T) {
 		}
 		token.Remove(t)
 		late := launch(t, storeURL, protectedEcho, environ...)
-		if status := late.await(t); status != 1 || !strings.Contains(late.stderr.String(), "there is no token") {
+		if status := late.await(t); status != 1 || !strings.Contains(late.stderr.String(), "authly: the HSM is not at hand: keys.pkcs11.") {
 			t.Errorf("a start without the HSM: %d %s", status, late.stderr)
 		}
 		id := kidOf(t, pair.Access)

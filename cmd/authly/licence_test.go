@@ -62,14 +62,14 @@ func licenceOf(text string) string {
 	return kind
 }
 
-// moduleFolders lists the modules that packages need, with the folders of their sources. The standard library and Authly
+// moduleFolders lists the modules that packages need, those of the binary for an HSM too, with the folders of their sources. The standard library and Authly
 // itself are left out.
 func moduleFolders(t *testing.T, args ...string) map[string]string {
 	t.Helper()
 	list := exec.Command("go", append([]string{
-		"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}",
+		"list", "-tags", "pkcs11", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}",
 	}, args...)...)
-	list.Dir = moduleRoot(t)
+	list.Dir, list.Env = moduleRoot(t), append(os.Environ(), "CGO_ENABLED=1")
 	out, err := list.Output()
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,8 @@ func licenceFile(folder string) (string, error) {
 func TestLicences(t *testing.T) {
 	shipped := moduleFolders(t, "./cmd/authly")
 	used := moduleFolders(t, "-test", "./...")
-	if len(shipped) < 10 || len(used) <= len(shipped) || shipped["modernc.org/sqlite"] == "" || used["github.com/google/go-cmp"] == "" {
+	if len(shipped) < 10 || len(used) <= len(shipped) || shipped["modernc.org/sqlite"] == "" ||
+		shipped["github.com/ThalesGroup/crypto11"] == "" || used["github.com/google/go-cmp"] == "" {
 		t.Fatalf("the list of modules is not whole: %v and %v", shipped, used)
 	}
 	for name, folder := range used {
