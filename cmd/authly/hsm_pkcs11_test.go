@@ -203,6 +203,23 @@ func TestHSMDoesNotStart(t *testing.T) {
 	}
 }
 
+// An HSM takes the place of the key file that SQLite has otherwise, without anybody's doing.
+func TestHSMAfterKeyFile(t *testing.T) {
+	storeURL, token := sqliteURL(t), hsmtest.New(t)
+	file := start(t, storeURL, protectedEcho)
+	pair := file.login(t, "admin", adminPassword)
+	file.kill(t)
+	for range 2 {
+		a := start(t, storeURL, protectedEcho, inHSM(t, token)...)
+		a.isIn(t, "in the HSM", pair, true)
+		wrappedByHSM(t, storeURL, "hsm:"+token.Label)
+		a.kill(t)
+		if err := os.RemoveAll(strings.TrimPrefix(storeURL, "sqlite://") + ".key"); err != nil { // nothing needs it now
+			t.Fatal(err)
+		}
+	}
+}
+
 // The master key moves into the HSM and out of it again, and so do the keys that sign; nobody is logged out.
 func TestHSMMovesInAndOut(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, storeURL string) {

@@ -220,6 +220,9 @@ func (t *Token) connected() (*line, error) {
 	if isRefused(err) {
 		t.refused = err
 	}
+	if err == nil && !t.met {
+		t.cfg.Log.Info("keys are made in an HSM, and stay there", "token", t.cfg.Label, "module", t.cfg.Module)
+	}
 	t.line, t.met = l, t.met || err == nil
 	return l, err
 }
