@@ -5,6 +5,7 @@ package main
 import (
 	"log/slog"
 
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/authn/secret/hsm"
 	"github.com/descoped/authly/cmd/authly/config"
 )
@@ -19,5 +20,8 @@ func checkHSM(cfg *config.Config) error { return hsm.Check(hsmConfig(cfg, nil)) 
 
 func hsmConfig(cfg *config.Config, log *slog.Logger) hsm.Config {
 	p := cfg.Keys.PKCS11
-	return hsm.Config{Module: p.Module, Label: p.TokenLabel, PIN: string(p.PIN), Algorithm: cfg.Algorithm(), Log: log}
+	var heap *secret.Memory // where the configuration has the PIN as well
+	return hsm.Config{
+		Module: p.Module, Label: p.TokenLabel, PIN: heap.Copy([]byte(p.PIN)), Algorithm: cfg.Algorithm(), Log: log,
+	}
 }

@@ -27,9 +27,7 @@ func connect(cfg Config, first bool) (*line, error) {
 	if err := probe(cfg); err != nil {
 		return nil, err
 	}
-	context, err := crypto11.Configure(&crypto11.Config{
-		Path: cfg.Module, TokenLabel: cfg.Label, Pin: cfg.PIN, MaxSessions: sessions + 1, PoolWaitTimeout: cfg.Patience, GCMIVLength: nonceBytes,
-	})
+	context, err := login(cfg)
 	switch {
 	case err == nil:
 		return begin(cfg, context, first)
@@ -42,6 +40,20 @@ func connect(cfg Config, first bool) (*line, error) {
 		return nil, refused("the PIN of the token %q has expired: set a new one", cfg.Label)
 	}
 	return nil, away("logging in to the token %q: %v", cfg.Label, err)
+}
+
+// login gives the token the PIN, and keeps no copy of it: crypto11 needs it as a text, and no longer than that.
+func login(cfg Config) (context *crypto11.Context, err error) {
+	to := &crypto11.Config{
+		Path: cfg.Module, TokenLabel: cfg.Label, MaxSessions: sessions + 1, PoolWaitTimeout: cfg.Patience, GCMIVLength: nonceBytes,
+	}
+	err = cfg.PIN.Use(func(pin []byte) (err error) {
+		to.Pin = string(pin)
+		context, err = crypto11.Configure(to)
+		to.Pin = ""
+		return err
+	})
+	return context, err
 }
 
 // begin makes a line of a login.

@@ -112,7 +112,7 @@ func TestHSMReplica(t *testing.T) {
 	if module == "" {
 		return
 	}
-	token := hsm.New(hsm.Config{Module: module, Label: hsmtest.Label, PIN: hsmtest.PIN, Patience: time.Minute})
+	token := hsm.New(hsm.Config{Module: module, Label: hsmtest.Label, PIN: pin(hsmtest.PIN), Patience: time.Minute})
 	defer token.Close()
 	if err := token.Connect(t.Context()); err != nil {
 		t.Fatal(err)

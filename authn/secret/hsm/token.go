@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/secret"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 type Config struct {
 	Module    string        // the path of the library
 	Label     string        // of the token
-	PIN       string        // of its user
+	PIN       secret.Bytes  // of its user
 	Algorithm string        // that the token must be able to sign with; empty: any
 	Patience  time.Duration // how long anything may take; 0: five seconds
 	Log       *slog.Logger  // nil: nothing is logged

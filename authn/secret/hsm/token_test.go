@@ -19,6 +19,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/authn/secret/hsm"
 	"github.com/descoped/authly/authn/secret/hsm/hsmtest"
 )
@@ -34,11 +35,14 @@ func inEnvironment(t testing.TB, environ []string) {
 	}
 }
 
+// pin is a PIN as a Token takes it.
+func pin(text string) secret.Bytes { return (*secret.Memory)(nil).Copy([]byte(text)) }
+
 // open gets hold of a token.
 func open(t testing.TB, token *hsmtest.Token, environ []string, log *slog.Logger) *hsm.Token {
 	t.Helper()
 	inEnvironment(t, environ)
-	opened := hsm.New(hsm.Config{Module: token.Module, Label: token.Label, PIN: token.PIN, Patience: 20 * time.Second, Log: log})
+	opened := hsm.New(hsm.Config{Module: token.Module, Label: token.Label, PIN: pin(token.PIN), Patience: 20 * time.Second, Log: log})
 	t.Cleanup(opened.Close)
 	if err := opened.Connect(t.Context()); err != nil {
 		t.Fatal(err)
@@ -331,7 +335,7 @@ func TestHSMPulledOut(t *testing.T) {
 func TestHSMSilent(t *testing.T) {
 	faulty := hsmtest.NewFaulty(t)
 	inEnvironment(t, faulty.Environ())
-	token := hsm.New(hsm.Config{Module: faulty.Module, Label: faulty.Label, PIN: faulty.PIN, Patience: time.Second})
+	token := hsm.New(hsm.Config{Module: faulty.Module, Label: faulty.Label, PIN: pin(faulty.PIN), Patience: time.Second})
 	t.Cleanup(token.Close)
 	eventually(t, "it is connected", func() bool { return token.Connect(t.Context()) == nil })
 	signer := made(t, token, anID, "ES256")
