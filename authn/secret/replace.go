@@ -128,6 +128,20 @@ func (s *Sealer) wrapAgain(ctx context.Context, key authn.DataKey, master Wrappe
 	return key, nil
 }
 
+// TellPrevious warns if the master key in use is not the one that the configuration asks for: then another act is to follow.
+func (s *Sealer) TellPrevious(ctx context.Context) error {
+	stored, err := s.cfg.Keys.ListDataKeys(ctx)
+	if err != nil || len(stored) == 0 {
+		return err
+	}
+	wanted, err := s.wanted()
+	if inUse := stored[len(stored)-1].Master; err == nil && wanted.Name() != inUse {
+		s.cfg.Log.WarnContext(ctx, "the previous master key is still in use: when all replicas have both, run authly key rotate-master",
+			"master_key", inUse, "configured", wanted.Name())
+	}
+	return nil
+}
+
 // Adopt has a master key of the configuration take the place of the key file that Authly has made, if that is in use: who sets one
 // later need not do anything else. Before there are data keys there is nothing to do.
 func (s *Sealer) Adopt(ctx context.Context) error {
