@@ -169,7 +169,8 @@ func (s *Sealer) Adopt(ctx context.Context) error {
 	return nil
 }
 
-// Abandon gives up what is sealed with a master key that is lost for good, and begins anew with the one that is wanted. Mails that
+// Abandon gives up what is sealed with a master key that is lost for good, or with a data key that was damaged, and begins anew with
+// the master key that is wanted. Mails that
 // wait are lost. It is refused with ErrKeySealed while there are signing keys that are lost and not revoked, and with ErrSameMaster if
 // nothing is lost.
 func (s *Sealer) Abandon(ctx context.Context, act authn.Act) error {
@@ -180,8 +181,12 @@ func (s *Sealer) Abandon(ctx context.Context, act authn.Act) error {
 	lost := ""
 	if len(stored) > 0 {
 		lost = stored[len(stored)-1].Master
-		if _, err := s.wrapper(lost); err == nil {
+		_, err := s.unwrap(ctx, stored[len(stored)-1])
+		switch {
+		case err == nil:
 			return ErrSameMaster
+		case !errors.Is(err, authn.ErrNoMasterKey) && !errors.Is(err, errDamaged):
+			return err
 		}
 	}
 	master, err := s.wanted()
