@@ -38,7 +38,7 @@ func TestMailsAreSealedAnew(t *testing.T) {
 			}
 			for _, q := range mails {
 				count[q.Sealing]++
-				if bytes.Contains(q.Body, []byte("alice")) {
+				if bytes.Contains(q.Body, []byte("username")) {
 					t.Errorf("the body is as it was: %q", q.Body)
 				}
 			}
