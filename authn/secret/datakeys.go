@@ -68,11 +68,11 @@ func (s *Sealer) unwrap(ctx context.Context, stored authn.DataKey) ([]byte, erro
 	key, err := master.Unwrap(ctx, stored.Wrapped, bound)
 	switch {
 	case errors.Is(err, authn.ErrNoMasterKey): // though it has the right name
-		return nil, fmt.Errorf("the data key %s was damaged or exchanged in the database, or is of another one", stored.ID)
+		return nil, fmt.Errorf("the data key %s: %w, or is of another database", stored.ID, errDamaged)
 	case err != nil:
 		return nil, fmt.Errorf("the data key %s: %w", stored.ID, err)
 	case len(key) != chacha20poly1305.KeySize:
-		return nil, fmt.Errorf("the data key %s is of another length", stored.ID)
+		return nil, fmt.Errorf("the data key %s: %w: it is of another length", stored.ID, errDamaged)
 	}
 	return key, nil
 }

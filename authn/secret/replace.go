@@ -128,6 +128,20 @@ func (s *Sealer) wrapAgain(ctx context.Context, key authn.DataKey, master Wrappe
 	return key, nil
 }
 
+// TellPrevious warns if the master key in use is not the one that the configuration asks for: then another act is to follow.
+func (s *Sealer) TellPrevious(ctx context.Context) error {
+	stored, err := s.cfg.Keys.ListDataKeys(ctx)
+	if err != nil || len(stored) == 0 {
+		return err
+	}
+	wanted, err := s.wanted()
+	if inUse := stored[len(stored)-1].Master; err == nil && wanted.Name() != inUse {
+		s.cfg.Log.WarnContext(ctx, "the previous master key is still in use: when all replicas have both, run authly key rotate-master",
+			"master_key", inUse, "configured", wanted.Name())
+	}
+	return nil
+}
+
 // Adopt has a master key of the configuration take the place of the key file that Authly has made, if that is in use: who sets one
 // later need not do anything else. Before there are data keys there is nothing to do.
 func (s *Sealer) Adopt(ctx context.Context) error {
@@ -155,7 +169,8 @@ func (s *Sealer) Adopt(ctx context.Context) error {
 	return nil
 }
 
-// Abandon gives up what is sealed with a master key that is lost for good, and begins anew with the one that is wanted. Mails that
+// Abandon gives up what is sealed with a master key that is lost for good, or with a data key that was damaged, and begins anew with
+// the master key that is wanted. Mails that
 // wait are lost. It is refused with ErrKeySealed while there are signing keys that are lost and not revoked, and with ErrSameMaster if
 // nothing is lost.
 func (s *Sealer) Abandon(ctx context.Context, act authn.Act) error {
@@ -166,8 +181,12 @@ func (s *Sealer) Abandon(ctx context.Context, act authn.Act) error {
 	lost := ""
 	if len(stored) > 0 {
 		lost = stored[len(stored)-1].Master
-		if _, err := s.wrapper(lost); err == nil {
+		_, err := s.unwrap(ctx, stored[len(stored)-1])
+		switch {
+		case err == nil:
 			return ErrSameMaster
+		case !errors.Is(err, authn.ErrNoMasterKey) && !errors.Is(err, errDamaged):
+			return err
 		}
 	}
 	master, err := s.wanted()

@@ -229,10 +229,22 @@ func TestAbandon(t *testing.T) {
 		if err := another.Abandon(t.Context(), act()); err != nil {
 			t.Fatal(err)
 		}
+		damaged := dataKeys(t, db)[0]
 		text, name := sealed(t, another, "anew", cell("1"))
 		opens(t, secret.NewSealer(sealing(t, db, anotherKey)), text, name, cell("1"), "anew")
 		if keys := dataKeys(t, db); len(keys) != 1 || keys[0].Master != newMaster(t, anotherKey).Name() {
 			t.Errorf("data keys: %v", keys)
 		}
+
+		next, before := damaged, damaged.Wrapped // one that was damaged in the database is as lost
+		next.ID, damaged.Wrapped = "fedcba9876543210", before[1:]
+		if err := db.ReplaceMaster(t.Context(), []authn.DataKey{damaged}, next, damaged.Master, act()); err != nil {
+			t.Fatal(err)
+		}
+		blames(t, secret.NewSealer(sealing(t, db, anotherKey)).Load(t.Context()), "damaged or exchanged")
+		if err := secret.NewSealer(sealing(t, db, anotherKey)).Abandon(t.Context(), act()); err != nil {
+			t.Fatal(err)
+		}
+		sealed(t, secret.NewSealer(sealing(t, db, anotherKey)), "anew", cell("1"))
 	})
 }

@@ -63,8 +63,8 @@ func TestDataKeyOfAnotherDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := secret.NewSealer(sealing(t, here, masterKey))
-		blames(t, s.Load(t.Context()), "was damaged or exchanged in the database, or is of another one")
-		refuses(t, s, text, name, cell("1"), "or is of another one")
+		blames(t, s.Load(t.Context()), "was damaged or exchanged in the database, or is of another database")
+		refuses(t, s, text, name, cell("1"), "or is of another database")
 		opens(t, secret.NewSealer(sealing(t, there, masterKey)), text, name, cell("1"), "material")
 
 		renamed := foreign // of its own database, under another id

@@ -243,8 +243,13 @@ func timeOrDash(t *time.Time) string {
 // lostKeys says what can be done where keys cannot be opened and what is missing is gone for good. Of a key file that is there,
 // and only has the wrong mode or owner, it says no such thing.
 func lostKeys(err error) error {
-	isSealed := errors.Is(err, authn.ErrKeySealed) || errors.Is(err, authn.ErrNoMasterKey)
-	if !isSealed || errors.Is(err, secret.ErrFileMode) || errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, secret.ErrFileMode) || errors.Is(err, fs.ErrPermission):
+		return err
+	case errors.Is(err, authn.ErrNoMasterKey):
+	case errors.Is(err, authn.ErrKeySealed):
+		return fmt.Errorf("%w; put a backup back, or authly key revoke it, which ends what it has signed", err)
+	default:
 		return err
 	}
 	return fmt.Errorf("%w; if that is lost for good: authly key list, authly key revoke for each key, which ends all sessions, and "+

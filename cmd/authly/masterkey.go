@@ -44,6 +44,9 @@ func (m *mind) reseal(ctx context.Context) error {
 	if err := m.sealer.Adopt(ctx); err != nil {
 		return err
 	}
+	if err := m.sealer.TellPrevious(ctx); err != nil {
+		return err
+	}
 	return m.sealer.Tend(ctx, m.keys.Reseal, m.mails.Reseal)
 }
 
