@@ -4,17 +4,26 @@ package hsm
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/descoped/authly/authn"
 )
 
+// away is the error of a token that does nothing now.
+func away(format string, args ...any) *authn.HSMAway {
+	return &authn.HSMAway{Why: fmt.Sprintf(format, args...)}
+}
+
 // refusedPIN is the refusal of a PIN, by the token or to give it at all. It is not tried again by this process: a token locks itself
 // after a few wrong ones.
 type refusedPIN struct{ *authn.HSMAway }
 
 func (e *refusedPIN) Unwrap() error { return e.HSMAway }
+
+// refused is the error of a PIN that is not given again.
+func refused(format string, args ...any) error { return &refusedPIN{away(format, args...)} }
 
 // isRefused reports whether an error is about the PIN.
 func isRefused(err error) bool {
@@ -29,6 +38,9 @@ func says(err error, codes []string) bool {
 	words := strings.FieldsFunc(err.Error(), func(c rune) bool { return c != '_' && (c < 'A' || c > 'Z') && (c < '0' || c > '9') })
 	return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(codes, word) })
 }
+
+// isCrowded reports whether an error of crypto11 is that no session was to be had: the token has fewer of them than Authly would use.
+func isCrowded(err error) bool { return strings.Contains(err.Error(), "resource pool timed out") }
 
 // isBroken reports whether an error may be one of the session, the login, a handle or the device, and not of what was asked.
 func isBroken(err error) bool {

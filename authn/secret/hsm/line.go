@@ -67,9 +67,6 @@ func begin(cfg Config, context *crypto11.Context, first bool) (*line, error) {
 	return nil, away("the master key in the token %q: %v", cfg.Label, err)
 }
 
-// refused is the error of a PIN that is not given again.
-func refused(format string, args ...any) error { return &refusedPIN{away(format, args...)} }
-
 // look asks something small of the token.
 func (l *line) look() error {
 	_, err := l.wrap(nil, "")

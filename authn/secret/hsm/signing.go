@@ -25,7 +25,7 @@ func (t *Token) Makes(algorithm string) bool { return slices.Contains(Algorithms
 
 // MakeKey makes a key pair that has the id as its CKA_ID, and can be used for nothing but signatures.
 func (t *Token) MakeKey(ctx context.Context, id, algorithm string) (crypto.PublicKey, error) {
-	return ask(ctx, t, func(l *line) (crypto.PublicKey, error) {
+	return askFor(ctx, t, makingTakes*t.cfg.Patience, func(l *line) (crypto.PublicKey, error) {
 		key, err := l.makeKey(id, algorithm)
 		if err != nil {
 			return nil, fmt.Errorf("making a key for %s: %w", algorithm, err)
