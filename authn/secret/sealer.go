@@ -54,6 +54,7 @@ type Sealer struct {
 	active *dataKey            // seals; nil: nothing was loaded yet
 	newest string              // the id of the last one in the store, which may be one that cannot be unwrapped here
 	stale  bool                // there may be rows that are not sealed with the newest
+	open   bool                // there were rows that were not sealed at all, and the database was not told to forget them yet
 }
 
 var _ authn.Sealer = (*Sealer)(nil)
