@@ -3,9 +3,8 @@ package secret_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/hmac"
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sys/unix"
 
 	"github.com/descoped/authly/authn/secret"
@@ -266,7 +266,7 @@ func searchAfterUse(folder string, out io.Writer) error {
 	var errs []error
 	for _, name := range []string{"released", "kept"} {
 		b, err := m.ReadFile(filepath.Join(folder, name), 100)
-		errs = append(errs, err, use(b))
+		errs = append(errs, err, use(m, b))
 		if name == "released" {
 			b.Release()
 		}
@@ -284,15 +284,23 @@ func searchAfterUse(folder string, out io.Writer) error {
 	return errors.Join(append(errs, json.NewEncoder(out).Encode(found))...)
 }
 
-// use signs with a secret.
-func use(b secret.Bytes) error {
+// use does with a secret what Authly does: it signs and verifies tokens, derives keys, seals and opens.
+func use(m *secret.Memory, b secret.Bytes) error {
 	return b.Use(func(material []byte) error {
-		secret.Do(func() {
-			mac := hmac.New(sha256.New, material)
-			mac.Write([]byte("text"))
-			mac.Sum(nil)
-		})
-		return nil
+		var errs []error
+		for _, method := range []*jwt.SigningMethodHMAC{jwt.SigningMethodHS256, jwt.SigningMethodHS384, jwt.SigningMethodHS512} {
+			secret.Do(func() {
+				signature, err := method.Sign("text", material)
+				errs = append(errs, err, method.Verify("text", signature, material))
+			})
+		}
+		master, err := m.Master(material)
+		if err != nil {
+			return err
+		}
+		wrapped, err := master.Wrap(context.Background(), []byte("data key"), "bound")
+		_, unwrapErr := master.Unwrap(context.Background(), wrapped, "bound")
+		return errors.Join(append(errs, err, unwrapErr, m.SealAndOpen(bytes.Clone(material[:32])))...)
 	})
 }
 
