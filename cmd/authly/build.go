@@ -10,6 +10,7 @@ import (
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 	"github.com/descoped/authly/authn/breach"
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
@@ -22,6 +23,7 @@ import (
 // the server.
 type mind struct {
 	store     *store.Store
+	memory    *secret.Memory // of the secrets that are in use
 	shared    *limit.Server // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
@@ -45,7 +47,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
-	m := &mind{store: disk}
+	m := &mind{store: disk, memory: secret.NewMemory(log)}
 	if err := m.build(ctx, cfg, log, worker); err != nil {
 		m.close()
 		return nil, err
@@ -53,7 +55,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	return m, nil
 }
 
-// close closes what newMind has opened.
+// close closes what newMind has opened, and wipes the secrets last, when nobody needs them any more.
 func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
@@ -62,7 +64,11 @@ func (m *mind) close() {
 		m.geography.close()
 	}
 	m.store.Close()
+	m.memory.Close()
 }
+
+// keep copies a secret to where it lies while it is in use.
+func (m *mind) keep(material []byte) authn.Material { return m.memory.Copy(material) }
 
 // share finds where requests are counted.
 func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
@@ -93,6 +99,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if err != nil {
 		return err
 	}
+	keys.Keep = m.keep
 	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, m.limits, log))
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)

@@ -82,6 +82,9 @@ func TestMemoryIsPrivate(t *testing.T) {
 	if log := a.stderr.String(); strings.Contains(log, "memory of this process") || strings.Contains(log, "passwords are hashed in this process") {
 		t.Errorf("something could not be done:\n%s", log)
 	}
+	if locked := lockedMemory(t, a.process.Process.Pid); locked == 0 && !strings.Contains(a.stderr.String(), "RLIMIT_MEMLOCK") {
+		t.Error("no page is locked, and the log does not say why")
+	}
 	other := exec.Command("cat")
 	other.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	stdin, err := other.StdinPipe()
@@ -103,6 +106,20 @@ func TestMemoryIsPrivate(t *testing.T) {
 			}
 		}
 	}
+}
+
+// lockedMemory returns how many KiB of a process are never swapped out.
+func lockedMemory(t *testing.T, pid int) (kibibytes int) {
+	t.Helper()
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(content), "VmLck:")
+	if _, err := fmt.Sscan(rest, &kibibytes); !found || err != nil {
+		t.Fatalf("no such number: %s", content)
+	}
+	return kibibytes
 }
 
 // coreLimit returns the limits of a process for the size of core dumps, soft and hard.
