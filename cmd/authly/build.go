@@ -24,7 +24,7 @@ import (
 type mind struct {
 	store     *store.Store
 	memory    *secret.Memory // of the secrets that are in use
-	shared    *limit.Server // where replicas count together; nil: nowhere
+	shared    *limit.Server  // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
 	keys      *authn.KeyRing
