@@ -27,6 +27,8 @@ type KeyFile struct {
 	path string
 	own  bool // Authly has chosen the path
 	log  *slog.Logger
+
+	memory *Memory // where the master key lies
 }
 
 // NewKeyFile returns the key file at a path. Nothing is read or made yet. One that Authly has chosen the path of is refused if every
@@ -36,6 +38,13 @@ func NewKeyFile(path string, own bool, log *slog.Logger) *KeyFile {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &KeyFile{path: path, own: own, log: log}
+}
+
+// in returns the same file, whose master key lies in a memory.
+func (f *KeyFile) in(memory *Memory) *KeyFile {
+	there := *f
+	there.memory = memory
+	return &there
 }
 
 // Path is where the file is.
@@ -60,7 +69,7 @@ func (f *KeyFile) master(path string) (*Master, error) {
 		return nil, err
 	}
 	defer clear(key)
-	return NewMaster(key)
+	return f.memory.Master(key)
 }
 
 // content returns what a key file holds.

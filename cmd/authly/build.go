@@ -23,7 +23,8 @@ import (
 // the server.
 type mind struct {
 	store     *store.Store
-	shared    *limit.Server // where replicas count together; nil: nowhere
+	memory    *secret.Memory // of the secrets that are in use
+	shared    *limit.Server  // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
 	sealer    *secret.Sealer
@@ -47,7 +48,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
-	m := &mind{store: disk}
+	m := &mind{store: disk, memory: secret.NewMemory(log)}
 	if err := m.unlock(ctx, cfg, log); err != nil {
 		m.close()
 		return nil, err
@@ -59,7 +60,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	return m, nil
 }
 
-// close closes what newMind has opened.
+// close closes what newMind has opened, and wipes the secrets last, when nobody needs them any more.
 func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
@@ -68,16 +69,20 @@ func (m *mind) close() {
 		m.geography.close()
 	}
 	m.store.Close()
+	m.memory.Close()
 }
 
 // unlock builds what seals, and fails unless it opens what is sealed in the store. Nothing has been written before that, but what
 // migrations have.
 func (m *mind) unlock(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
-	if m.sealer, err = newSealer(cfg, m.store, log); err != nil {
+	if m.sealer, err = newSealer(cfg, m.store, m.memory, log); err != nil {
 		return err
 	}
 	return lostKeys(m.sealer.Load(ctx))
 }
+
+// keep copies a secret to where it lies while it is in use.
+func (m *mind) keep(material []byte) authn.Material { return m.memory.Copy(material) }
 
 // share finds where requests are counted.
 func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
@@ -105,7 +110,9 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		return fmt.Errorf("passwords: %w", err)
 	}
 	m.mails = authn.NewMails(mailsConfig(cfg, m.store, m.sealer, m.limits, log))
-	if m.keys, err = authn.NewKeyRing(ctx, keysConfig(cfg, m.store, m.sealer, log)); err != nil {
+	keys := keysConfig(cfg, m.store, m.sealer, log)
+	keys.Keep = m.keep
+	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
 	m.geography = new(geography)

@@ -37,7 +37,7 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 	}
 	defer disk.Close()
 	log := slog.New(slog.DiscardHandler)
-	sealer, err := newSealer(cfg, disk, log)
+	sealer, err := newSealer(cfg, disk, nil, log)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ It can be called again whenever it was interrupted.`,
 				return err
 			}
 			defer disk.Close()
-			sealer, err := newSealer(cfg, disk, slog.New(slog.DiscardHandler))
+			sealer, err := newSealer(cfg, disk, nil, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
