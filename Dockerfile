@@ -15,6 +15,8 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
+# runtimesecret has Go erase more of what secrets were used for. It is an experiment, and so not what is built by default.
+ARG GOEXPERIMENT=
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /out/authly ./cmd/authly
 RUN mkdir -m 0700 /out/data
 

@@ -16,6 +16,9 @@ type KeyRingConfig struct {
 	Secret        []byte   // signs access tokens of HMAC algorithms; empty: a managed key does
 	RefreshSecret []byte   // signs refresh tokens; empty: a managed key does
 
+	// Keep copies the secrets of the store to where they lie while they are in use; nil: the heap.
+	Keep func(material []byte) Material
+
 	Assertions      bool // there are assertions to sign
 	EncryptedClaims bool // there are claims to encrypt
 

@@ -37,6 +37,9 @@ func NewManagedKeys(cfg KeyRingConfig) (*ManagedKeys, error) {
 	if cfg.Sealer == nil {
 		cfg.Sealer = unsealed{}
 	}
+	if cfg.Keep == nil {
+		cfg.Keep = keepPlain
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -101,8 +104,12 @@ func (m *ManagedKeys) newKey(ctx context.Context, use keyUse, now, activeFrom ti
 	if err != nil {
 		return Key{}, err
 	}
-	if key.Material, key.Sealing, err = m.cfg.Sealer.Seal(ctx, material, key.cell()); err != nil {
+	key.Material, key.Sealing, err = m.cfg.Sealer.Seal(ctx, material, key.cell())
+	if err != nil {
 		m.discard(ctx, key)
+	}
+	if key.Sealing != "" {
+		clear(material)
 	}
 	return key, err
 }
@@ -123,7 +130,10 @@ func (m *ManagedKeys) open(ctx context.Context, s Key) (*signingKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s (%s): %w", ErrKeySealed, s.ID, s.Purpose, err)
 	}
-	key, err := parseKey(plain, m.cfg.HSM)
+	if s.Sealing != "" {
+		defer clear(plain.Material) // it is a copy
+	}
+	key, err := parseKey(plain, m.cfg.Keep, m.cfg.HSM)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
 	}
@@ -161,7 +171,11 @@ func (m *ManagedKeys) Reseal(ctx context.Context) error {
 			continue // of a purpose that is not in use; load has opened the others
 		}
 		before := s.Sealing
-		if s.Material, s.Sealing, err = m.cfg.Sealer.Seal(ctx, plain.Material, s.cell()); err != nil {
+		s.Material, s.Sealing, err = m.cfg.Sealer.Seal(ctx, plain.Material, s.cell())
+		if before != "" && s.Sealing != "" {
+			clear(plain.Material) // neither what was there nor what is going to be
+		}
+		if err != nil {
 			return err
 		}
 		if err := m.cfg.Store.SealKey(ctx, s, before, systemAct(Client{}, m.cfg.Now())); err != nil {

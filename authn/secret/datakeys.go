@@ -52,8 +52,7 @@ func (s *Sealer) unwrapped(ctx context.Context, stored authn.DataKey) (*dataKey,
 	if err != nil {
 		return nil, err
 	}
-	defer clear(key)
-	return newDataKey(stored.ID, key)
+	return s.newDataKey(stored.ID, key)
 }
 
 func (s *Sealer) unwrap(ctx context.Context, stored authn.DataKey) ([]byte, error) {

@@ -27,6 +27,8 @@ type KeyFile struct {
 	path string
 	own  bool // Authly has chosen the path
 	log  *slog.Logger
+
+	memory *Memory // where the master key lies
 }
 
 // NewKeyFile returns the key file at a path. Nothing is read or made yet. One that Authly has chosen the path of is refused if every
@@ -36,6 +38,13 @@ func NewKeyFile(path string, own bool, log *slog.Logger) *KeyFile {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &KeyFile{path: path, own: own, log: log}
+}
+
+// in returns the same file, whose master key lies in a memory.
+func (f *KeyFile) in(memory *Memory) *KeyFile {
+	there := *f
+	there.memory = memory
+	return &there
 }
 
 // Path is where the file is.
@@ -54,44 +63,58 @@ func (f *KeyFile) read() (present, next *Master, err error) {
 	return present, next, err
 }
 
+// master returns the master key in one of the two files.
 func (f *KeyFile) master(path string) (*Master, error) {
-	key, err := f.content(path)
-	if err != nil {
+	if err := f.check(path); err != nil {
 		return nil, err
 	}
-	defer clear(key)
-	return NewMaster(key)
+	content, err := f.memory.ReadFile(path, fileMost)
+	if err != nil {
+		return nil, fmt.Errorf("the key file: %w", err)
+	}
+	defer content.Release()
+	var master *Master
+	err = content.Use(func(content []byte) (err error) {
+		key := keyIn(content)
+		if key == nil {
+			return fmt.Errorf("the key file %s is not one: it must hold a line of at least %d characters, or %d random bytes", path, fileBytes, fileBytes)
+		}
+		master, err = f.memory.Master(key)
+		return err
+	})
+	return master, err
 }
 
-// content returns what a key file holds.
-func (f *KeyFile) content(path string) ([]byte, error) {
+// check refuses what cannot be a key file or what everybody may read.
+func (f *KeyFile) check(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("the key file %s is missing (%w): bring it back from where you keep backups", path, fs.ErrNotExist)
+		return fmt.Errorf("the key file %s is missing (%w): bring it back from where you keep backups", path, fs.ErrNotExist)
 	case err != nil:
-		return nil, fmt.Errorf("the key file: %w", err)
+		return fmt.Errorf("the key file: %w", err)
 	case !info.Mode().IsRegular() || info.Size() > fileMost:
-		return nil, fmt.Errorf("the key file %s is not one", path)
+		return fmt.Errorf("the key file %s is not one", path)
 	case info.Mode().Perm()&0o007 != 0 && f.own:
-		return nil, fmt.Errorf("the key file %s %w", path, ErrFileMode)
+		return fmt.Errorf("the key file %s %w", path, ErrFileMode)
 	case info.Mode().Perm()&0o077 != 0:
 		f.log.Warn("the key file is accessible to other users of this machine; chmod 600 it", "path", path,
 			"mode", fmt.Sprintf("%04o", info.Mode().Perm()))
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("the key file: %w", err)
-	}
+	return nil
+}
+
+// keyIn returns the master key that a file holds: 32 bytes as they are, or a line of text, which is the same master key as that text
+// in the configuration. nil if it is neither.
+func keyIn(content []byte) []byte {
 	if len(content) == fileBytes {
-		return content, nil
+		return content
 	}
-	// A line of text is the master key that it would be in the configuration.
 	key := bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
 	if len(key) < fileBytes || !isText(key) {
-		return nil, fmt.Errorf("the key file %s is not one: it must hold a line of at least %d characters, or %d random bytes", path, fileBytes, fileBytes)
+		return nil
 	}
-	return key, nil
+	return key
 }
 
 // isText reports whether a key is of printable ASCII alone.

@@ -25,8 +25,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/chacha20poly1305"
-
 	"github.com/descoped/authly/authn"
 )
 
@@ -36,6 +34,7 @@ type Config struct {
 	Current  Wrapper            // the master key to use; nil: the one in File
 	File     *KeyFile           // the file is made when it is first needed, if there is no Current; nil: there is none
 	Previous []Wrapper          // master keys of before, which unwrap what they have wrapped
+	Memory   *Memory            // where data keys lie, and the master key in File; nil: on the heap
 
 	RotateEvery time.Duration // for so long a data key seals; 0: for ever
 	Now         func() time.Time
@@ -54,6 +53,7 @@ type Sealer struct {
 	active *dataKey            // seals; nil: nothing was loaded yet
 	newest string              // the id of the last one in the store, which may be one that cannot be unwrapped here
 	stale  bool                // there may be rows that are not sealed with the newest
+	open   bool                // there were rows that were not sealed at all, and the database was not told to forget them yet
 }
 
 var _ authn.Sealer = (*Sealer)(nil)
@@ -62,6 +62,9 @@ var _ authn.Sealer = (*Sealer)(nil)
 func NewSealer(cfg Config) *Sealer {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.File != nil {
+		cfg.File = cfg.File.in(cfg.Memory)
 	}
 	return &Sealer{cfg: cfg, held: map[string]*dataKey{}, stale: true}
 }
@@ -83,7 +86,10 @@ func (s *Sealer) Seal(ctx context.Context, material []byte, at authn.Cell) (seal
 	}
 	nonce := make([]byte, key.aead.NonceSize(), key.aead.NonceSize()+len(material)+key.aead.Overhead())
 	rand.Read(nonce) // never fails
-	return key.aead.Seal(nonce, nonce, material, []byte(at.Bound())), authn.SealingOf(key.id), nil
+	if sealed = key.aead.Seal(nonce, nonce, material, []byte(at.Bound())); sealed == nil {
+		return nil, "", ErrReleased
+	}
+	return sealed, authn.SealingOf(key.id), nil
 }
 
 func (s *Sealer) sealing() *dataKey {
@@ -109,7 +115,10 @@ func (s *Sealer) Open(ctx context.Context, sealed []byte, sealing string, at aut
 		return nil, errDamaged
 	}
 	material, err := key.aead.Open(nil, sealed[:size], sealed[size:], []byte(at.Bound()))
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrReleased):
+		return nil, err
+	case err != nil:
 		return nil, errDamaged
 	}
 	return material, nil
@@ -160,7 +169,11 @@ func (s *Sealer) hold(held map[string]*dataKey, stored []authn.DataKey) (changed
 	return changed
 }
 
-func newDataKey(id string, key []byte) (*dataKey, error) {
-	aead, err := chacha20poly1305.NewX(key)
-	return &dataKey{id: id, aead: aead}, err
+// newDataKey returns a data key ready for use, which is taken: it is zeros afterwards.
+func (s *Sealer) newDataKey(id string, key []byte) (*dataKey, error) {
+	aead, err := s.cfg.Memory.aead(key, xChaCha20Poly1305)
+	if err != nil {
+		return nil, err
+	}
+	return &dataKey{id: id, aead: aead}, nil
 }

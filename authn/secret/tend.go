@@ -60,8 +60,12 @@ func (s *Sealer) Tend(ctx context.Context, kept ...Reseal) error {
 			return err
 		}
 	}
-	if err := s.reseal(ctx, kept); err != nil || len(stored) == 1 {
+	if err := s.reseal(ctx, kept); err != nil {
 		return err
+	}
+	s.scrub(ctx)
+	if len(stored) == 1 {
+		return nil
 	}
 	_, err = s.cfg.Keys.PurgeDataKeys(ctx, s.cfg.Now().Add(-retireAfter))
 	return err
@@ -79,8 +83,7 @@ func (s *Sealer) rotate(ctx context.Context, last authn.DataKey) error {
 	return s.Load(ctx)
 }
 
-// reseal has everything sealed with the newest data key, unless that was done. What was not sealed at all may still be found where
-// the database had it: it is told to forget that.
+// reseal has everything sealed with the newest data key, unless that was done.
 func (s *Sealer) reseal(ctx context.Context, kept []Reseal) error {
 	s.mu.Lock()
 	stale := s.stale
@@ -108,8 +111,25 @@ func (s *Sealer) resealAll(ctx context.Context, kept []Reseal) error {
 			return err
 		}
 	}
-	if slices.Contains(names, "") {
-		return s.cfg.Keys.Scrub(ctx, true)
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = s.open || slices.Contains(names, "")
 	return nil
+}
+
+// scrub has the database forget what was not sealed at all, where it had that. Nothing depends on it but what a thief may find.
+func (s *Sealer) scrub(ctx context.Context) {
+	s.mu.Lock()
+	open := s.open
+	s.open = false
+	s.mu.Unlock()
+	if !open {
+		return
+	}
+	if err := s.cfg.Keys.Scrub(ctx, true); err != nil {
+		s.cfg.Log.WarnContext(ctx, "what was not sealed may still be found in the files of the database, it is tried again", "error", err)
+		s.mu.Lock()
+		s.open = true
+		s.mu.Unlock()
+	}
 }

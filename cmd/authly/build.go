@@ -23,8 +23,9 @@ import (
 // the server.
 type mind struct {
 	store     *store.Store
-	hsm       hsmToken      // nil: there is none
-	shared    *limit.Server // where replicas count together; nil: nowhere
+	hsm       hsmToken       // nil: there is none
+	memory    *secret.Memory // of the secrets that are in use
+	shared    *limit.Server  // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
 	sealer    *secret.Sealer
@@ -48,7 +49,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
-	m := &mind{store: disk}
+	m := &mind{store: disk, memory: secret.NewMemory(log)}
 	if err := m.unlock(ctx, cfg, log); err != nil {
 		m.close()
 		return nil, err
@@ -60,7 +61,7 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	return m, nil
 }
 
-// close closes what newMind has opened.
+// close closes what newMind has opened, and wipes the secrets last, when nobody needs them any more.
 func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
@@ -70,12 +71,13 @@ func (m *mind) close() {
 	}
 	closeHSM(m.hsm)
 	m.store.Close()
+	m.memory.Close()
 }
 
 // unlock builds what seals, and fails unless it opens what is sealed in the store. Nothing has been written before that, but what
 // migrations have.
 func (m *mind) unlock(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
-	if m.hsm, err = hsmOf(cfg, log); err != nil {
+	if m.hsm, err = hsmOf(cfg, m.memory, log); err != nil {
 		return err
 	}
 	if m.hsm != nil {
@@ -83,11 +85,14 @@ func (m *mind) unlock(ctx context.Context, cfg *config.Config, log *slog.Logger)
 			return err
 		}
 	}
-	if m.sealer, err = newSealer(cfg, m.store, m.hsm, log); err != nil {
+	if m.sealer, err = newSealer(cfg, m.store, m.hsm, m.memory, log); err != nil {
 		return err
 	}
 	return lostKeys(m.sealer.Load(ctx))
 }
+
+// keep copies a secret to where it lies while it is in use.
+func (m *mind) keep(material []byte) authn.Material { return m.memory.Copy(material) }
 
 // share finds where requests are counted.
 func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
@@ -115,7 +120,9 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		return fmt.Errorf("passwords: %w", err)
 	}
 	m.mails = authn.NewMails(mailsConfig(cfg, m.store, m.sealer, m.limits, log))
-	if m.keys, err = authn.NewKeyRing(ctx, keysConfig(cfg, m.store, m.sealer, m.hsm, log)); err != nil {
+	keys := keysConfig(cfg, m.store, m.sealer, m.hsm, log)
+	keys.Keep = m.keep
+	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
 	m.geography = new(geography)

@@ -75,6 +75,14 @@ func start(t *testing.T, storeURL, configuration string, environ ...string) *aut
 // launch starts the process without waiting for it to serve.
 func launch(t *testing.T, storeURL, configuration string, environ ...string) *authly {
 	t.Helper()
+	a := prepare(t, storeURL, configuration, environ...)
+	a.spawn(t)
+	return a
+}
+
+// prepare is launch without the start.
+func prepare(t *testing.T, storeURL, configuration string, environ ...string) *authly {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -99,6 +107,11 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 	a.process.Env = append(a.process.Env, environ...)
 	a.process.Stdout, a.process.Stderr = a.stdout, a.stderr
 	a.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return a
+}
+
+func (a *authly) spawn(t *testing.T) {
+	t.Helper()
 	if err := a.process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +126,6 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 			t.Logf("stdout:\n%s\nstderr:\n%s", a.stdout, a.stderr)
 		}
 	})
-	return a
 }
 
 // awaitReady reads the addresses from the log and asks for readiness until it is there.

@@ -26,11 +26,11 @@ type hsmToken interface {
 
 // hsmOf returns the token that is configured; nil if there is none. It is not touched yet: who only looks at keys, or revokes one, must
 // be able to do so while the HSM is away. The caller closes it.
-func hsmOf(cfg *config.Config, log *slog.Logger) (hsmToken, error) {
+func hsmOf(cfg *config.Config, memory *secret.Memory, log *slog.Logger) (hsmToken, error) {
 	if !cfg.HasHSM() {
 		return nil, nil
 	}
-	return newHSM(cfg, log)
+	return newHSM(cfg, memory, log)
 }
 
 // closeHSM lets go of a token, if there is one.

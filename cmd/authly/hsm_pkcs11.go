@@ -11,17 +11,16 @@ import (
 )
 
 // newHSM returns the token that is configured. It is not touched yet.
-func newHSM(cfg *config.Config, log *slog.Logger) (hsmToken, error) {
-	return hsm.New(hsmConfig(cfg, log)), nil
+func newHSM(cfg *config.Config, memory *secret.Memory, log *slog.Logger) (hsmToken, error) {
+	return hsm.New(hsmConfig(cfg, memory, log)), nil
 }
 
 // checkHSM looks for the token, without logging in.
-func checkHSM(cfg *config.Config) error { return hsm.Check(hsmConfig(cfg, nil)) }
+func checkHSM(cfg *config.Config) error { return hsm.Check(hsmConfig(cfg, nil, nil)) }
 
-func hsmConfig(cfg *config.Config, log *slog.Logger) hsm.Config {
+func hsmConfig(cfg *config.Config, memory *secret.Memory, log *slog.Logger) hsm.Config {
 	p := cfg.Keys.PKCS11
-	var heap *secret.Memory // where the configuration has the PIN as well
 	return hsm.Config{
-		Module: p.Module, Label: p.TokenLabel, PIN: heap.Copy([]byte(p.PIN)), Algorithm: cfg.Algorithm(), Log: log,
+		Module: p.Module, Label: p.TokenLabel, PIN: memory.Copy([]byte(p.PIN)), Algorithm: cfg.Algorithm(), Log: log,
 	}
 }

@@ -37,12 +37,12 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 	}
 	defer disk.Close()
 	log := slog.New(slog.DiscardHandler)
-	token, err := hsmOf(cfg, log)
+	token, err := hsmOf(cfg, nil, log)
 	if err != nil {
 		return err
 	}
 	defer closeHSM(token)
-	sealer, err := newSealer(cfg, disk, token, log)
+	sealer, err := newSealer(cfg, disk, token, nil, log)
 	if err != nil {
 		return err
 	}

@@ -34,12 +34,12 @@ It can be called again whenever it was interrupted.`,
 				return err
 			}
 			defer disk.Close()
-			token, err := hsmOf(cfg, slog.New(slog.DiscardHandler))
+			token, err := hsmOf(cfg, nil, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}
 			defer closeHSM(token)
-			sealer, err := newSealer(cfg, disk, token, slog.New(slog.DiscardHandler))
+			sealer, err := newSealer(cfg, disk, token, nil, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

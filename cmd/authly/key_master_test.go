@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -56,6 +57,32 @@ func TestMasterKeyRotatesWhileServing(t *testing.T) {
 		eventually(t, "a replica without the one of before signs with a key that was sealed since", func() bool {
 			return kidOf(t, replicas[3].login(t, "admin", adminPassword).Access) == made["id"]
 		})
+	})
+}
+
+// When a data key has sealed for long enough one of the replicas makes the next, and what was sealed with the one of before is sealed
+// with that; nobody notices.
+func TestDataKeysRotateOnSchedule(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		running := start(t, storeURL, protectedEcho)
+		pair := running.login(t, "admin", adminPassword)
+		db, _ := sqlOf(t, storeURL)
+		quarter := (90 * 24 * time.Hour).Microseconds()
+		execute(t, db, fmt.Sprintf(`UPDATE data_keys SET created_at = created_at - %d`, quarter))
+		replicas := []*authly{launch(t, storeURL, protectedEcho), launch(t, storeURL, protectedEcho)}
+		for _, a := range replicas {
+			a.awaitReady(t)
+		}
+		sealings := textsOf(t, db, `SELECT DISTINCT sealing FROM keys`)
+		newest := textsOf(t, db, `SELECT id FROM data_keys ORDER BY position DESC`)
+		if len(newest) != 2 || len(sealings) != 1 || sealings[0] != authn.SealingOf(newest[0]) {
+			t.Errorf("data keys %v, keys are sealed with %v", newest, sealings)
+		}
+		for _, a := range append(replicas, running) {
+			a.isIn(t, "signed before", pair, true)
+			running.isIn(t, "signed after", a.login(t, "admin", adminPassword), true)
+		}
 	})
 }
 

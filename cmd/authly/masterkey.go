@@ -14,16 +14,17 @@ import (
 // newSealer builds what everything secret in the store is sealed with. Here, and nowhere else, it is said where the master key comes
 // from: an HSM holds it unless another one is configured, and then unwraps what it has wrapped before. token is the HSM; nil: there is
 // none.
-func newSealer(cfg *config.Config, disk *store.Store, token hsmToken, log *slog.Logger) (*secret.Sealer, error) {
+func newSealer(cfg *config.Config, disk *store.Store, token hsmToken, memory *secret.Memory, log *slog.Logger) (*secret.Sealer, error) {
 	if err := needsMasterKey(cfg); err != nil {
 		return nil, err
 	}
-	current, err := masterOf(cfg.Keys.MasterKey)
+	current, err := masterOf(memory, cfg.Keys.MasterKey)
 	if err != nil {
 		return nil, err
 	}
 	sealing := secret.Config{
-		Keys: disk, Current: current, File: keyFile(cfg, disk, log), RotateEvery: cfg.Keys.RotateDataKeysEvery, Now: time.Now, Log: log,
+		Keys: disk, Current: current, File: keyFile(cfg, disk, log), Memory: memory,
+		RotateEvery: cfg.Keys.RotateDataKeysEvery, Now: time.Now, Log: log,
 	}
 	switch {
 	case token != nil && current == nil:
@@ -31,7 +32,7 @@ func newSealer(cfg *config.Config, disk *store.Store, token hsmToken, log *slog.
 	case token != nil:
 		sealing.Previous = append(sealing.Previous, token)
 	}
-	previous, err := masterOf(cfg.Keys.MasterKeyPrevious)
+	previous, err := masterOf(memory, cfg.Keys.MasterKeyPrevious)
 	if previous != nil {
 		sealing.Previous = append(sealing.Previous, previous)
 	}
@@ -51,11 +52,13 @@ func (m *mind) reseal(ctx context.Context) error {
 }
 
 // masterOf is the master key that a text of the configuration is; nil if there is none.
-func masterOf(text config.Secret) (secret.Wrapper, error) {
+func masterOf(memory *secret.Memory, text config.Secret) (secret.Wrapper, error) {
 	if text == "" {
 		return nil, nil
 	}
-	return secret.NewMaster([]byte(text))
+	key := []byte(text)
+	defer clear(key)
+	return memory.Master(key)
 }
 
 // keyFile is the file that holds the master key: the one that is configured, or one beside a SQLite database. That is looked at also

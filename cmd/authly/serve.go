@@ -36,6 +36,9 @@ func (c *cli) serve(ctx context.Context) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration", "key", w.Key, "warning", w.Text)
 	}
+	if c.notPrivate != nil {
+		log.Warn("the memory of this process, with the keys in it, can be read by others or be written to the file of a crash", "error", c.notPrivate)
+	}
 	mailer, err := newMailer(cfg, log)
 	if err != nil {
 		return err
