@@ -194,7 +194,7 @@ func newKeyText() string {
 }
 
 func syncFolder(folder string) error {
-	d, err := os.Open(folder)
+	d, err := os.Open(folder) // #nosec G304 -- the folder of the key file
 	if err != nil {
 		return err
 	}
