@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const buildTags = ""
+const binaryTags = ""
 
 // The static binary says how to get the one that can load the module of an HSM, and does nothing else.
 func TestHSMNeedsAnotherBinary(t *testing.T) {

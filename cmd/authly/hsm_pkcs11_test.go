@@ -14,7 +14,7 @@ import (
 	"github.com/descoped/authly/store"
 )
 
-const buildTags = "pkcs11"
+const binaryTags = "pkcs11"
 
 // inHSM is the environment of a server whose keys are in a token.
 func inHSM(t *testing.T, token *hsmtest.Token, environ ...string) []string {
