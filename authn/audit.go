@@ -60,7 +60,7 @@ const (
 	EventResetRequested        EventKind = "password_reset_requested"
 	EventVerificationRequested EventKind = "verification_requested"
 	EventEmailChangeRequested  EventKind = "email_change_requested" // EventEmailChanged when it is confirmed
-	EventMailTokenRefused      EventKind = "mail_token_refused"     // a mailed token did not live, or was none
+	EventMailTokenRefused      EventKind = "mail_token_refused"     // #nosec G101 -- a mailed token did not live, or was none
 
 	EventKeyAdded            EventKind = "key_added"            // a signing key, to be used now or soon: the first, or the next of a rotation
 	EventKeyRevoked          EventKind = "key_revoked"          // all that it has signed is dead
@@ -68,6 +68,8 @@ const (
 	EventDataKeyAdded        EventKind = "data_key_added"       // what is secret in the store is sealed with another data key from now on
 	EventMasterKeyReplaced   EventKind = "master_key_replaced"  // the data keys are wrapped by another master key
 	EventConfigurationLoaded EventKind = "configuration_loaded" // a server has begun to go by a configuration
+
+	EventConfigurationReloaded EventKind = "configuration_reloaded" // a server has taken up what changed in it, or refused to
 
 	EventRequestDenied EventKind = "request_denied" // kept out by a rule, a limit or its form, where the configuration asks for these; Actor is who asked
 )
@@ -82,7 +84,7 @@ func EventKinds() []EventKind {
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
 		EventResetRequested, EventVerificationRequested, EventEmailChangeRequested, EventMailTokenRefused,
 		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventDataKeyAdded, EventMasterKeyReplaced,
-		EventConfigurationLoaded, EventRequestDenied,
+		EventConfigurationLoaded, EventConfigurationReloaded, EventRequestDenied,
 	}
 }
 
@@ -152,6 +154,8 @@ const (
 	DetailRoute            Detail = "route"
 	DetailVersion          Detail = "version" // of Authly
 	DetailDigest           Detail = "digest"  // of the configuration, secrets left out: the same for the same
+	DetailKeys             Detail = "keys"    // of the configuration that were taken up, or are wrong; separated by commas
+	DetailRestart          Detail = "restart" // keys of the configuration that have changed and need a restart; the same
 )
 
 // actor is the identity as an actor.

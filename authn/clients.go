@@ -24,11 +24,11 @@ type Clients struct {
 	passwords *Passwords
 	failed    *Limiter // by client network
 	trail     *Trail
-	clients   []RegisteredClient
 	key       []byte
 
-	mu   sync.Mutex
-	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
+	mu      sync.Mutex
+	clients []RegisteredClient // not changed, but replaced as a whole
+	good    map[string][]byte  // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
 }
 
 // NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not. The trail is told of them.
@@ -38,32 +38,50 @@ func NewClients(passwords *Passwords, failed *Limiter, trail *Trail, clients []R
 	}
 }
 
+// Replace has other clients be the registered ones. A client whose hash is another one has to show its secret anew.
+func (c *Clients) Replace(clients []RegisteredClient) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clients, c.good = clients, map[string][]byte{}
+}
+
+// find returns a client, nil if there is none of that id.
+func (c *Clients) find(id string) *RegisteredClient {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &c.clients[i]
+}
+
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
 // Waiting for its turn it counts as what it is, a login. Those from one network are looked at one after the other, and not at all
 // while too many were wrong: CodeRateLimited. A secret that was right before is right all the same.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
-	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
-	if i >= 0 && c.remembers(id, secret) {
+	client := c.find(id)
+	if client != nil && c.remembers(id, secret) {
 		return nil
 	}
-	err := c.check(ctx, i, id, secret, from)
+	err := c.check(ctx, client, id, secret, from)
 	if refusal, ok := errors.AsType[*Error](err); ok && (refusal.Code == CodeInvalidClient || refusal.Code == CodeRateLimited) {
-		c.note(i, from, refusal.Code)
+		c.note(client, from, refusal.Code)
 	}
 	return err
 }
 
 // note has the trail say that a client was refused. An id that no client has is not told: people type secrets into the wrong field.
-func (c *Clients) note(i int, from Client, reason Code) {
+func (c *Clients) note(client *RegisteredClient, from Client, reason Code) {
 	e := anonymousAct(from, c.trail.cfg.Now()).Failed(EventClientRefused, uuid.Nil, string(reason))
-	if i >= 0 {
-		e = e.With(DetailClient, c.clients[i].ID)
+	if client != nil {
+		e = e.With(DetailClient, client.ID)
 	}
 	c.trail.Counted(e)
 }
 
 // check looks at a secret that is not known to be right.
-func (c *Clients) check(ctx context.Context, i int, id, secret string, from Client) error {
+func (c *Clients) check(ctx context.Context, client *RegisteredClient, id, secret string, from Client) error {
 	network := ClientNetwork(from.Address)
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err // it need not wait for that
@@ -76,7 +94,7 @@ func (c *Clients) check(ctx context.Context, i int, id, secret string, from Clie
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err
 	}
-	right, err := c.compare(ctx, i, id, secret)
+	right, err := c.compare(ctx, client, id, secret)
 	switch {
 	case err != nil:
 		return Fault(err)
@@ -84,18 +102,26 @@ func (c *Clients) check(ctx context.Context, i int, id, secret string, from Clie
 		_ = c.failed.Spend(ctx, network) // there was one
 		return Refuse(CodeInvalidClient, "Client authentication failed")
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.good[id] = c.digest(secret)
+	c.remember(*client, secret)
 	return nil
 }
 
-// compare compares the secret with that of a client, which is none if i is below 0.
-func (c *Clients) compare(ctx context.Context, i int, id, secret string) (right bool, err error) {
-	if i < 0 {
+// remember notes that a secret was right, unless the client has another one meanwhile.
+func (c *Clients) remember(client RegisteredClient, secret string) {
+	digest := c.digest(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Contains(c.clients, client) {
+		c.good[client.ID] = digest
+	}
+}
+
+// compare compares the secret with that of a client, which may be none.
+func (c *Clients) compare(ctx context.Context, client *RegisteredClient, id, secret string) (right bool, err error) {
+	if client == nil {
 		return false, c.passwords.CompareUnknown(ctx, "client:"+id, secret)
 	}
-	return c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
+	return c.passwords.Compare(ctx, client.SecretHash, secret)
 }
 
 // remembers reports whether this secret of the client was right before.

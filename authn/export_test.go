@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"github.com/google/uuid"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Verify lets tests ask for what the store is not asked for.
@@ -147,4 +150,9 @@ func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }
 // SignWith signs as a key in an HSM does, with anything.
 func SignWith(key any, algorithm string) ([]byte, error) {
 	return signerMethod{algorithms[algorithm]}.Sign("text", key)
+}
+
+// VerifyingIDs lists the kids of the keys that verify for a purpose, in order.
+func (k *KeyRing) VerifyingIDs(purpose KeyPurpose) []string {
+	return slices.Sorted(maps.Keys(k.held.Load().byPurpose[purpose].verifying))
 }

@@ -14,7 +14,7 @@ func hold(ctx context.Context, begun time.Time, least, more time.Duration) {
 	if least <= 0 {
 		return
 	}
-	timer := time.NewTimer(least + rand.N(max(more, 1)) - time.Since(begun))
+	timer := time.NewTimer(least + rand.N(max(more, 1)) - time.Since(begun)) // #nosec G404 -- nobody sees the numbers
 	defer timer.Stop()
 	select {
 	case <-timer.C:

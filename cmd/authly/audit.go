@@ -25,9 +25,14 @@ import (
 
 // recordConfiguration notes in the audit trail what this server goes by from now on. That it cannot be noted keeps nobody out.
 func (m *mind) recordConfiguration(ctx context.Context, cfg *config.Config) {
+	m.trail.Record(ctx, authn.ConfigurationEvent(time.Now(), version, digestOf(cfg)))
+}
+
+// digestOf names a configuration without its secrets.
+func digestOf(cfg *config.Config) string {
 	digest := sha256.New()
 	_ = cfg.WriteYAML(digest) // secrets are only said to be set
-	m.trail.Record(ctx, authn.ConfigurationEvent(time.Now(), version, hex.EncodeToString(digest.Sum(nil)[:8])))
+	return hex.EncodeToString(digest.Sum(nil)[:8])
 }
 
 // auditFlags are the conditions of authly audit, by the names of authn.EventFilter.

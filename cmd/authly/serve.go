@@ -26,6 +26,7 @@ func (c *cli) serveCommand() *cobra.Command {
 
 // serve builds the rooms, serves until the context ends, and stops in the order in which things depend on each other.
 func (c *cli) serve(ctx context.Context) error {
+	asked := heedHangups() // from now on they end nothing
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -41,10 +42,15 @@ func (c *cli) serve(ctx context.Context) error {
 		log.Warn("the memory of this process, with the keys in it, can be read by others or be written to the file of a crash", "error", c.notPrivate)
 	}
 	warn(log, warnings)
-	mailer, err := newMailer(cfg, log)
+	if c.notForgotten != nil {
+		log.Warn("secrets are still to be seen in the environment of this process: give them in files", "error", c.notForgotten)
+	}
+	first, err := newMailer(cfg, log)
 	if err != nil {
 		return err
 	}
+	mailer := new(changingMailer)
+	mailer.current.Store(first)
 	hashing := newHasher(log)
 	defer hashing.Close()
 	m, err := newMind(ctx, cfg, log, hashing.Do)
@@ -88,12 +94,13 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	// Only now: an administrator whose password nobody was shown, since an address was in use, would be of no use.
-	first, err := c.bootstrap(ctx, m)
+	made, err := c.bootstrap(ctx, cfg, m)
 	if err != nil {
 		listeners.close()
 		return err
 	}
 	m.recordConfiguration(ctx, cfg)
+	reloader := newReloader(cfg, m, mailer, metrics.reloads, log)
 	// Background work outlives the signal: it goes on until the last request has been answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -108,6 +115,7 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
+	work.Go(func() { reloader.run(background, asked, c.read) })
 	defer func() {
 		stop()
 		door.Close()
@@ -115,7 +123,7 @@ func (c *cli) serve(ctx context.Context) error {
 		log.Info("stopped") // with nothing written after it, such as the last refusals that were counted
 	}()
 
-	c.greet(cfg, listeners, first)
+	c.greet(cfg, listeners, made)
 	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
 }
 

@@ -27,6 +27,7 @@ type Config struct {
 	Store      Store      `yaml:"store"`      // where users and tokens are kept
 	Tokens     Tokens     `yaml:"tokens"`     // what logins are answered with
 	Keys       Keys       `yaml:"keys"`       // that Authly makes
+	Secrets    Secrets    `yaml:"secrets"`    // where they come from
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
@@ -47,7 +48,15 @@ type Config struct {
 
 	Routes []Route `yaml:"routes,late"`
 
-	strays []Warning // variables that look like Authly's and are not
+	strays    []Warning       // variables and files of secrets that look like Authly's and are not
+	exposed   []Warning       // files of secrets that others may read
+	files     []string        // that variables and Secrets.Path name
+	variables []string        // that hold secrets
+	sealed    map[string]bool // paths of values that were sealed
+	from      *source         // nil: it was not read from anywhere
+
+	adminPassword Secret
+	adminMistakes Mistakes
 }
 
 // Server says where Authly listens and where it is seen from.
@@ -144,6 +153,25 @@ type PKCS11 struct {
 	Module     string `yaml:"module"`           // the library, with its whole path; empty: there is no HSM
 	TokenLabel string `yaml:"token_label"`      // of one token
 	PIN        Secret `yaml:"pin" secret:"all"` // of the token's user
+}
+
+// Secrets says where secrets come from that are neither in the file nor in the environment. A secret has the name of its variable:
+// JWT_SECRET_KEY, AUTHLY_MAIL_URL.
+type Secrets struct {
+	// What is asked for secrets beside the environment, which has them too whatever this says.
+	Provider string `yaml:"provider" oneof:"environment|file|static"`
+	// Of the provider file: a folder with one file for each secret, or a file with a JSON object.
+	Path string `yaml:"path"`
+	// Of the provider static.
+	Static []StaticSecret `yaml:"static"`
+	// Whether the provider static, which is for tests, is not refused.
+	DangerouslyAllowStatic bool `yaml:"dangerously_allow_static"`
+}
+
+// StaticSecret is a secret that is written down.
+type StaticSecret struct {
+	Name  string `yaml:"name"`               // of its variable; required
+	Value Secret `yaml:"value" secret:"all"` // required
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
