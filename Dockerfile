@@ -27,6 +27,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=dev
+ARG GOEXPERIMENT=
 RUN CGO_ENABLED=1 go build -tags pkcs11 -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /out/authly ./cmd/authly
 RUN mkdir -m 0700 /out/data
 
