@@ -30,7 +30,7 @@ const (
 	CodeDelayed              Code = "attempt_too_early" // too soon after a failure; the password was not looked at
 	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
 	CodeOverloaded           Code = "overloaded"        // too many passwords wait to be looked at; this one was not
-	CodeUnavailable          Code = "unavailable"       // the store does not answer
+	CodeUnavailable          Code = "unavailable"       // the store, or the HSM that signs, does not answer
 	CodeInternal             Code = "internal"          // anything unknown; the cause is only in the log
 
 	// What the decision refuses with, beside the codes above.

@@ -271,11 +271,11 @@ func life(t Token) time.Duration { return t.ExpiresAt.Sub(t.CreatedAt.Truncate(t
 // mintAgain makes the pair once more that a rotation gave within the grace.
 func (l *Logins) mintAgain(access, refresh Token, now time.Time) (Tokens, error) {
 	accessText, err := l.again(access)
-	if err != nil {
-		return Tokens{}, refreshRefusal(ErrTokenSpent)
-	}
-	refreshText, err := l.again(refresh)
-	if err != nil {
+	refreshText, otherErr := l.again(refresh)
+	switch err = errors.Join(err, otherErr); {
+	case errors.Is(err, ErrUnavailable):
+		return Tokens{}, Fault(err)
+	case err != nil:
 		return Tokens{}, refreshRefusal(ErrTokenSpent)
 	}
 	return Tokens{Access: accessText, Refresh: refreshText, ExpiresIn: access.ExpiresAt.Sub(now).Truncate(time.Second)}, nil

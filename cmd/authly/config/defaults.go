@@ -37,7 +37,7 @@ func Defaults() *Config {
 			MaxWait:    10 * time.Second,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Keys:    Keys{RotateEvery: 30 * 24 * time.Hour},
+		Keys:    Keys{RotateEvery: 30 * 24 * time.Hour, RotateDataKeysEvery: 90 * 24 * time.Hour},
 		Secrets: Secrets{Provider: "environment"},
 		Users:   Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Mail: Mail{
@@ -111,6 +111,9 @@ func (c *Config) Issuer() string {
 	return c.Server.PublicURL
 }
 
+// HasHSM reports whether keys are made and kept in an HSM.
+func (c *Config) HasHSM() bool { return c.Keys.PKCS11.Module != "" }
+
 // IsPostgres reports whether the store is a PostgreSQL database.
 func (c *Config) IsPostgres() bool {
 	return strings.HasPrefix(strings.ToLower(c.Store.URL), "postgres")
@@ -131,13 +134,15 @@ func (c *Config) HasAssertions() bool {
 // is SHA-256 for refresh tokens unless another one is chosen.
 func (c *Config) LeastSecret() int { return max(hmacBytes(c.Algorithm()), 32) }
 
-// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
+// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else ES256 in an HSM, else EdDSA.
 func (c *Config) Algorithm() string {
 	switch {
 	case c.Tokens.Algorithm != "":
 		return c.Tokens.Algorithm
 	case c.Tokens.SecretKey != "":
 		return "HS256"
+	case c.HasHSM():
+		return "ES256"
 	}
 	return "EdDSA"
 }
