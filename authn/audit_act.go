@@ -150,6 +150,11 @@ func (a Act) CreatedEvent(u User) Event {
 	return e
 }
 
+// InvitationEvent returns the event of something done to an invitation. Whom it was sent to is not told.
+func (a Act) InvitationEvent(kind EventKind, t MailToken) Event {
+	return a.Event(kind, uuid.Nil).With(DetailUsername, t.Username).With(DetailRoles, strings.Join(t.Roles, ","))
+}
+
 // DeniedEvent returns the event of a request that was kept out. who is nil if that is not known.
 func DeniedEvent(who *Identity, from Client, at time.Time, reason string, details Details) Event {
 	act := anonymousAct(from, at)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // RegisteredClient is a program with a secret of its own.
@@ -21,6 +23,7 @@ type RegisteredClient struct {
 type Clients struct {
 	passwords *Passwords
 	failed    *Limiter // by client network
+	trail     *Trail
 	clients   []RegisteredClient
 	key       []byte
 
@@ -28,20 +31,39 @@ type Clients struct {
 	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
 }
 
-// NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not.
-func NewClients(passwords *Passwords, failed *Limiter, clients []RegisteredClient) *Clients {
-	return &Clients{passwords: passwords, failed: failed, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
+// NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not. The trail is told of them.
+func NewClients(passwords *Passwords, failed *Limiter, trail *Trail, clients []RegisteredClient) *Clients {
+	return &Clients{
+		passwords: passwords, failed: failed, trail: trail, clients: clients, key: randomBytes(32), good: map[string][]byte{},
+	}
 }
 
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
 // Waiting for its turn it counts as what it is, a login. Those from one network are looked at one after the other, and not at all
 // while too many were wrong: CodeRateLimited. A secret that was right before is right all the same.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
-	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
 	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
 	if i >= 0 && c.remembers(id, secret) {
 		return nil
 	}
+	err := c.check(ctx, i, id, secret, from)
+	if refusal, ok := errors.AsType[*Error](err); ok && (refusal.Code == CodeInvalidClient || refusal.Code == CodeRateLimited) {
+		c.note(i, from, refusal.Code)
+	}
+	return err
+}
+
+// note has the trail say that a client was refused. An id that no client has is not told: people type secrets into the wrong field.
+func (c *Clients) note(i int, from Client, reason Code) {
+	e := anonymousAct(from, c.trail.cfg.Now()).Failed(EventClientRefused, uuid.Nil, string(reason))
+	if i >= 0 {
+		e = e.With(DetailClient, c.clients[i].ID)
+	}
+	c.trail.Counted(e)
+}
+
+// check looks at a secret that is not known to be right.
+func (c *Clients) check(ctx context.Context, i int, id, secret string, from Client) error {
 	network := ClientNetwork(from.Address)
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err // it need not wait for that
@@ -60,7 +82,7 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Clie
 		return Fault(err)
 	case !right:
 		_ = c.failed.Spend(ctx, network) // there was one
-		return refusal
+		return Refuse(CodeInvalidClient, "Client authentication failed")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

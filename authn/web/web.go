@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -154,8 +153,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, page page, f form, 
 		p.cfg.Log.ErrorContext(r.Context(), "request failed", "request_id", exchange.ID, "method", r.Method, "code", string(e.Code), "error", e.Cause)
 	}
 	if e.RetryAfter > 0 {
-		seconds := max(1, int64((e.RetryAfter+time.Second-1)/time.Second))
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		w.Header().Set("Retry-After", headers.Seconds(e.RetryAfter))
 	}
 	p.show(w, r, status, page.view(p.cfg.Prefix, f, e))
 }
@@ -171,7 +169,7 @@ func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow s
 // policy lets a page have its own style, script and form, and nothing else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// show writes a page. Nobody keeps it, frames it, or is told that somebody came from it.
+// show writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, v); err != nil {
@@ -181,7 +179,7 @@ func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view)
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers call the origin of a form null, and it is refused
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))

@@ -92,7 +92,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serve, c.checkCommand(), c.explainCommand(), c.userCommand(), c.sessionCommand(), c.keyCommand(), c.auditCommand(),
 		c.hashCommand(), c.hasherCommand(), c.healthCommand(),
-		c.versionCommand())
+		c.migrateCommand(), c.versionCommand())
 	return root
 }
 

@@ -39,7 +39,7 @@ func (c *cli) adminPassword() (string, error) {
 	case !inFile:
 		return password, nil
 	}
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(file) // #nosec G304 -- named by a variable of Authly's
 	if err != nil {
 		return "", usageError{fmt.Errorf("AUTHLY_ADMIN_PASSWORD_FILE: %w", err)}
 	}
@@ -58,7 +58,7 @@ func (c *cli) greet(cfg *config.Config, l *listeners, f first) {
 		return
 	}
 	fmt.Fprintln(c.stdout, "  The administrator is admin.")
-	password := "$AUTHLY_ADMIN_PASSWORD"
+	password := "$AUTHLY_ADMIN_PASSWORD" // #nosec G101 -- the name of a variable
 	if f.password != "" {
 		password = "PASSWORD"
 		fmt.Fprintf(c.stdout, "  Its password is %s (shown this once, keep it)\n", f.password)

@@ -33,9 +33,11 @@ func (c *cli) serve(ctx context.Context) error {
 	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
-	for _, w := range cfg.Warnings() {
-		log.Warn("configuration", "key", w.Key, "warning", w.Text)
+	warnings, err := warningsOf(cfg)
+	if err != nil {
+		return err
 	}
+	warn(log, warnings)
 	if c.notPrivate != nil {
 		log.Warn("the memory of this process, with the keys in it, can be read by others or be written to the file of a crash", "error", c.notPrivate)
 	}
@@ -65,7 +67,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if cfg.Limits.Backend != "" {
 		metrics.showLimits(m.limits)
 	}
-	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	outbox := authn.NewOutbox(authn.OutboxConfig{
+		Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Shown: cfg.Mail.Server() == nil, Now: time.Now, Log: log,
+	})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
@@ -94,7 +98,12 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
-	defer func() { stop(); door.Close(); work.Wait() }()
+	defer func() {
+		stop()
+		door.Close()
+		work.Wait()
+		log.Info("stopped") // with nothing written after it, such as the last refusals that were counted
+	}()
 
 	c.greet(cfg, listeners, first)
 	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
@@ -161,7 +170,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 	stop := func(one *listener) {
 		if err := one.server.Shutdown(ctx); err != nil {
 			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-			one.server.Close()
+			_ = one.server.Close()
 		}
 	}
 	l.door.GoAway()
@@ -178,5 +187,4 @@ func (l *listeners) shutdown(timeout time.Duration) {
 			stop(one)
 		}
 	}
-	l.log.Info("stopped")
 }

@@ -28,7 +28,7 @@ func watchFiles(what string, files []string, read func() (bool, error), log *slo
 	}
 	for _, file := range files {
 		if err := watcher.Add(filepath.Dir(file)); err != nil {
-			watcher.Close()
+			_ = watcher.Close()
 			return nil, fmt.Errorf("watching the %s: %w", what, err)
 		}
 	}
@@ -86,6 +86,6 @@ func (w *watchedFiles) readAgain(said string) (complaint string) {
 }
 
 func (w *watchedFiles) close() {
-	w.watcher.Close()
+	_ = w.watcher.Close()
 	<-w.done
 }

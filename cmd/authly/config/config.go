@@ -88,6 +88,9 @@ type TLS struct {
 type Store struct {
 	// The database: sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full. May hold a password.
 	URL string `yaml:"url" secret:"password"`
+	// Whether a start brings the schema up to date. If not, authly migrate does, and the database's role needs to read and write
+	// rows and no more.
+	Migrate bool `yaml:"migrate"`
 	// The most connections at a time.
 	MaxConnections int `yaml:"max_connections" min:"1" max:"1000"`
 }
@@ -192,6 +195,9 @@ type Users struct {
 	Registration           string `yaml:"registration" oneof:"open|closed"` // whether strangers may register
 	RequireVerification    bool   `yaml:"require_verification"`             // before the first login
 	RequireCurrentPassword bool   `yaml:"require_current_password"`         // to change one's own password
+
+	// To change one's own email address, by which a new password can be had.
+	RequireCurrentPasswordForEmail bool `yaml:"require_current_password_for_email"`
 }
 
 // Mail says how mails are sent, and how long what is in them works. See Mail.Server for the parsed address.

@@ -22,7 +22,7 @@ func Defaults() *Config {
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 		},
-		Store: Store{URL: "sqlite://authly.db", MaxConnections: 16},
+		Store: Store{URL: "sqlite://authly.db", Migrate: true, MaxConnections: 16},
 		Tokens: Tokens{
 			Audience:   "authly",
 			AccessTTL:  30 * time.Minute,

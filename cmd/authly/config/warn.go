@@ -42,6 +42,10 @@ func (c *Config) Advice() []Warning {
 	if c.Passwords.MinLength < 15 {
 		w.add("passwords.min_length", "Is below 15, which NIST SP 800-63B-4 asks for where a password is all that users log in with.")
 	}
+	if c.IsPostgres() && c.Store.Migrate {
+		w.add("store.migrate", "Is true: the server's database role owns the tables, and whoever takes over the server can change and drop "+
+			"them. Have authly migrate run with that role, and the server with one that reads and writes rows and no more: examples/postgres.")
+	}
 	if c.Mail.Server() == nil && c.Users.Registration != "open" {
 		w.add("mail.url", "Is log: whoever reads the log can ask for a new password of any user, and set it by the link that is written there. "+
 			"Set it to a mail server, or keep the log to yourself.")
