@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -304,8 +305,9 @@ const pieceBytes = 16
 // writeSecret writes a secret, and the same under the mask.
 func writeSecret(t *testing.T, folder, name string) {
 	t.Helper()
-	material := make([]byte, 3*pieceBytes) // less than a block of a hash, which keeps that until there is more
-	rand.Read(material)
+	random := make([]byte, 3*pieceBytes/2)
+	rand.Read(random)
+	material := []byte(hex.EncodeToString(random)) // less than a block of a hash, which keeps that until there is more
 	masked := bytes.Clone(material)
 	for i := range masked {
 		masked[i] ^= mask
