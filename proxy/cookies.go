@@ -3,11 +3,9 @@ package proxy
 import (
 	"net/http"
 	"strings"
-)
 
-// isOwnCookie reports whether a cookie of this name is Authly's session cookie, with TLS and without. No application gets to
-// see it, and none may set it.
-func isOwnCookie(name string) bool { return name == "__Host-authly" || name == "authly" }
+	"github.com/descoped/authly/headers"
+)
 
 // withoutOwnCookieLines returns the lines of a Cookie field without Authly's cookies, and all others as they are, byte for byte.
 func withoutOwnCookieLines(lines []string) []string {
@@ -21,13 +19,13 @@ func withoutOwnCookieLines(lines []string) []string {
 }
 
 func withoutOwnCookies(line string) string {
-	if !strings.Contains(line, "authly") {
+	if !mayHoldOwn(line) {
 		return line
 	}
 	pairs := strings.Split(line, ";")
 	kept := pairs[:0:0]
 	for _, pair := range pairs {
-		if name, _, _ := strings.Cut(pair, "="); !isOwnCookie(strings.Trim(name, " \t")) {
+		if name, _, _ := strings.Cut(pair, "="); !headers.IsSessionCookie(strings.Trim(name, " \t")) {
 			kept = append(kept, pair)
 		}
 	}
@@ -35,6 +33,17 @@ func withoutOwnCookies(line string) string {
 		return line
 	}
 	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
+}
+
+// mayHoldOwn reports whether it is worth the work to take a line apart.
+func mayHoldOwn(line string) bool {
+	const name = "authly"
+	for i := 0; i+len(name) <= len(line); i++ {
+		if line[i]|0x20 == name[0] && strings.EqualFold(line[i:i+len(name)], name) {
+			return true
+		}
+	}
+	return false
 }
 
 // dropOwnSetCookies removes from an answer the cookies by which an application would set Authly's. To a browser a cookie
@@ -45,7 +54,7 @@ func dropOwnSetCookies(h http.Header) {
 	for _, line := range lines {
 		pair, _, _ := strings.Cut(line, ";")
 		name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
-		if !isOwnCookie(strings.Trim(name, " \t")) {
+		if !headers.IsSessionCookie(strings.Trim(name, " \t")) {
 			kept = append(kept, line)
 		}
 	}
