@@ -9,10 +9,10 @@ import (
 
 // Request is what a decision is made on, parsed once at the edge from a request or from a front proxy's question.
 type Request struct {
-	Method      string     // as sent
-	Host        string     // lower case, without port and trailing dot: see headers.NormalizeHost
-	RawPath     string     // the path as it stood on the wire, still encoded, without the query
-	Client      netip.Addr // invalid: not known
+	Method      string      // as sent
+	Host        string      // lower case, without port and trailing dot: see headers.NormalizeHost
+	RawPath     string      // the path as it stood on the wire, still encoded, without the query
+	Client      netip.Addr  // invalid: not known
 	Credentials Credentials // of Authorization
 	Cookie      Credentials // the session cookie: CookieCredential, NoCredential or MalformedCredential
 	CrossOrigin bool        // a page of another origin would change something: a cookie is no credential for that

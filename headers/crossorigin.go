@@ -38,6 +38,9 @@ func (s *SameOrigin) Refuses(method, host string, h http.Header) bool {
 	if s == nil || isSafe(method) && !opensWebSocket(h) {
 		return false
 	}
+	if len(h["Origin"]) > 1 || len(h["Sec-Fetch-Site"]) > 1 {
+		return true // no browser's
+	}
 	asked := http.Request{Method: http.MethodPost, Host: host, Header: h, URL: &url.URL{Path: "/"}}
 	return s.protection.Check(&asked) != nil && !s.cors.Allows(single(h["Origin"])) && !isSameHost(host, h)
 }

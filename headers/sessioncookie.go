@@ -17,7 +17,7 @@ const (
 	plainCookie  = "authly"
 )
 
-// SessionCookie is how the session cookie is written and read. The zero value is that of plain http.
+// SessionCookie is how the session cookie is written and read. The zero value is that of where there is none.
 type SessionCookie struct {
 	name, attributes string
 }
@@ -48,7 +48,7 @@ func (c SessionCookie) Name() string { return c.name }
 func (c SessionCookie) Set(given authn.BrowserCookie, now time.Time) string {
 	line := c.name + "=" + given.Value + c.attributes
 	if given.Keep {
-		line += "; Max-Age=" + strconv.FormatInt(int64(given.ExpiresAt.Sub(now)/time.Second), 10)
+		line += "; Max-Age=" + strconv.FormatInt(int64((given.ExpiresAt.Sub(now)+time.Second-1)/time.Second), 10)
 	}
 	return line
 }
@@ -62,7 +62,7 @@ func (c SessionCookie) Clear() string { return c.name + "=" + c.attributes + "; 
 func (c SessionCookie) Read(h http.Header) authn.Credentials {
 	var found authn.Credentials
 	for _, line := range h["Cookie"] {
-		if !strings.Contains(line, c.name) { // as of most clients of an API
+		if c.name == "" || !strings.Contains(line, c.name) { // as of most clients of an API
 			continue
 		}
 		for more := true; more; {
@@ -82,8 +82,7 @@ func (c SessionCookie) Read(h http.Header) authn.Credentials {
 	return found
 }
 
-// IsSessionCookie reports whether a cookie of this name is Authly's, or one that a program may take for it: however Authly is
-// configured, in any case of the letters.
+// IsSessionCookie reports whether a cookie of this name is Authly's, however Authly is configured.
 func IsSessionCookie(name string) bool {
-	return strings.EqualFold(name, hostCookie) || strings.EqualFold(name, secureCookie) || strings.EqualFold(name, plainCookie)
+	return name == hostCookie || name == secureCookie || name == plainCookie
 }

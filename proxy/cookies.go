@@ -19,7 +19,7 @@ func withoutOwnCookieLines(lines []string) []string {
 }
 
 func withoutOwnCookies(line string) string {
-	if !mayHoldOwn(line) {
+	if !strings.Contains(line, "authly") {
 		return line
 	}
 	pairs := strings.Split(line, ";")
@@ -33,17 +33,6 @@ func withoutOwnCookies(line string) string {
 		return line
 	}
 	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
-}
-
-// mayHoldOwn reports whether it is worth the work to take a line apart.
-func mayHoldOwn(line string) bool {
-	const name = "authly"
-	for i := 0; i+len(name) <= len(line); i++ {
-		if line[i]|0x20 == name[0] && strings.EqualFold(line[i:i+len(name)], name) {
-			return true
-		}
-	}
-	return false
 }
 
 // dropOwnSetCookies removes from an answer the cookies by which an application would set Authly's. To a browser a cookie

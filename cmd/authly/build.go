@@ -238,7 +238,7 @@ func (m *mind) newDoor(
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
-		Cookie:    cfg.SessionCookie(), SameOrigin: sameOrigin,
+		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
 		LoginPage: headers.LoginPage(cfg.Server.PublicURL + cfg.Server.APIPrefix + web.SignInPath),
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
 		Denied: m.denied(cfg),
