@@ -194,10 +194,11 @@ func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow s
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
 	p.draw(w, r, status, p.template, policy, v)
 }
 
-// draw writes a page. Nobody keeps it, frames it, or is told that somebody came from it.
+// draw writes a page. Nobody keeps it or frames it.
 func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, t *template.Template, policy string, v any) {
 	var body bytes.Buffer
 	if err := t.Execute(&body, v); err != nil {
@@ -207,7 +208,6 @@ func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, t *temp
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))

@@ -275,7 +275,7 @@ func TestSecuritySignInPage(t *testing.T) {
 		answer, value := g.signIn(t, "/auth/login?return="+url.QueryEscape(script), name, password)
 		if value != "" || strings.Contains(answer.body, "<script") || strings.Contains(answer.body, password) ||
 			!strings.Contains(answer.header.Get("Content-Security-Policy"), "default-src 'none'") || answer.header.Get("Cache-Control") != "no-store" ||
-			answer.header.Get("X-Frame-Options") != "DENY" || strings.Contains(answer.body, "style=") {
+			answer.header.Get("X-Frame-Options") != "DENY" || answer.header.Get("Referrer-Policy") != "same-origin" || strings.Contains(answer.body, "style=") {
 			t.Errorf("%s: %d %v %s", name, answer.status, answer.header, answer.body)
 		}
 		return answer
@@ -298,6 +298,10 @@ func TestSecuritySignInPage(t *testing.T) {
 		if answer := g.do(t, "GET", "/auth/login", "", ""); answer.status != 200 || !strings.Contains(answer.body, name) {
 			t.Errorf("%s is not on the page", name)
 		}
+	}
+	// As a browser sends it over plain http, where it has nothing but Origin to say where a form is from.
+	if answer, value := g.signIn(t, "/auth/login", "alice", passwordOf("alice"), "Origin", publicURL); answer.status != 303 || value == "" {
+		t.Errorf("a browser without Fetch Metadata: %d", answer.status)
 	}
 	posted := g.do(t, "GET", "/auth/login?posted=1&return="+url.QueryEscape("https://admin.example.com/edit"), "", "")
 	if !strings.Contains(posted.body, "has not arrived") || !strings.Contains(posted.body, `href="https://admin.example.com/edit"`) ||
