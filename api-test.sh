@@ -220,6 +220,11 @@ call POST "$prefix/users/invitations" "" "$(json --arg e "invited-$email" '{emai
 check "inviting somebody needs a token" 401
 call POST "$prefix/users/invitations" "$admin_token" "$(json --arg e "invited-$email" '{email: $e, roles: ["testers"]}')"
 check "the administrator invites somebody" 201 '.roles == ["testers"] and .username == null'
+invitation=$(field id)
+call GET "$prefix/users/invitations" "$admin_token"
+check "and sees who was invited" 200 'any(.[]; .id == $id)' --arg id "$invitation"
+call DELETE "$prefix/users/invitations/$invitation" "$admin_token"
+check "and takes it back" 204
 for address in "$email" "nobody-$email"; do
 	call POST "$prefix/auth/password/forgot" "" "$(json --arg e "$address" '{email: $e}')"
 	if [ "$STATUS" = 429 ]; then
@@ -231,7 +236,7 @@ done
 call GET "$prefix/auth/mail/reset" ""
 check "a link in a mail opens a page" 200
 has_header "that nobody keeps" Cache-Control '^no-store$'
-has_header "and that tells nobody where it was" Referrer-Policy '^no-referrer$'
+has_header "and that tells no other site where it was" Referrer-Policy '^same-origin$'
 
 echo "== tokens of the new user"
 login "$name" "$secret"
@@ -369,6 +374,8 @@ check "the administrator does, with filters and pages" 200 '(.events | length ==
 call GET "$prefix/audit?format=csv&user=$user_id" "$admin_token"
 check "and exports it" 200
 has_header "as a file" Content-Disposition '^attachment; filename=authly-audit-'
+call GET "$prefix/audit?kind=invitation_withdrawn&limit=1" "$admin_token"
+check "and who took an invitation back" 200 '.events[0].actor == "user" and .events[0].client_address != "" and (.events[0].country | type == "string")'
 
 echo "== logout"
 call POST "$prefix/auth/logout" ""

@@ -68,6 +68,7 @@ func (a *Accounts) mailConfirmation(ctx context.Context, change *UserChange, use
 		return taken(err, RefuseField("email", "Email already registered"))
 	}
 	l.add(m.withToken(MailToken{Kind: MailEmailChange, UserID: user.ID, Email: email, EmailKey: key}, user.Username))
+	change.Events = append(change.Events, change.Act.Event(EventEmailChangeRequested, user.ID))
 	l.add(m.notice(Mail{Kind: MailEmailChanging, To: user.Email, Username: user.Username, NewEmail: email}))
 	return nil
 }

@@ -1,7 +1,9 @@
 package authn_test
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -400,4 +402,55 @@ func TestMailedActsAreAudited(t *testing.T) {
 	told("an invitation", err, authn.EventUserInvited)
 	_, err = p.accounts.AcceptInvitation(t.Context(), p.collect(t)[authn.MailInvitation].Token, "bob", password, from)
 	told("its acceptance", err, authn.EventUserCreated)
+}
+
+// Where it is asked for, another address of one's own takes the current password, once, and as every check of one: it counts.
+func TestCurrentPasswordToMove(t *testing.T) {
+	onBothStores(t, func(t *testing.T, m *mind) {
+		for _, confirmed := range []bool{true, false} {
+			p := withMail(t, m, func(mails *authn.MailsConfig, accounts *authn.AccountsConfig) {
+				mails.ConfirmEmail, accounts.CurrentPasswordToMove = confirmed, true
+			})
+			name := fmt.Sprint("alice", confirmed)
+			alice, root := p.user(t, name), &authn.Identity{UserID: uuid.New(), Admin: true}
+			move := func(caller *authn.Identity, u authn.AccountUpdate) authn.Code {
+				t.Helper()
+				_, err := p.accounts.Update(t.Context(), caller, alice.ID, u, from)
+				return code(t, err)
+			}
+			other, respelt, wrong, right, next := name+"@example.net", strings.ToUpper(alice.Email), "not this one", password, "battery staple"
+			for what, c := range map[string]struct {
+				update authn.AccountUpdate
+				want   authn.Code
+			}{
+				"without":               {authn.AccountUpdate{Email: &other}, authn.CodeInvalidRequest},
+				"with a wrong one":      {authn.AccountUpdate{Email: &other, CurrentPassword: &wrong}, authn.CodeForbidden},
+				"another spelling":      {authn.AccountUpdate{Email: &respelt}, ""},
+				"another name":          {authn.AccountUpdate{Username: &alice.Username}, ""},
+				"with a password too":   {authn.AccountUpdate{Email: &other, Password: &next}, authn.CodeInvalidRequest},
+				"the same address once": {authn.AccountUpdate{Email: &alice.Email}, ""},
+			} {
+				if got := move(as(alice), c.update); got != c.want {
+					t.Errorf("confirmed %v, %s: %q, want %q", confirmed, what, got, c.want)
+				}
+			}
+			failed := m.events(t, authn.EventLoginFailed)
+			if len(failed) == 0 || failed[0].Subject != alice.ID || failed[0].Details[authn.DetailCheck] != "email_change" {
+				t.Errorf("the trail says %+v", failed)
+			}
+			if got := move(as(alice), authn.AccountUpdate{Email: &other, CurrentPassword: &right}); got != "" {
+				t.Errorf("with the right one: %s", got)
+			}
+			if requested := m.events(t, authn.EventEmailChangeRequested); confirmed && (len(requested) != 1 || requested[0].Subject != alice.ID) {
+				t.Errorf("the trail says of the request %+v", requested)
+			}
+			third, fourth := "third-"+other, "fourth-"+other
+			if got := move(as(alice), authn.AccountUpdate{Email: &third, Password: &next, CurrentPassword: &right}); got != "" {
+				t.Errorf("together with another password: %s", got)
+			}
+			if got := move(root, authn.AccountUpdate{Email: &fourth}); got != "" {
+				t.Errorf("by an administrator: %s", got)
+			}
+		}
+	})
 }

@@ -12,12 +12,12 @@ import (
 // VerifyByToken marks an email address as verified for who has the token that was mailed there. id is whose token it must be,
 // uuid.Nil: anybody's. Errors: CodeInvalidRequest for a token that does not live, whatever is wrong with it.
 func (a *Accounts) VerifyByToken(ctx context.Context, id uuid.UUID, token string, from Client) (User, error) {
-	t, err := a.mailToken(ctx, MailVerification, token)
+	t, err := a.mailToken(ctx, MailVerification, token, from)
 	if err != nil {
 		return User{}, err
 	}
 	if id != uuid.Nil && t.UserID != id {
-		return User{}, errMailToken
+		return User{}, a.noteToken(errMailToken, MailVerification, from)
 	}
 	verified := true
 	return a.changeByToken(ctx, t, UserChange{Verified: &verified, Act: a.mailedAct(t, from)})
@@ -26,7 +26,7 @@ func (a *Accounts) VerifyByToken(ctx context.Context, id uuid.UUID, token string
 // ConfirmEmail makes the address to which the token was mailed that of the user, and tells the address of before. Errors:
 // CodeInvalidRequest for a token that does not live, and for an address that somebody else has meanwhile.
 func (a *Accounts) ConfirmEmail(ctx context.Context, token string, from Client) (User, error) {
-	t, err := a.mailToken(ctx, MailEmailChange, token)
+	t, err := a.mailToken(ctx, MailEmailChange, token, from)
 	if err != nil {
 		return User{}, err
 	}
@@ -48,7 +48,7 @@ func (a *Accounts) ConfirmEmail(ctx context.Context, token string, from Client) 
 //
 // Errors: CodeInvalidRequest for a token that does not live, and for a password that could not be set.
 func (a *Accounts) ResetPassword(ctx context.Context, token, password string, from Client) error {
-	t, err := a.mailToken(ctx, MailPasswordReset, token) // before anything is hashed for nothing
+	t, err := a.mailToken(ctx, MailPasswordReset, token, from) // before anything is hashed for nothing
 	if err != nil {
 		return err
 	}
@@ -80,18 +80,28 @@ func (a *Accounts) mailedAct(t MailToken, from Client) Act {
 const mailedToken = "mailed_token"
 
 // mailToken looks a mailed token up. Where nobody is mailed there are none.
-func (a *Accounts) mailToken(ctx context.Context, kind MailKind, token string) (MailToken, error) {
-	if a.cfg.Mails == nil {
-		return MailToken{}, errMailToken
+func (a *Accounts) mailToken(ctx context.Context, kind MailKind, token string, from Client) (t MailToken, err error) {
+	err = errMailToken
+	if a.cfg.Mails != nil {
+		t, err = a.cfg.Mails.token(ctx, kind, token)
 	}
-	return a.cfg.Mails.token(ctx, kind, token)
+	return t, a.noteToken(err, kind, from)
+}
+
+// noteToken has the trail say that a token was refused, if that is what the error says, which it returns.
+func (a *Accounts) noteToken(err error, kind MailKind, from Client) error {
+	if errors.Is(err, errMailToken) {
+		refused := anonymousAct(from, a.cfg.Now()).Failed(EventMailTokenRefused, uuid.Nil, string(errMailToken.Code))
+		a.cfg.Logins.cfg.Trail.Counted(refused.With(DetailMail, string(kind)))
+	}
+	return err
 }
 
 // changeByToken spends the token for the change.
 func (a *Accounts) changeByToken(ctx context.Context, t MailToken, change UserChange) (User, error) {
 	user, err := a.cfg.Mails.cfg.Store.UpdateUserByToken(ctx, t.Kind, t.Hash, change)
 	if err != nil {
-		return User{}, mailTokenRefusal(err)
+		return User{}, a.noteToken(mailTokenRefusal(err), t.Kind, change.Act.From)
 	}
 	a.wakeOutbox(change.Posts)
 	return user, nil
@@ -102,16 +112,32 @@ func (a *Accounts) changeByToken(ctx context.Context, t MailToken, change UserCh
 //
 // Errors: CodeInvalidRequest for what is no address, CodeRateLimited.
 func (a *Accounts) RequestPasswordReset(ctx context.Context, email string, from Client) error {
-	return a.request(ctx, MailPasswordReset, email, from, func(u User) bool { return u.Active })
+	return a.request(ctx, MailPasswordReset, EventResetRequested, email, from, whyNotMailed)
 }
 
 // ResendVerification mails another token to an address that is not verified, as RequestPasswordReset does.
 func (a *Accounts) ResendVerification(ctx context.Context, email string, from Client) error {
-	return a.request(ctx, MailVerification, email, from, func(u User) bool { return u.Active && !u.Verified })
+	return a.request(ctx, MailVerification, EventVerificationRequested, email, from, func(u User) string {
+		if u.Active && u.Verified {
+			return "verified"
+		}
+		return whyNotMailed(u)
+	})
 }
 
-// request mails a token to an address if its user is one who may have it. For everybody else a decoy does the same work.
-func (a *Accounts) request(ctx context.Context, kind MailKind, email string, from Client, may func(User) bool) error {
+// whyNotMailed is why a user is mailed no token; empty: they are.
+func whyNotMailed(u User) string {
+	if !u.Active {
+		return string(CodeAccountInactive)
+	}
+	return ""
+}
+
+// request mails a token to an address if its user is one who may have it. For everybody else a decoy does the same work, and
+// leaves an event as well.
+func (a *Accounts) request(
+	ctx context.Context, kind MailKind, event EventKind, email string, from Client, whyNot func(User) string,
+) error {
 	key, err := ParseEmail(email)
 	if err != nil {
 		return err
@@ -124,26 +150,28 @@ func (a *Accounts) request(ctx context.Context, kind MailKind, email string, fro
 	}
 	defer a.cfg.Mails.hold(ctx, time.Now()) // by the machine's own clock: it is about nothing but the answer
 	user, err := a.cfg.Store.UserByEmailKey(ctx, key)
-	known := err == nil
+	requested := anonymousAct(from, a.cfg.Now()).Event(event, user.ID)
 	switch {
 	case errors.Is(err, ErrUserNotFound):
 		username, _, _ := strings.Cut(email, "@")
 		user = User{ID: uuid.New(), Username: username, Email: email, EmailKey: key}
+		requested.Reason = string(CodeNotFound)
 	case err != nil:
 		return Fault(err)
+	default:
+		requested.Reason = whyNot(user)
 	}
 	p, err := a.cfg.Mails.toUser(kind, user)
 	if err != nil {
 		return err
 	}
-	p.Decoy = !known || !may(user)
-	err = a.cfg.Mails.post(ctx, p)                                   // and no outbox is woken: that it sends could be noticed by who asks again at once
+	if p.Decoy = requested.Reason != ""; p.Decoy {
+		requested.Outcome = Failure
+	}
+	// No outbox is woken: that it sends could be noticed by who asks again at once.
+	err = a.cfg.Mails.post(ctx, p, requested)
 	if errors.Is(err, ErrStale) || errors.Is(err, ErrUserNotFound) { // changed in this very moment
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	a.cfg.Log.InfoContext(ctx, "mail requested", "kind", kind, "client", addressText(from))
-	return nil
+	return err
 }

@@ -56,6 +56,9 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	if err := a.changePassword(ctx, &change, caller, user, u, from); err != nil {
 		return User{}, err
 	}
+	if err := a.checkMove(ctx, &change, caller, user, u, from); err != nil {
+		return User{}, err
+	}
 	if err := a.mailUpdate(ctx, &change, caller, user, from); err != nil {
 		return User{}, err
 	}
@@ -144,7 +147,7 @@ func (a *Accounts) changePassword(
 	}
 	own := caller.UserID == user.ID
 	if own && a.cfg.RequireCurrentPassword {
-		if err := a.checkCurrent(ctx, user, u.CurrentPassword, from); err != nil {
+		if err := a.checkCurrent(ctx, user, u.CurrentPassword, checkForChange, from); err != nil {
 			return err
 		}
 		change.IfPasswordHash = &user.PasswordHash
@@ -163,12 +166,24 @@ func (a *Accounts) changePassword(
 	return nil
 }
 
+// checkMove checks the current password where it is needed for another email address and was not looked at for another password.
+func (a *Accounts) checkMove(
+	ctx context.Context, change *UserChange, caller *Identity, user User, u AccountUpdate, from Client,
+) error {
+	moves := change.EmailKey != nil && *change.EmailKey != user.EmailKey
+	if !moves || !a.cfg.CurrentPasswordToMove || caller.UserID != user.ID || change.IfPasswordHash != nil {
+		return nil
+	}
+	change.IfPasswordHash = &user.PasswordHash
+	return a.checkCurrent(ctx, user, u.CurrentPassword, checkForMove, from)
+}
+
 // checkCurrent checks a user's current password by the same path as a login.
-func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string, from Client) error {
+func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string, what check, from Client) error {
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, checkForChange, nil)
+	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, what, nil)
 	switch {
 	case errors.Is(err, errWrongPassword):
 		return Refuse(CodeForbidden, "Current password is incorrect")

@@ -18,7 +18,8 @@ type AccountsConfig struct {
 	Passwords              *Passwords
 	Mails                  *Mails // nil: nobody is mailed, and an address is verified by administrators alone
 	OpenRegistration       bool
-	RequireCurrentPassword bool
+	RequireCurrentPassword bool     // to change one's own password
+	CurrentPasswordToMove  bool     // to change one's own email address
 	Limits                 *Limits  // where registrations are counted; nil: in memory
 	Limit                  Limit    // registrations per client network; zero: none
 	ReservedNames          []string // usernames that only administrators give, mapped: rules let them pass by name
@@ -63,7 +64,7 @@ func (a *Accounts) Register(ctx context.Context, r Registration, from Client) (U
 	if !a.cfg.OpenRegistration {
 		return User{}, Refuse(CodeForbidden, "Registration is closed")
 	}
-	if err := a.byNetwork.Spend(ctx, ClientNetwork(from.Address)); err != nil {
+	if err := a.byNetwork.spendTold(ctx, ClientNetwork(from.Address)); err != nil {
 		return User{}, err
 	}
 	if name, err := ParseUsername(r.Username); err == nil && slices.Contains(a.cfg.ReservedNames, name) {
@@ -231,19 +232,28 @@ func (a *Accounts) Find(ctx context.Context, caller *Identity, name string) (Use
 
 // List returns users in order of creation to an administrator. skip is at least 0, limit 1 to 100: else CodeInvalidRequest.
 func (a *Accounts) List(ctx context.Context, caller *Identity, skip, limit int) ([]User, error) {
-	switch {
-	case !caller.Admin:
+	if !caller.Admin {
 		return nil, Refuse(CodeForbidden, "Not authorized to list users")
-	case skip < 0:
-		return nil, RefuseField("skip", "Invalid field: skip must be 0 or more")
-	case limit < 1 || limit > 100:
-		return nil, RefuseField("limit", "Invalid field: limit must be from 1 to 100")
+	}
+	if err := checkPaging(skip, limit); err != nil {
+		return nil, err
 	}
 	users, err := a.cfg.Store.ListUsers(ctx, skip, limit)
 	if err != nil {
 		return nil, Fault(err)
 	}
 	return slices.Clip(users), nil
+}
+
+// checkPaging refuses a part of a list that there cannot be, and one that would be too long.
+func checkPaging(skip, limit int) error {
+	switch {
+	case skip < 0:
+		return RefuseField("skip", "Invalid field: skip must be 0 or more")
+	case limit < 1 || limit > 100:
+		return RefuseField("limit", "Invalid field: limit must be from 1 to 100")
+	}
+	return nil
 }
 
 // ListAfter returns users in the same order from behind a cursor, which UserCursor has made of the last one of the page before;

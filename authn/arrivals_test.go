@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -330,4 +331,45 @@ func TestUnusualSignInsAreLogged(t *testing.T) {
 	if strings.Contains(log.String(), password) {
 		t.Error("the password is in the log")
 	}
+}
+
+// Whoever tries a right password from too far away learns what they learn of a wrong one. The trail tells the difference, also of
+// those that come while a lock holds.
+func TestTrailTellsOfRisk(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		w := newComparing(t, url, 0.5, 0.6)
+		alice := w.user(t, "alice")
+		w.settled(t, "alice")
+		trail := w.trailOf()
+		w.config.Trail = trail
+		w.logins = authn.NewLogins(w.config)
+		told := map[string]int{}
+		for i := range 7 {
+			given := password
+			if i == 0 {
+				given = "wrong password"
+			}
+			_, err := w.logins.Login(t.Context(), "alice", given, abroad)
+			told[string(code(t, err))]++
+		}
+		trail.Flush(t.Context(), true)
+		reasons := map[string]int{}
+		for _, e := range w.events(t, authn.EventLoginFailed) {
+			reasons[e.Reason] += e.Count
+			risk, err := strconv.ParseFloat(e.Details[authn.DetailRisk], 64)
+			signals := strings.Split(e.Details[authn.DetailRiskReasons], ",")
+			switch {
+			case e.Reason != "risk" && e.Details[authn.DetailRisk] != "", e.Subject != alice.ID, e.From.Address != abroad.Address:
+				t.Errorf("a failure: %+v", e)
+			case e.Reason == "risk" && (err != nil || risk <= 0.6 || risk > 1 || !slices.Contains(signals, string(authn.NewCountry))):
+				t.Errorf("the risk is %q, the reasons %q", e.Details[authn.DetailRisk], signals)
+			}
+		}
+		if diff := cmp.Diff(map[string]int{"invalid_grant": 5, "account_locked": 2}, told); diff != "" {
+			t.Errorf("who tries is told (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(map[string]int{"invalid_grant": 1, "risk": 4, "account_locked": 2}, reasons); diff != "" {
+			t.Errorf("the trail says (-want +got):\n%s", diff)
+		}
+	})
 }

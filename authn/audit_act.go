@@ -150,6 +150,11 @@ func (a Act) CreatedEvent(u User) Event {
 	return e
 }
 
+// InvitationEvent returns the event of something done to an invitation. Whom it was sent to is not told.
+func (a Act) InvitationEvent(kind EventKind, t MailToken) Event {
+	return a.Event(kind, uuid.Nil).With(DetailUsername, t.Username).With(DetailRoles, strings.Join(t.Roles, ","))
+}
+
 // DeniedEvent returns the event of a request that was kept out. who is nil if that is not known.
 func DeniedEvent(who *Identity, from Client, at time.Time, reason string, details Details) Event {
 	act := anonymousAct(from, at)
@@ -165,6 +170,30 @@ func DeniedEvent(who *Identity, from Client, at time.Time, reason string, detail
 // ConfigurationEvent returns the event of a server that begins to go by a configuration.
 func ConfigurationEvent(at time.Time, version, digest string) Event {
 	return systemAct(Client{}, at).Event(EventConfigurationLoaded, uuid.Nil).With(DetailVersion, version).With(DetailDigest, digest)
+}
+
+// ReloadEvent returns the event of a server that takes up keys of the configuration that have changed. restart are those that it
+// cannot.
+func ReloadEvent(at time.Time, version, digest string, keys, restart []string) Event {
+	e := systemAct(Client{}, at).Event(EventConfigurationReloaded, uuid.Nil).With(DetailVersion, version).With(DetailDigest, digest)
+	return e.withKeys(keys, restart)
+}
+
+// ReloadFailedEvent returns the event of a server that goes on with the configuration that it has, since these keys of the new one
+// are wrong.
+func ReloadFailedEvent(at time.Time, version string, keys []string) Event {
+	e := systemAct(Client{}, at).Failed(EventConfigurationReloaded, uuid.Nil, string(CodeInvalidRequest)).With(DetailVersion, version)
+	return e.withKeys(keys, nil)
+}
+
+func (e Event) withKeys(keys, restart []string) Event {
+	if len(keys) > 0 {
+		e = e.With(DetailKeys, strings.Join(keys, ","))
+	}
+	if len(restart) > 0 {
+		e = e.With(DetailRestart, strings.Join(restart, ","))
+	}
+	return e
 }
 
 // KeyEvent returns the event of something done to a signing key.

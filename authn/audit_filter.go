@@ -11,12 +11,12 @@ import (
 
 // EventFilterNames are the names that Set knows.
 func EventFilterNames() []string {
-	return []string{"kind", "actor", "user", "session", "client", "outcome", "request_id", "since", "until"}
+	return []string{"kind", "actor", "user", "session", "client", "country", "outcome", "request_id", "since", "until"}
 }
 
 // Set adds a condition by its name and the text that a person gives for it: kind (several with commas), actor (operator,
 // system, anonymous, user, client, user:ID, client:ID), user (an id: the subject), session, client (an address or a network),
-// outcome (success, failure), request_id, since and until (RFC 3339). Errors: CodeInvalidRequest with the name as its field.
+// country (its code of two letters), outcome (success, failure), request_id, since and until (RFC 3339). Errors: CodeInvalidRequest with the name as its field.
 func (f *EventFilter) Set(name, text string) error {
 	ok := false
 	switch name {
@@ -36,6 +36,9 @@ func (f *EventFilter) Set(name, text string) error {
 			return RefuseField(name, "Invalid field: outcome must be success or failure")
 		}
 		return nil
+	case "country":
+		f.Country = strings.ToUpper(text)
+		ok = len(text) == 2 && strings.Trim(f.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 	case "request_id":
 		f.RequestID, ok = text, text != "" && len(text) <= 128
 	case "since":

@@ -30,7 +30,7 @@ func (e *Event) attributes() []slog.Attr {
 	}
 	for _, one := range []struct{ name, value string }{
 		{"reason", e.Reason}, {"actor_id", e.Actor.ID}, {"user_id", textOf(e.Subject)}, {"session_id", textOf(e.Session)},
-		{"client", addressText(e.From)}, {"user_agent", e.From.UserAgent}, {"request_id", e.From.RequestID},
+		{"client", addressText(e.From)}, {"country", e.Country}, {"city", e.City}, {"user_agent", e.From.UserAgent}, {"request_id", e.From.RequestID},
 	} {
 		if one.value != "" {
 			attrs = append(attrs, slog.String(one.name, one.value))

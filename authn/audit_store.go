@@ -17,6 +17,7 @@ type EventFilter struct {
 	Network   netip.Prefix // of the client address; one address is a network too
 	Outcome   Outcome
 	RequestID string
+	Country   string    // ISO 3166-1 alpha-2, in capitals
 	Since     time.Time // at this time or later
 	Until     time.Time // before this time
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // RegisteredClient is a program with a secret of its own.
@@ -21,27 +23,65 @@ type RegisteredClient struct {
 type Clients struct {
 	passwords *Passwords
 	failed    *Limiter // by client network
-	clients   []RegisteredClient
+	trail     *Trail
 	key       []byte
 
-	mu   sync.Mutex
-	good map[string][]byte // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
+	mu      sync.Mutex
+	clients []RegisteredClient // not changed, but replaced as a whole
+	good    map[string][]byte  // by client: a keyed digest of the secret that was right, so that asking often costs no hashing
 }
 
-// NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not.
-func NewClients(passwords *Passwords, failed *Limiter, clients []RegisteredClient) *Clients {
-	return &Clients{passwords: passwords, failed: failed, clients: clients, key: randomBytes(32), good: map[string][]byte{}}
+// NewClients returns the registered clients. failed is where wrong secrets count; nil: they do not. The trail is told of them.
+func NewClients(passwords *Passwords, failed *Limiter, trail *Trail, clients []RegisteredClient) *Clients {
+	return &Clients{
+		passwords: passwords, failed: failed, trail: trail, clients: clients, key: randomBytes(32), good: map[string][]byte{},
+	}
+}
+
+// Replace has other clients be the registered ones. A client whose hash is another one has to show its secret anew.
+func (c *Clients) Replace(clients []RegisteredClient) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clients, c.good = clients, map[string][]byte{}
+}
+
+// find returns a client, nil if there is none of that id.
+func (c *Clients) find(id string) *RegisteredClient {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &c.clients[i]
 }
 
 // Authenticate checks a client's secret. CodeInvalidClient if it is not right or there is no such client; both take as long.
 // Waiting for its turn it counts as what it is, a login. Those from one network are looked at one after the other, and not at all
 // while too many were wrong: CodeRateLimited. A secret that was right before is right all the same.
 func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Client) error {
-	refusal := Refuse(CodeInvalidClient, "Client authentication failed")
-	i := slices.IndexFunc(c.clients, func(r RegisteredClient) bool { return r.ID == id })
-	if i >= 0 && c.remembers(id, secret) {
+	client := c.find(id)
+	if client != nil && c.remembers(id, secret) {
 		return nil
 	}
+	err := c.check(ctx, client, id, secret, from)
+	if refusal, ok := errors.AsType[*Error](err); ok && (refusal.Code == CodeInvalidClient || refusal.Code == CodeRateLimited) {
+		c.note(client, from, refusal.Code)
+	}
+	return err
+}
+
+// note has the trail say that a client was refused. An id that no client has is not told: people type secrets into the wrong field.
+func (c *Clients) note(client *RegisteredClient, from Client, reason Code) {
+	e := anonymousAct(from, c.trail.cfg.Now()).Failed(EventClientRefused, uuid.Nil, string(reason))
+	if client != nil {
+		e = e.With(DetailClient, client.ID)
+	}
+	c.trail.Counted(e)
+}
+
+// check looks at a secret that is not known to be right.
+func (c *Clients) check(ctx context.Context, client *RegisteredClient, id, secret string, from Client) error {
 	network := ClientNetwork(from.Address)
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err // it need not wait for that
@@ -54,26 +94,34 @@ func (c *Clients) Authenticate(ctx context.Context, id, secret string, from Clie
 	if err := c.failed.Look(ctx, network); err != nil {
 		return err
 	}
-	right, err := c.compare(ctx, i, id, secret)
+	right, err := c.compare(ctx, client, id, secret)
 	switch {
 	case err != nil:
 		return Fault(err)
 	case !right:
 		_ = c.failed.Spend(ctx, network) // there was one
-		return refusal
+		return Refuse(CodeInvalidClient, "Client authentication failed")
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.good[id] = c.digest(secret)
+	c.remember(*client, secret)
 	return nil
 }
 
-// compare compares the secret with that of a client, which is none if i is below 0.
-func (c *Clients) compare(ctx context.Context, i int, id, secret string) (right bool, err error) {
-	if i < 0 {
+// remember notes that a secret was right, unless the client has another one meanwhile.
+func (c *Clients) remember(client RegisteredClient, secret string) {
+	digest := c.digest(secret)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Contains(c.clients, client) {
+		c.good[client.ID] = digest
+	}
+}
+
+// compare compares the secret with that of a client, which may be none.
+func (c *Clients) compare(ctx context.Context, client *RegisteredClient, id, secret string) (right bool, err error) {
+	if client == nil {
 		return false, c.passwords.CompareUnknown(ctx, "client:"+id, secret)
 	}
-	return c.passwords.Compare(ctx, c.clients[i].SecretHash, secret)
+	return c.passwords.Compare(ctx, client.SecretHash, secret)
 }
 
 // remembers reports whether this secret of the client was right before.

@@ -2,10 +2,13 @@ package authn_test
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/descoped/authly/authn"
 )
@@ -21,7 +24,9 @@ func TestGuessedClientSecrets(t *testing.T) {
 	guesser := authn.Client{Address: netip.MustParseAddr("203.0.113.7")}
 	for _, guessed := range []string{"app", "nobody"} {
 		failed := authn.NewLimiter(authn.Limit{Requests: 3, Per: time.Minute}, clock.Now)
-		c := authn.NewClients(p, failed, []authn.RegisteredClient{{ID: "app", SecretHash: hash}, {ID: "other", SecretHash: hash}})
+		m := newMind(t, options{})
+		trail := m.trailOf()
+		c := authn.NewClients(p, failed, trail, []authn.RegisteredClient{{ID: "app", SecretHash: hash}, {ID: "other", SecretHash: hash}})
 		wantCode(t, "the right secret", c.Authenticate(t.Context(), "app", "the secret of app", guesser), "")
 		var wrong, limited atomic.Int32
 		var all sync.WaitGroup
@@ -42,6 +47,17 @@ func TestGuessedClientSecrets(t *testing.T) {
 		wantCode(t, "a right guess after that", c.Authenticate(t.Context(), "other", "the secret of app", guesser), authn.CodeRateLimited)
 		wantCode(t, "from elsewhere", c.Authenticate(t.Context(), "other", "the secret of app", from), "")
 		wantCode(t, "what is remembered", c.Authenticate(t.Context(), "app", "the secret of app", guesser), "")
+		trail.Flush(t.Context(), true)
+		refused := map[string]int{}
+		for _, e := range m.events(t, authn.EventClientRefused) {
+			refused[e.Reason+" "+e.Details[authn.DetailClient]] += e.Count
+		}
+		named := strings.Replace(guessed, "nobody", "", 1) // an id that no client has may be a secret
+		want := map[string]int{"invalid_client " + named: 3, "rate_limited " + named: 9}
+		want["rate_limited other"]++ // the right guess
+		if diff := cmp.Diff(want, refused); diff != "" {
+			t.Errorf("%s: the trail counts (-want +got):\n%s", guessed, diff)
+		}
 		clock.advance(20 * time.Second)
 		wantCode(t, "later", c.Authenticate(t.Context(), guessed, "a guess", guesser), authn.CodeInvalidClient)
 	}

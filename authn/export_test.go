@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"github.com/google/uuid"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Verify lets tests ask for what the store is not asked for.
@@ -136,3 +139,8 @@ func (o *Outbox) Purge(ctx context.Context) { o.purge(ctx) }
 
 // MailRetry is how long to wait after so many attempts.
 func MailRetry(attempts int) time.Duration { return mailRetry(attempts) }
+
+// VerifyingIDs lists the kids of the keys that verify for a purpose, in order.
+func (k *KeyRing) VerifyingIDs(purpose KeyPurpose) []string {
+	return slices.Sorted(maps.Keys(k.held.Load().byPurpose[purpose].verifying))
+}

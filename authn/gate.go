@@ -35,6 +35,7 @@ type Decision struct {
 	Refusal  *Error    // why not; nil exactly when Verdict is Allow
 	Route    *Route    // that matched; nil if none did
 	Identity *Identity // of the caller; nil: anonymous
+	Limits   []Level   // that the request counted against, as they stand then
 	Misses   []Miss    // Explain only: the routes before Route, and why they did not match
 }
 
@@ -89,10 +90,13 @@ func NewGate(cfg GateConfig) *Gate {
 func (g *Gate) Decide(ctx context.Context, r Request) Decision {
 	route, err := g.find(r, nil)
 	if err != nil {
-		if limited := g.Admit(ctx, r.Client); limited != nil {
+		levels, limited := g.Admit(ctx, r.Client)
+		if limited != nil {
 			err = limited
 		}
-		return refuse(Deny, nil, err)
+		d := refuse(Deny, nil, err)
+		d.Limits = levels
+		return d
 	}
 	byNetwork, byUser := g.perRoute[route.Name], (*Limiter)(nil)
 	if route.LimitByUser {
@@ -106,11 +110,13 @@ func (g *Gate) Decide(ctx context.Context, r Request) Decision {
 		}
 	}
 	d := g.pass(ctx, route, r)
+	d.Limits = levels
 	if byUser == nil {
 		return d
 	}
-	if more, refused := spend(ctx, spending{byUser, limitedBy(d.Identity, r.Client)}); refused >= 0 {
-		d.Verdict, d.Refusal = Deny, rateLimited(append(levels, more...))
+	more, refused := spend(ctx, spending{byUser, limitedBy(d.Identity, r.Client)})
+	if d.Limits = append(levels, more...); refused >= 0 {
+		d.Verdict, d.Refusal = Deny, rateLimited(d.Limits)
 	}
 	return d
 }
@@ -139,12 +145,17 @@ func (g *Gate) Explain(ctx context.Context, r Request) Decision {
 }
 
 // Admit spends one request of the general limit. Decide does so itself; callers use it for requests that no route is asked
-// for, such as those to Authly's own endpoints. The error is CodeRateLimited.
-func (g *Gate) Admit(ctx context.Context, client netip.Addr) error {
+// for, such as those to Authly's own endpoints. It tells how the limit stands then, if there is one; the error is
+// CodeRateLimited.
+func (g *Gate) Admit(ctx context.Context, client netip.Addr) ([]Level, error) {
 	if g.general == nil {
-		return nil
+		return nil, nil
 	}
-	return g.general.Spend(ctx, ClientNetwork(client))
+	levels, refused := spend(ctx, spending{g.general, ClientNetwork(client)})
+	if refused >= 0 {
+		return levels, rateLimited(levels)
+	}
+	return levels, nil
 }
 
 // find checks the form of a request and returns the route that is for it.

@@ -19,6 +19,7 @@ type attempt struct {
 	noted    time.Time // when it was last noted that this user has
 	levels   []Level   // of the limits that were spent
 	ruling   Ruling
+	risk     *Risk // for which a right password is refused; nil: it is not
 }
 
 // begin finds out what is known of an attempt and spends the limits. The error is that of a limit which others cannot use up.
@@ -40,6 +41,7 @@ func (g *Guard) begin(ctx context.Context, account string, user *User, from Clie
 	own := []spending{{g.perPair, account + " " + network}, {g.perClient, network}, {g.spraying, network}}
 	levels, refused := spend(ctx, append(own, spending{g.perName, account}, spending{g.global, ""})...)
 	a.levels, a.counted.Refused = levels, refused >= 0
+	tell(ctx, of(levels, g.perClient, g.spraying)) // by account and network neither: it would tell which names are one account's
 	a.ruling = g.cfg.Lockout.Rule(&counters, a.counted, g.cfg.Now())
 	if refused >= 0 && refused < len(own) {
 		return nil, a.refuse(ctx)
@@ -88,19 +90,30 @@ func (a *attempt) refuse(ctx context.Context) *Error {
 	return refusal
 }
 
+// deny is the answer to a right password that comes with too much risk: that to a wrong one. The trail alone tells why.
+func (a *attempt) deny(ctx context.Context, r Risk) *Error {
+	a.risk = &r
+	return a.refuse(ctx)
+}
+
 // note has the trail say what became of an attempt that failed. One that was spared is told like those that were not looked
-// at: writing it down at once would take longer than they do.
+// at, which may come in floods: writing it down at once would take longer than they do.
 func (a *attempt) note(ctx context.Context, refusal *Error) {
-	g := a.guard
+	g, reason := a.guard, refusal.Code
+	if a.ruling.Spared {
+		reason = errWrongPassword.Code
+	}
+	failed := g.failure(a.user, a.from, a.what, reason)
+	if a.risk != nil {
+		failed = failed.ofRisk(*a.risk)
+	}
 	switch {
-	case refusal != errWrongPassword && a.ruling.Spared:
-		g.unheard(a.user, a.from, a.what, errWrongPassword)
 	case refusal != errWrongPassword:
-		g.unheard(a.user, a.from, a.what, refusal)
+		g.cfg.Trail.Counted(failed)
 	case a.ruling.LockedFor > 0:
-		g.refused(ctx, a.user, a.from, a.what, refusal, g.locked(a.user, a.from, g.cfg.Now().Add(a.ruling.LockedFor)))
+		g.cfg.Trail.Record(ctx, after(failed, g.locked(a.user, a.from, g.cfg.Now().Add(a.ruling.LockedFor)))...)
 	default:
-		g.refused(ctx, a.user, a.from, a.what, refusal)
+		g.cfg.Trail.Record(ctx, failed)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,10 +16,16 @@ type Invitation struct {
 	Roles    []string
 }
 
-// Invited is an invitation that is on its way.
+// Invited is an invitation that is on its way, or has arrived, and was not accepted yet.
 type Invited struct {
 	Invitation
-	ExpiresAt time.Time
+	ID                   uuid.UUID
+	CreatedAt, ExpiresAt time.Time
+}
+
+// invited is what may be told of an invitation's token.
+func invited(t MailToken) Invited {
+	return Invited{Invitation{t.Email, t.Username, t.Roles}, t.ID(), t.CreatedAt, t.ExpiresAt}
 }
 
 // Invite mails somebody a token by which they make themselves an account. Of several invitations to one address the last is
@@ -40,12 +45,49 @@ func (a *Accounts) Invite(ctx context.Context, caller *Identity, inv Invitation)
 	if err != nil {
 		return Invited{}, err
 	}
-	invited := caller.act(a.cfg.Now()).Event(EventUserInvited, uuid.Nil).With(DetailUsername, t.Username).With(DetailRoles, strings.Join(t.Roles, ","))
-	if err := a.cfg.Mails.cfg.Store.Post(ctx, []Posting{p}, invited); err != nil {
-		return Invited{}, Fault(err)
+	if err := a.cfg.Mails.post(ctx, p, caller.act(a.cfg.Now()).InvitationEvent(EventUserInvited, t)); err != nil {
+		return Invited{}, err
 	}
 	a.cfg.Mails.wake()
-	return Invited{Invitation{t.Email, t.Username, t.Roles}, p.Token.ExpiresAt}, nil
+	return invited(*p.Token), nil
+}
+
+// Invitations returns those that live, the newest first, to an administrator. skip is at least 0, limit 1 to 100. Errors:
+// CodeForbidden, CodeInvalidRequest.
+func (a *Accounts) Invitations(ctx context.Context, caller *Identity, skip, limit int) ([]Invited, error) {
+	if !caller.Admin {
+		return nil, Refuse(CodeForbidden, "Not authorized to see invitations")
+	}
+	if err := checkPaging(skip, limit); err != nil || a.cfg.Mails == nil {
+		return nil, err
+	}
+	tokens, err := a.cfg.Mails.cfg.Store.ListInvitations(ctx, a.cfg.Now(), skip, limit)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	all := make([]Invited, 0, len(tokens))
+	for _, t := range tokens {
+		all = append(all, invited(t))
+	}
+	return all, nil
+}
+
+// Withdraw makes an invitation worthless, whether it was mailed already or not. Errors: CodeForbidden, CodeNotFound.
+func (a *Accounts) Withdraw(ctx context.Context, caller *Identity, id uuid.UUID) error {
+	if !caller.Admin {
+		return Refuse(CodeForbidden, "Not authorized to withdraw invitations")
+	}
+	err := ErrTokenNotFound
+	if a.cfg.Mails != nil {
+		err = a.cfg.Mails.cfg.Store.WithdrawInvitation(ctx, id, caller.act(a.cfg.Now()))
+	}
+	switch {
+	case errors.Is(err, ErrTokenNotFound):
+		return Refuse(CodeNotFound, "Invitation not found")
+	case err != nil:
+		return Fault(err)
+	}
+	return nil
 }
 
 // parseInvitation checks an invitation like the account that is to become of it.
@@ -70,7 +112,7 @@ func (a *Accounts) parseInvitation(ctx context.Context, inv Invitation) (t MailT
 //
 // Errors: CodeInvalidRequest for a token that does not live, and with the field as for Register.
 func (a *Accounts) AcceptInvitation(ctx context.Context, token, username, password string, from Client) (User, error) {
-	t, err := a.mailToken(ctx, MailInvitation, token)
+	t, err := a.mailToken(ctx, MailInvitation, token, from)
 	if err != nil {
 		return User{}, err
 	}
@@ -92,7 +134,7 @@ func (a *Accounts) AcceptInvitation(ctx context.Context, token, username, passwo
 	return a.create(ctx, account, act, func(ctx context.Context, user User, act Act) error {
 		err := a.cfg.Mails.cfg.Store.CreateUserByToken(ctx, t.Hash, user, act)
 		if errors.Is(err, ErrTokenNotFound) {
-			return errMailToken
+			return a.noteToken(errMailToken, MailInvitation, from)
 		}
 		return err
 	})

@@ -22,9 +22,10 @@ type KeyRing struct {
 	uses    []keyUse
 	now     func() time.Time
 
-	held   atomic.Pointer[heldKeys]
-	wake   chan struct{}
-	loadMu sync.Mutex
+	held       atomic.Pointer[heldKeys]
+	wake       chan struct{}
+	loadMu     sync.Mutex
+	configured map[KeyPurpose]*configuredSecrets // whoever has loadMu may look at it
 
 	ended sync.Map // the kids of revoked keys that Heed was told of and the ring may still hold
 
@@ -40,7 +41,9 @@ func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring := &KeyRing{managed: managed, uses: managed.uses, now: cfg.Now, wake: make(chan struct{}, 1)}
+	ring := &KeyRing{
+		managed: managed, uses: managed.uses, now: cfg.Now, wake: make(chan struct{}, 1), configured: secretsOf(managed.uses),
+	}
 	if err := ring.load(ctx, true); err != nil {
 		return nil, err
 	}
@@ -155,16 +158,7 @@ func (k *KeyRing) load(ctx context.Context, whole bool) error {
 
 // hold makes stored keys ready for use. Those that are in use are not opened again.
 func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys, error) {
-	next := &heldKeys{byPurpose: map[KeyPurpose]*usedKeys{}, known: map[string]bool{}}
-	for _, use := range k.uses {
-		used := &usedKeys{use: use, verifying: map[string]*signingKey{}, byHeader: map[string]*signingKey{}}
-		for _, key := range []*signingKey{use.previousKey(), use.secretKey()} {
-			if used.secret = key; key != nil {
-				used.add(key)
-			}
-		}
-		next.byPurpose[use.purpose] = used
-	}
+	next := k.ofConfiguration()
 	for _, s := range stored {
 		next.known[s.ID] = true
 		used := next.byPurpose[s.Purpose]

@@ -37,14 +37,20 @@ type keyUse struct {
 	idle      bool          // nothing is signed: no key is made, and those that are there verify
 }
 
-func (u keyUse) secretKey() *signingKey { return secretKey(u.purpose, u.algorithm, u.secret) }
+func (u keyUse) secretKey() *signingKey { return u.signing(u.secret) }
 
-func (u keyUse) previousKey() *signingKey {
+func (u keyUse) previousKey() *signingKey { return u.verifying(u.previous) }
+
+// signing is the key that a secret makes which signs; nil if it is empty.
+func (u keyUse) signing(secret []byte) *signingKey { return secretKey(u.purpose, u.algorithm, secret) }
+
+// verifying is the key that a secret makes which has signed before; nil if it is empty.
+func (u keyUse) verifying(secret []byte) *signingKey {
 	algorithm := u.algorithm
 	if !isHMAC(algorithm) {
 		algorithm = "HS256"
 	}
-	return secretKey(u.purpose, algorithm, u.previous)
+	return secretKey(u.purpose, algorithm, secret)
 }
 
 // tokenType is the header's typ of the tokens that are signed; empty: none that Authly accepts are.

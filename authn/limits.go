@@ -91,6 +91,13 @@ func told(levels []Level, open ...*Limiter) []Level {
 	})
 }
 
+// of is the levels of these limits.
+func of(levels []Level, limiters ...*Limiter) []Level {
+	return slices.DeleteFunc(slices.Clone(levels), func(level Level) bool {
+		return !slices.ContainsFunc(limiters, func(l *Limiter) bool { return l != nil && l.name == level.Name })
+	})
+}
+
 // trySpendings does what spendOrLook says, wherever the buckets are.
 func trySpendings(
 	most int, spendings []spending, take func(s spending, n int) (Level, bool, error),

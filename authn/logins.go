@@ -39,13 +39,14 @@ type LoginsConfig struct {
 	RememberFor         time.Duration // of the cookie of somebody who asked to be remembered; 0: nobody is
 	RequireVerification bool
 	Lockout             LockoutPolicy
-	Limits              *Limits   // where logins are counted; nil: in memory
-	Limit               Limit     // logins per name, and per client network
-	PairLimit           Limit     // logins per name and client network together; zero: none
-	SprayingLimit       Limit     // logins per client network, beside Limit; zero: none
-	OverallLimit        Limit     // logins of everybody; zero: none
-	Trail               *Trail    // where refusals are noted; somebody must run it. nil: one of its own, on Store
-	Arrivals            *Arrivals // compares sign-ins with earlier ones; nil: nobody does
+	Limits              *Limits       // where logins are counted; nil: in memory
+	Limit               Limit         // logins per name, and per client network
+	PairLimit           Limit         // logins per name and client network together; zero: none
+	SprayingLimit       Limit         // logins per client network, beside Limit; zero: none
+	OverallLimit        Limit         // logins of everybody; zero: none
+	RefuseAfter         time.Duration // how long an answer takes at least, and at most twice as long, where no password was looked at; zero: none
+	Trail               *Trail        // where refusals are noted; somebody must run it. nil: one of its own, on Store
+	Arrivals            *Arrivals     // compares sign-ins with earlier ones; nil: nobody does
 	Now                 func() time.Time
 	Log                 *slog.Logger
 }
@@ -93,6 +94,7 @@ func (l *Logins) Login(ctx context.Context, name, password string, from Client) 
 
 // enter lets somebody in who proves who they are: begin is what they get for it.
 func (l *Logins) enter(ctx context.Context, name, password string, from Client, begin func(User, *weighing) error) error {
+	begun := time.Now()
 	account, user, err := l.account(ctx, name)
 	if err != nil {
 		return Fault(err)
@@ -100,11 +102,12 @@ func (l *Logins) enter(ctx context.Context, name, password string, from Client, 
 	weighing := l.cfg.Arrivals.weighing(user, from)
 	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin, weighing)
 	if err != nil {
+		l.holdRefusal(ctx, begun, err)
 		return err
 	}
 	switch objection := weighing.judge(ctx); {
 	case objection == errWrongPassword:
-		return attempt.refuse(ctx)
+		return attempt.deny(ctx, weighing.risk)
 	case objection != nil:
 		return objection
 	}
@@ -123,6 +126,15 @@ func (l *Logins) enter(ctx context.Context, name, password string, from Client, 
 	}
 	attempt.remember(ctx)
 	return nil
+}
+
+// holdRefusal makes a login that was not looked at take long enough for nobody to tell whether there is such an account. One that
+// was looked at has taken longer.
+func (l *Logins) holdRefusal(ctx context.Context, begun time.Time, err error) {
+	switch Fault(err).Code {
+	case CodeRateLimited, CodeDelayed, CodeLocked:
+		hold(ctx, begun, l.cfg.RefuseAfter, l.cfg.RefuseAfter)
+	}
 }
 
 var (

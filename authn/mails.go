@@ -127,9 +127,9 @@ func (m *Mails) open(q QueuedMail) (Mail, error) {
 	return mail, nil
 }
 
-// post keeps mails that no other act carries along. An outbox finds them when it looks next; wake makes it look.
-func (m *Mails) post(ctx context.Context, posts ...Posting) error {
-	if err := m.cfg.Store.Post(ctx, posts); err != nil {
+// post keeps a mail that no other act carries along, and its events. An outbox finds it when it looks next; wake makes it look.
+func (m *Mails) post(ctx context.Context, p Posting, events ...Event) error {
+	if err := m.cfg.Store.Post(ctx, []Posting{p}, events...); err != nil {
 		return Fault(err)
 	}
 	return nil
@@ -145,12 +145,7 @@ func (m *Mails) wake() {
 
 // hold waits until a request that has begun so long ago has taken as long as every other.
 func (m *Mails) hold(ctx context.Context, begun time.Time) {
-	timer := time.NewTimer(m.cfg.AnswerAfter - time.Since(begun))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	hold(ctx, begun, m.cfg.AnswerAfter, m.cfg.AnswerAfter/10)
 }
 
 // spend counts a request that causes a mail of a kind to an address, whoever it belongs to. Each kind counts for itself: else
@@ -159,6 +154,7 @@ func (m *Mails) hold(ctx context.Context, begun time.Time) {
 func (m *Mails) spend(ctx context.Context, from Client, kind MailKind, emailKey string) error {
 	levels, refused := spend(ctx,
 		spending{m.byNetwork, ClientNetwork(from.Address)}, spending{m.byAddress, string(kind) + " " + emailKey})
+	tell(ctx, of(levels, m.byNetwork))
 	if refused >= 0 {
 		return rateLimited(told(levels, m.byAddress))
 	}

@@ -63,6 +63,13 @@ type MailStore interface {
 	// CreateUserByToken spends an invitation and adds u, as CreateUser does. ErrTokenNotFound if it does not live at act.At.
 	CreateUserByToken(ctx context.Context, hash []byte, u User, act Act) error
 
+	// ListInvitations returns invitations that live at now, the newest first (by CreatedAt, then hash), skipping the first skip,
+	// at most limit.
+	ListInvitations(ctx context.Context, now time.Time, skip, limit int) ([]MailToken, error)
+
+	// WithdrawInvitation removes the invitation with this MailToken.ID. ErrTokenNotFound if none lives at act.At.
+	WithdrawInvitation(ctx context.Context, id uuid.UUID, act Act) error
+
 	// ClaimMail returns the mail that is due for longest and does not expire before now, for the caller alone until the lease
 	// is over; nil if none is due. Whoever does not finish it in that time leaves it to the next.
 	ClaimMail(ctx context.Context, now time.Time, lease time.Duration) (*QueuedMail, error)

@@ -26,6 +26,9 @@ type MailToken struct {
 	ExpiresAt time.Time
 }
 
+// ID names a token to who may know that there is one. Nobody can use it as one: it is a part of the hash.
+func (t MailToken) ID() uuid.UUID { return uuid.UUID(t.Hash[:16]) }
+
 // MailLifetimes says how long mailed tokens live.
 type MailLifetimes struct {
 	Verification, EmailChange, PasswordReset, Invitation time.Duration // 15 minutes to 24 hours

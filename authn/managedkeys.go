@@ -75,15 +75,18 @@ func (m *ManagedKeys) add(ctx context.Context, use keyUse, activeFrom time.Time,
 		return Key{}, false, err
 	}
 	kept, err := m.cfg.Store.AddKey(ctx, candidate, after, act)
-	return kept, err == nil && kept.ID == candidate.ID, err
+	if added = err == nil && kept.ID == candidate.ID; added {
+		m.told.Store(kept.ID, true) // by the trail
+	}
+	return kept, added, err
 }
 
-// logAdded tells of a key that is new to this process, whoever has made it, once.
+// logAdded tells of a key that somebody else has made and that is new to this process, once.
 func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
 	if _, told := m.told.LoadOrStore(key.ID, true); told {
 		return
 	}
-	m.cfg.Log.InfoContext(ctx, "there is a new signing key", "event", "key_added", "key_id", key.ID, "purpose", key.Purpose,
+	m.cfg.Log.InfoContext(ctx, "there is a new signing key", "key_id", key.ID, "purpose", key.Purpose,
 		"algorithm", key.Algorithm, "active_from", key.ActiveFrom)
 }
 

@@ -23,11 +23,12 @@ const (
 	mailStopping  = 5 * time.Second     // how long a mail that is being sent may take when the program stops
 )
 
-// OutboxConfig is what an Outbox needs; every field is required.
+// OutboxConfig is what an Outbox needs; every field but Shown is required.
 type OutboxConfig struct {
 	Mails   *Mails
 	Sender  MailSender
 	Timeout time.Duration // of one attempt
+	Shown   bool          // Sender sends nothing, but shows mails where the log is, and so says itself that it did
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -86,8 +87,8 @@ func (o *Outbox) Run(ctx context.Context) {
 // drain sends everything that is due.
 func (o *Outbox) drain(ctx context.Context) {
 	for ctx.Err() == nil {
-		// Longer than an attempt can take: nobody else begins while this one could still succeed.
-		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+time.Minute)
+		// Longer than an attempt can take, and clocks differ: nobody else begins while this one could still succeed.
+		q, err := o.store.ClaimMail(ctx, o.cfg.Now(), o.cfg.Timeout+min(10*o.cfg.Timeout, time.Minute))
 		if err != nil {
 			if !o.cutOff { // once, not at every look of a long night
 				o.complain(ctx, "mails cannot be read from the store", err)
@@ -129,7 +130,9 @@ func (o *Outbox) attempt(ctx context.Context, q QueuedMail) {
 	switch {
 	case err == nil:
 		o.sent.Add(1)
-		o.cfg.Log.InfoContext(ctx, "mail sent", "mail", q.ID, "kind", q.Kind, "attempt", q.Attempts)
+		if !o.cfg.Shown {
+			o.cfg.Log.InfoContext(ctx, "mail sent", "mail", q.ID, "kind", q.Kind, "attempt", q.Attempts)
+		}
 		o.complain(ctx, "a mail was sent, and will be again: that cannot be noted", o.store.FinishMail(ctx, q.ID))
 	case errors.Is(err, ErrMailRefused):
 		o.failed.Add(1)
@@ -182,7 +185,7 @@ func mailRetry(attempts int) time.Duration {
 	if shift := max(attempts-1, 0); shift < 10 { // 5s << 10 is more than mailRetryMost
 		wait = min(mailRetryFirst<<shift, mailRetryMost)
 	}
-	return wait/2 + rand.N(wait/2)
+	return wait/2 + rand.N(wait/2) // #nosec G404 -- nobody gains by knowing when a mail is tried again
 }
 
 // outlast returns a context that goes on for so long after ctx has ended.

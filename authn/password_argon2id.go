@@ -54,6 +54,6 @@ func compareArgon2id(hash, prepared string) bool {
 	if err != nil {
 		return false
 	}
-	computed := argon2.IDKey([]byte(prepared), salt, params.Iterations, params.Memory, params.Parallelism, uint32(len(digest)))
+	computed := argon2.IDKey([]byte(prepared), salt, params.Iterations, params.Memory, params.Parallelism, uint32(len(digest))) // #nosec G115 -- a digest has some dozens of bytes
 	return subtle.ConstantTimeCompare(computed, digest) == 1
 }

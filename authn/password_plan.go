@@ -59,6 +59,7 @@ func (p workPlan) besides(scheme string) (schemes []string) {
 		return schemes
 	}
 	rest := p.argon
+	// #nosec G115 -- less than the memory of p.argon, which is such a number
 	rest.Memory = uint32((p.argon.work() - params.work()) / uint64(rest.Iterations))
 	if rest.sane() { // else it is next to nothing
 		schemes = append(schemes, rest.prefix())

@@ -56,7 +56,7 @@ func decodePath(raw string) (string, error) {
 		if i+2 >= len(raw) || unhex(raw[i+1]) < 0 || unhex(raw[i+2]) < 0 {
 			return "", ambiguous("it holds an invalid escape")
 		}
-		c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2]))
+		c = byte(unhex(raw[i+1])<<4 | unhex(raw[i+2])) // #nosec G115 -- two digits are a byte
 		switch {
 		case c < ' ' || c == 0x7f:
 			return "", ambiguous("it holds an encoded control character")

@@ -50,7 +50,7 @@ type likeness struct {
 	subject uuid.UUID
 	actor   Actor
 	network string
-	route   string
+	about   string // the route, the client or the kind of mail
 }
 
 // count is a window in which events of one likeness are counted.
@@ -78,7 +78,8 @@ func (t *Trail) Record(ctx context.Context, events ...Event) {
 
 // Counted notes an event that may come in floods. It never waits.
 func (t *Trail) Counted(e Event) {
-	like := likeness{e.Kind, e.Reason, e.Subject, e.Actor, ClientNetwork(e.From.Address), e.Details[DetailRoute]}
+	like := likeness{e.Kind, e.Reason, e.Subject, e.Actor, ClientNetwork(e.From.Address),
+		e.Details[DetailRoute] + e.Details[DetailClient] + e.Details[DetailMail]}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := t.counted[like]; c != nil {

@@ -119,7 +119,7 @@ func (e Event) shownTo(user uuid.UUID) Event {
 	if _, other := e.Details[DetailBySession]; !other && actor == ActorUser {
 		e.Session = uuid.Nil // the administrator's
 	}
-	e.From = Client{}
+	e.From, e.Country, e.City = Client{}, "", ""
 	delete(e.Details, DetailBySession)
 	return e
 }

@@ -56,7 +56,8 @@ type UserChange struct {
 
 	Act Act // whose time becomes UpdatedAt, and the time at which sessions end; required
 
-	Posts []Posting // mails that the change causes, kept in the same transaction
+	Posts  []Posting // mails that the change causes, kept in the same transaction
+	Events []Event   // beside those of the change, such as that another one was asked for
 }
 
 // UserStore keeps users. Every method is atomic, and safe against the same call on another replica. Whatever changes a user

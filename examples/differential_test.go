@@ -159,12 +159,12 @@ func testSameDecisions(t *testing.T, fronts []*front) {
 	}
 }
 
-// understood returns what a front makes of a request before it asks. nginx and Caddy rewrite the absolute form of a target,
-// whose host counts instead of the header's, to the origin form, and ask for and forward that. The gateway and HAProxy
+// understood returns what a front makes of a request before it asks. nginx, Caddy and Traefik rewrite the absolute form of a
+// target, whose host counts instead of the header's, to the origin form, and ask for and forward that. The gateway and HAProxy
 // refuse it.
 func (f *front) understood(r request) (request, bool) {
 	rest, absolute := strings.CutPrefix(r.target, "http://")
-	if !absolute || f.name != "nginx" && f.name != "caddy" {
+	if !absolute || !slices.Contains([]string{"nginx", "caddy", "traefik"}, f.name) {
 		return r, true
 	}
 	host, path, _ := strings.Cut(rest, "/")
@@ -187,6 +187,12 @@ func differences() []difference {
 		},
 		{
 			front: "caddy", why: "Caddy answers OPTIONS * itself",
+			covers: func(r request, _, here verdict) bool {
+				return r.target == "*" && here == "the front itself answered 200"
+			},
+		},
+		{
+			front: "traefik", why: "as Caddy",
 			covers: func(r request, _, here verdict) bool {
 				return r.target == "*" && here == "the front itself answered 200"
 			},

@@ -113,7 +113,7 @@ func (p *process) thaw(t *testing.T) {
 	}
 }
 
-// waitHTTP waits until the address answers HTTP, with whatever status.
+// waitHTTP waits until the address answers HTTP, with any status but 404: Traefik answers before it knows its routes.
 func (p *process) waitHTTP(t *testing.T, address string) {
 	t.Helper()
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -122,7 +122,9 @@ func (p *process) waitHTTP(t *testing.T, address string) {
 	for {
 		if answer, err := client.Get("http://" + address + "/"); err == nil {
 			answer.Body.Close()
-			return
+			if answer.StatusCode != http.StatusNotFound {
+				return
+			}
 		}
 		select {
 		case <-tick.C:

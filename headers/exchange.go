@@ -18,6 +18,7 @@ type Exchange struct {
 	Reason  string          // the authn.Code of the refusal or failure
 	User    string          // username of the caller; empty: anonymous
 	Caller  *authn.Identity // the same for the audit trail; nil: anonymous
+	Limits  []authn.Level   // that the request counted against, as far as its client may know
 	Started time.Time
 
 	parent context.Context // of the context that carries it

@@ -2,6 +2,7 @@ package headers_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 
 	"github.com/descoped/authly/headers"
@@ -21,7 +22,7 @@ func TestExchange(t *testing.T) {
 	}
 	for _, empty := range []context.Context{t.Context(), headers.WithExchange(ctx, nil)} {
 		got := headers.ExchangeOf(empty)
-		if got == nil || *got != (headers.Exchange{}) {
+		if got == nil || !reflect.DeepEqual(*got, headers.Exchange{}) {
 			t.Fatalf("got %+v, want an empty Exchange", got)
 		}
 		got.Route = "lost"

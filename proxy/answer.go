@@ -12,7 +12,7 @@ import (
 )
 
 // mergeUpstream adds to the headers of an answer, ours, those that the upstream gave, but what belongs to the upstream's
-// connection. What is there already is ours alone; but Vary is a list to which both contribute.
+// connection. What is there already is ours alone; but Vary and what tells of limits are lists to which both contribute.
 func mergeUpstream(ours, theirs http.Header, stripCORS bool) {
 	named := connectionNames(theirs)
 	dropOwnSetCookies(theirs)
@@ -21,6 +21,8 @@ func mergeUpstream(ours, theirs http.Header, stripCORS bool) {
 		case isHopByHop(name) || named != nil && named[name] || stripCORS && headers.IsCORS(name):
 		case name == "Vary":
 			ours[name] = mergeVary(values, ours[name])
+		case headers.IsRateLimit(name): // each tells of its own limits
+			ours[name] = append(slices.Clip(values), ours[name]...)
 		case ours[name] == nil:
 			ours[name] = values
 		}

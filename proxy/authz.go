@@ -60,7 +60,7 @@ func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exc
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !d.cfg.Trust.Trusts(peer.Addr()) {
 		refusal := error(authn.Refuse(authn.CodeUntrustedPeer, "Only trusted proxies may ask"))
-		if limited := d.cfg.Gate.Admit(r.Context(), x.Origin.Client); limited != nil {
+		if _, limited := d.cfg.Gate.Admit(r.Context(), x.Origin.Client); limited != nil {
 			refusal = limited
 		}
 		d.refuseAuthz(w, r, x, unchanged, refusal)

@@ -38,9 +38,9 @@ func (f *frames) frame(p []byte) int {
 			return passed
 		}
 	}
-	payload := min(f.left, uint64(len(p)-passed))
+	payload := min(f.left, uint64(len(p)-passed)) // #nosec G115 -- passed counts bytes of p
 	f.left -= payload
-	return passed + int(payload)
+	return passed + int(payload) // #nosec G115 -- at most the length of p
 }
 
 // headLength is the length of the head, of which the first two bytes are there.
@@ -75,6 +75,6 @@ const opClose = 8 // the opcode of a close frame
 // closeFrame returns a close frame of a server (RFC 6455 section 5.5.1). With the code, the text must not be longer than 125
 // bytes.
 func closeFrame(code uint16, text string) []byte {
-	frame := []byte{0x80 | opClose, byte(2 + len(text))}
+	frame := []byte{0x80 | opClose, byte(2 + len(text))} // #nosec G115 -- of a control frame, at most 125 (RFC 6455 section 5.5)
 	return append(binary.BigEndian.AppendUint16(frame, code), text...)
 }

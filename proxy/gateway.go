@@ -30,7 +30,7 @@ func (d *Door) Gateway() http.Handler {
 		switch {
 		case err != nil:
 			exchangeOf(r).Verdict = verdictDeny
-			if limited := d.cfg.Gate.Admit(r.Context(), exchangeOf(r).Origin.Client); limited != nil {
+			if limited := d.admit(w, r); limited != nil {
 				err = limited // what is malformed counts like everything else
 			}
 			d.refuse(w, r, err)
@@ -78,12 +78,21 @@ func parse(r *http.Request) (target, error) {
 	return t, nil
 }
 
+// admit spends the general limit, and tells the client how it stands.
+func (d *Door) admit(w http.ResponseWriter, r *http.Request) error {
+	x := exchangeOf(r)
+	levels, err := d.cfg.Gate.Admit(r.Context(), x.Origin.Client)
+	x.Limits = levels
+	headers.TellStrictest(w.Header(), levels)
+	return err
+}
+
 // endpoints is the way to Authly's own endpoints and pages. The security headers are outermost, so that the refusals of
 // every step have them.
 func (d *Door) endpoints() http.Handler {
 	inner := d.own(d.cfg.CORS.Handler(d.cfg.CORS.RefuseForeign(d.cfg.Own, d.refuse)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := d.cfg.Gate.Admit(r.Context(), exchangeOf(r).Origin.Client); err != nil {
+		if err := d.admit(w, r); err != nil {
 			exchangeOf(r).Verdict = verdictDeny
 			d.refuse(w, r, err)
 			return
@@ -108,6 +117,7 @@ func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 		Preflight:   headers.IsPreflight(r.Method, r.Header),
 	})
 	note(x, decision)
+	headers.TellStrictest(w.Header(), decision.Limits)
 	var up *upstream
 	if decision.Route != nil {
 		up = d.upstreams[decision.Route.Name]

@@ -72,7 +72,7 @@ func (p *pool) isHealthy(ctx context.Context, b *backend) bool {
 		return false
 	}
 	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // so that the connection can be used again
-	res.Body.Close()
+	_ = res.Body.Close()
 	return res.StatusCode >= 200 && res.StatusCode < 400
 }
 

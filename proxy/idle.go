@@ -21,7 +21,7 @@ func (d *direct) take() *link {
 		if l.isQuiet() { // how long it was idle is the sweep's business
 			return l
 		}
-		l.conn.Close()
+		_ = l.conn.Close()
 	}
 }
 
@@ -31,7 +31,7 @@ func (d *direct) give(l *link) {
 	d.mu.Lock()
 	if d.closed || len(d.idle) >= d.limits.links {
 		d.mu.Unlock()
-		l.conn.Close()
+		_ = l.conn.Close()
 		return
 	}
 	d.idle = append(d.idle, l)
@@ -65,7 +65,7 @@ func (d *direct) closeExpired() {
 	}
 	d.mu.Unlock()
 	for _, l := range old {
-		l.conn.Close()
+		_ = l.conn.Close()
 	}
 }
 
@@ -79,6 +79,6 @@ func (d *direct) close() {
 	}
 	d.mu.Unlock()
 	for _, l := range idle {
-		l.conn.Close()
+		_ = l.conn.Close()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/descoped/authly/authn"
@@ -51,12 +52,15 @@ func (u *upstream) modifyResponse(res *http.Response) error {
 	return nil
 }
 
-// mergeAnswer sets on an answer what was to be on it before the upstream was asked. Vary is a list to which both contribute;
-// everything else is ours alone.
+// mergeAnswer sets on an answer what was to be on it before the upstream was asked. Vary and what tells of limits are
+// lists to which both contribute; everything else is ours alone.
 func mergeAnswer(h, ours http.Header) {
 	for name, values := range ours {
-		if name == "Vary" {
+		switch {
+		case name == "Vary":
 			values = mergeVary(h[name], values)
+		case headers.IsRateLimit(name):
+			values = append(slices.Clip(h[name]), values...)
 		}
 		h[name] = values
 	}

@@ -32,7 +32,7 @@ var (
 )
 
 func newLink(d *direct, conn net.Conn) (*link, error) {
-	l := &link{direct: d, conn: conn, close: func() { conn.Close() }}
+	l := &link{direct: d, conn: conn, close: func() { _ = conn.Close() }}
 	l.in = bufio.NewReader(l)
 	l.look = func(fd uintptr) bool {
 		l.quiet = nothingArrived(fd)
@@ -44,7 +44,7 @@ func newLink(d *direct, conn net.Conn) (*link, error) {
 	} else if l.raw, err = sys.SyscallConn(); err == nil {
 		return l, nil
 	}
-	conn.Close()
+	_ = conn.Close()
 	return nil, fmt.Errorf("proxy: %w", err)
 }
 
@@ -67,7 +67,7 @@ func (l *link) isQuiet() bool {
 // roundTrip makes a request on the connection, which is closed in case of an error.
 func (l *link) roundTrip(ctx context.Context, c *call) (*http.Response, error) {
 	if err := c.stream.hold(l.close); err != nil {
-		l.conn.Close()
+		_ = l.conn.Close()
 		return nil, err
 	}
 	u := use{link: l, stream: c.stream, stop: context.AfterFunc(ctx, l.close)}
@@ -158,7 +158,7 @@ func (u *use) end(whole bool) (released bool) {
 	if whole && stopped && released && u.reusable && u.link.in.Buffered() == 0 {
 		u.link.direct.give(u.link)
 	} else {
-		u.link.conn.Close()
+		_ = u.link.conn.Close()
 	}
 	return released
 }

@@ -77,7 +77,7 @@ func (u *upstream) duplex(w http.ResponseWriter, body *requestBody) (finish func
 		if !body.finished.Load() {
 			_ = control.SetReadDeadline(time.Unix(1, 0)) // in the past: whoever still reads stops
 		}
-		body.ReadCloser.Close()
+		_ = body.ReadCloser.Close()
 	}
 }
 

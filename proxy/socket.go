@@ -56,7 +56,7 @@ func (c *socket) end(e *ending) {
 	_ = c.SetWriteDeadline(time.Now().Add(frameRest)) // for a client that does not read
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	c.cut = time.AfterFunc(frameRest, func() { c.cancel(e); c.Conn.Close() })
+	c.cut = time.AfterFunc(frameRest, func() { c.cancel(e); _ = c.Conn.Close() })
 	c.leave()
 }
 

@@ -71,7 +71,7 @@ func (d *Door) Wait(ctx context.Context) {
 	case <-gone:
 		return
 	case <-ctx.Done():
-		s.each(func(one *stream) { one.socket.Conn.Close() })
+		s.each(func(one *stream) { _ = one.socket.Conn.Close() })
 	}
 	select {
 	case <-gone:

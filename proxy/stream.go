@@ -236,7 +236,7 @@ func reset(w http.ResponseWriter) {
 	if tcp, ok := inner.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	inner.Close()
+	_ = inner.Close()
 }
 
 // switcher is the http.ResponseWriter of a request for a WebSocket.

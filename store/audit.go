@@ -27,17 +27,17 @@ func (s *Store) record(ctx context.Context, q querier, events ...authn.Event) er
 		if e.Actor.Kind == "" || e.At.IsZero() {
 			return errNobody
 		}
-		e = kept(e)
+		e = s.locate(kept(e))
 		details, err := json.Marshal(e.Details)
 		if err != nil {
 			return err
 		}
 		err = q.QueryRowContext(ctx, `INSERT INTO audit_events (at, kind, outcome, reason, actor_kind, actor_id, subject, session_id,
-				client_address, client_key, user_agent, request_id, count, details)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`,
+				client_address, client_key, country, city, user_agent, request_id, count, details)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id`,
 			micros(e.At), string(e.Kind), string(e.Outcome), e.Reason, string(e.Actor.Kind), e.Actor.ID, nullID(e.Subject),
-			nullID(e.Session), addressText(e.From.Address), nullText(addressKey(e.From.Address)), e.From.UserAgent,
-			e.From.RequestID, e.Count, string(details)).Scan(&e.ID)
+			nullID(e.Session), addressText(e.From.Address), nullText(addressKey(e.From.Address)), e.Country, e.City,
+			e.From.UserAgent, e.From.RequestID, e.Count, string(details)).Scan(&e.ID)
 		if err != nil {
 			return fmt.Errorf("keeping an audit event: %w", err)
 		}
@@ -68,6 +68,16 @@ func kept(e authn.Event) authn.Event {
 		details[name] = keepable(value)
 	}
 	e.Details = details
+	return e
+}
+
+// locate says where the client of an event is. It is asked for each event that is kept, not for each that is counted.
+func (s *Store) locate(e authn.Event) authn.Event {
+	e.Country, e.City = "", ""
+	if s.geo != nil && e.From.Address.IsValid() {
+		place := s.geo.Locate(e.From.Address)
+		e.Country, e.City = keepable(place.Country), keepable(place.City)
+	}
 	return e
 }
 

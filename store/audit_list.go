@@ -13,7 +13,7 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
-const eventColumns = `id, at, kind, outcome, reason, actor_kind, actor_id, subject, session_id, client_address, user_agent,
+const eventColumns = `id, at, kind, outcome, reason, actor_kind, actor_id, subject, session_id, client_address, country, city, user_agent,
 	request_id, count, details`
 
 // ListEvents returns events, the newest first. Each filter has an index that ends with the place, so that a page costs the
@@ -50,7 +50,7 @@ func (w *where) add(condition string, args ...any) {
 	var b strings.Builder
 	for i, part := range strings.Split(condition, "?") {
 		if i > 0 {
-			b.WriteString(w.param(args[i-1]))
+			b.WriteString(w.param(args[i-1])) // #nosec G602 -- there is one for each question mark
 		}
 		b.WriteString(part)
 	}
@@ -81,7 +81,7 @@ func (w *where) filter(f authn.EventFilter) {
 		column string
 		value  string
 	}{
-		{"outcome", string(f.Outcome)}, {"request_id", f.RequestID}, {"subject", idText(f.Subject)}, {"session_id", idText(f.Session)},
+		{"outcome", string(f.Outcome)}, {"country", f.Country}, {"request_id", f.RequestID}, {"subject", idText(f.Subject)}, {"session_id", idText(f.Session)},
 	} {
 		if one.value != "" {
 			w.add(one.column+` = ?`, keepable(one.value))
@@ -142,7 +142,7 @@ func scanEvent(rows *sql.Rows) (e authn.Event, err error) {
 	var subject, session uuid.NullUUID
 	var address, details string
 	err = rows.Scan(&e.ID, &at, &e.Kind, &e.Outcome, &e.Reason, &e.Actor.Kind, &e.Actor.ID, &subject, &session, &address,
-		&e.From.UserAgent, &e.From.RequestID, &e.Count, &details)
+		&e.Country, &e.City, &e.From.UserAgent, &e.From.RequestID, &e.Count, &details)
 	if err != nil {
 		return e, err
 	}

@@ -46,7 +46,7 @@ func snapshotBegin(snapshot string) uint64 {
 // changesChannel is where commits that write to the feed are notified.
 const changesChannel = "authly_changes"
 
-// listenCheck is how often a connection that hears nothing is asked whether it still would.
+// listenCheck is how often at least a connection that hears nothing is asked whether it still would.
 const listenCheck = 10 * time.Second
 
 var errNotListening = errors.New("store: the connection does not keep LISTEN: a pooler is between that does not support it")
@@ -100,7 +100,7 @@ func (l listener) listen(ctx context.Context, _ *bell, wake func()) (err error) 
 
 // wait returns when there was a notification, or when the connection was found to be good.
 func (l listener) wait(ctx context.Context, conn *pgx.Conn) error {
-	waiting, cancel := context.WithTimeout(ctx, listenCheck)
+	waiting, cancel := context.WithTimeout(ctx, min(listenCheck, l.timeout)) // not more patient than with an act
 	defer cancel()
 	err := conn.PgConn().WaitForNotification(waiting)
 	if err == nil || ctx.Err() != nil || waiting.Err() == nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
+// #nosec G101 -- names of columns
 const mailTokenColumns = `hash, kind, user_id, email, email_key, username, roles, created_at, expires_at`
 
 // scanMailToken returns authn.ErrTokenNotFound if there is no row.
-func scanMailToken(row *sql.Row) (t authn.MailToken, err error) {
+func scanMailToken(row interface{ Scan(...any) error }) (t authn.MailToken, err error) {
 	var user uuid.NullUUID
 	var roles string
 	var created, expires int64

@@ -36,26 +36,24 @@ func checkVersion(version int64) error {
 	return nil
 }
 
-// migratePostgres brings the schema up to date while it holds an advisory lock, so that of replicas that start at once one
-// does the work. The lock belongs to a transaction and not to a session: a pooler may give every transaction another one.
-func migratePostgres(ctx context.Context, db *sql.DB, timeout time.Duration) error {
-	if err := pingOnce(ctx, db, timeout); err != nil {
-		return err
-	}
+// migratePostgres brings the schema up to date, and returns the version that it had. It holds an advisory lock, so that of
+// replicas that start at once one does the work. The lock belongs to a transaction and not to a session: a pooler may give every
+// transaction another one.
+func migratePostgres(ctx context.Context, db *sql.DB) (found int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()
 	lock, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { _ = lock.Rollback() }() // nothing was written in it
 	for _, setting := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
 		if _, err := lock.ExecContext(ctx, `SELECT set_config($1, '0', true)`, setting); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if _, err := lock.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
-		return err
+		return 0, err
 	}
 	return migrate(ctx, goose.DialectPostgres, db, "migrations/postgres")
 }
@@ -66,55 +64,54 @@ func pingOnce(ctx context.Context, db *sql.DB, timeout time.Duration) error {
 	return db.PingContext(ctx)
 }
 
-// migrateSQLite brings the schema up to date in one transaction that holds the write lock from before the version is read:
-// of processes that start at once one does the work and the others wait for it.
-func migrateSQLite(ctx context.Context, dsn string) (err error) {
+// migrateSQLite brings the schema up to date, and returns the version that it had. It does so in one transaction that holds the
+// write lock from before the version is read: of processes that start at once one does the work and the others wait for it.
+func migrateSQLite(ctx context.Context, dsn string) (found int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
 	defer cancel()
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	raw, err := connector.Connect(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	conn := &transacted{sqliteConn: raw.(sqliteConn)}
 	defer func() { err = errors.Join(err, raw.Close()) }() // closing rolls back what is not committed
 	if err := conn.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+		return 0, err
 	}
 	db := sql.OpenDB(conn)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := migrate(ctx, goose.DialectSQLite3, db, "migrations/sqlite"); err != nil {
-		return err
+	if found, err = migrate(ctx, goose.DialectSQLite3, db, "migrations/sqlite"); err != nil {
+		return 0, err
 	}
-	return conn.exec(ctx, "COMMIT")
+	return found, conn.exec(ctx, "COMMIT")
 }
 
-// migrate runs the migrations that the database has not seen. The caller holds a lock.
-func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder string) error {
+// migrate runs the migrations that the database has not seen, and returns the version that it had. The caller holds a lock.
+func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder string) (found int64, err error) {
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	provider, err := goose.NewProvider(dialect, db, files,
 		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	version, known, err := provider.GetVersions(ctx)
-	switch {
-	case err != nil:
-		return fmt.Errorf("reading the schema version: %w", err)
-	case version > known:
-		return fmt.Errorf("the database has schema version %d and this program knows versions up to %d: "+
-			"it was used by a newer version of Authly; start that one, or restore a backup", version, known)
+	if err != nil {
+		return 0, fmt.Errorf("reading the schema version: %w", err)
+	}
+	if version > known {
+		return 0, newerSchema(version, known)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bringing the schema from version %d to %d: %w", version, known, err)
+		return 0, fmt.Errorf("bringing the schema from version %d to %d: %w", version, known, err)
 	}
-	return nil
+	return version, nil
 }
 
 // sqliteConn is what the driver's connections can do and goose needs.

@@ -18,11 +18,11 @@ import (
 // pooler that gives every transaction another session: no session settings, no session locks, and prepared statements only as
 // the URL's default_query_exec_mode says.
 func openPostgres(ctx context.Context, loc location, opts Options) (engine, error) {
-	config, err := pgxpool.ParseConfig(loc.url)
+	config, implied, err := loc.reach()
 	if err != nil {
-		return engine{}, parseFault(err)
+		return engine{}, err
 	}
-	config.MaxConns = int32(min(opts.MaxConnections, 10_000))
+	config.MaxConns = int32(min(opts.MaxConnections, 10_000)) // #nosec G115 -- bounded
 	config.PingTimeout = opts.Timeout
 	connect := config.ConnConfig
 	if connect.ConnectTimeout == 0 || connect.ConnectTimeout > opts.Timeout {
@@ -38,6 +38,9 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 	connect.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: time.Second}
 	}
+	if opts.lookup != nil {
+		connect.LookupFunc = opts.lookup
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return engine{}, postgresFault(ctx, err)
@@ -48,14 +51,28 @@ func openPostgres(ctx context.Context, loc location, opts Options) (engine, erro
 		pool.Close()
 		return err
 	}
-	if err := migratePostgres(ctx, db, opts.Timeout); err != nil {
-		_ = closeAll()
-		return engine{}, postgresFault(ctx, err)
-	}
 	e := postgresEngine(db)
+	if e.found, err = readyPostgres(ctx, db, opts); err != nil {
+		_ = closeAll()
+		return engine{}, postgresFault(ctx, explainTLS(err, implied))
+	}
 	e.close, e.nearest = closeAll, nearestByVector(ctx, db, opts)
 	e.listen = listener{config: connect.Copy(), timeout: opts.Timeout}.listen
 	return e, nil
+}
+
+// readyPostgres leaves the database with the schema that this program needs, and returns the version that it found.
+func readyPostgres(ctx context.Context, db *sql.DB, opts Options) (found int64, err error) {
+	if err := pingOnce(ctx, db, opts.Timeout); err != nil {
+		return 0, err
+	}
+	if opts.KeepSchema {
+		return checkSchema(ctx, db, opts.Timeout, func(err error) bool { return sqlState(err) == "42P01" }) // undefined_table
+	}
+	if found, err = migratePostgres(ctx, db); sqlState(err) == "42501" { // insufficient_privilege
+		err = fmt.Errorf("%w: run authly migrate with the role that owns the tables, and set store.migrate to false for this one", err)
+	}
+	return found, err
 }
 
 // postgresEngine is what PostgreSQL is to a Store, but for what depends on the server and how it is reached.

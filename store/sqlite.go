@@ -21,14 +21,15 @@ import (
 // of this process queue for it here, in order and without polling, and those of another process (a running server and
 // authly user) wait with a busy timeout.
 func openSQLite(ctx context.Context, loc location, opts Options) (engine, error) {
-	if err := createFile(loc.path); err != nil {
+	if err := provideFile(loc.path, opts.KeepSchema); err != nil {
 		return engine{}, err
 	}
 	warnIfReadable(loc.path, opts)
 	if err := enterWAL(ctx, loc.path, opts.Timeout); err != nil {
 		return engine{}, sqliteFault(loc.path, err)
 	}
-	if err := migrateSQLite(ctx, sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate")); err != nil {
+	found, err := readySQLite(ctx, loc.path, opts)
+	if err != nil {
 		return engine{}, sqliteFault(loc.path, err)
 	}
 	writes, err := sql.Open("sqlite", sqliteDSN(loc.path, opts.Timeout, "_txlock", "immediate"))
@@ -47,7 +48,7 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 		return engine{}, errors.Join(unavailable(err), reads.Close(), writes.Close())
 	}
 	return engine{
-		reads: reads, writes: writes,
+		reads: reads, writes: writes, found: found,
 		present:  func() error { return sameFile(loc.path, opened) },
 		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
 		members:  func(param string) string { return `json_each(` + param + `)` },
@@ -56,6 +57,27 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 		violated: sqliteViolated, unavailable: sqliteUnavailable,
 		again: func(error) bool { return false },
 	}, nil
+}
+
+// provideFile makes a database file where there is none, unless that is not for a start to do.
+func provideFile(path string, keep bool) error {
+	if _, err := os.Stat(path); keep && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the database %s does not exist, and store.migrate is false: run authly migrate, which makes it", path)
+	}
+	return createFile(path)
+}
+
+// readySQLite leaves the database with the schema that this program needs, and returns the version that it found.
+func readySQLite(ctx context.Context, path string, opts Options) (found int64, err error) {
+	if !opts.KeepSchema {
+		return migrateSQLite(ctx, sqliteDSN(path, opts.Timeout, "_txlock", "immediate"))
+	}
+	db, err := sql.Open("sqlite", sqliteDSN(path, opts.Timeout, "_query_only", "1"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return checkSchema(ctx, db, opts.Timeout, func(err error) bool { return strings.Contains(err.Error(), "no such table") })
 }
 
 // sqliteDSN is the driver's name for the file, with what every connection needs: foreign keys; synchronous FULL, so that a
@@ -109,7 +131,7 @@ func createFile(path string) error {
 
 // syncFolder makes the name of a new file survive a power failure.
 func syncFolder(folder string) error {
-	d, err := os.Open(folder)
+	d, err := os.Open(folder) // #nosec G304 -- the folder of the database
 	if err != nil {
 		return fmt.Errorf("the folder of the database: %w", err)
 	}

@@ -39,6 +39,14 @@ type Options struct {
 	Now func() time.Time // for acts that are told no time: the removal of old sessions. nil: time.Now
 
 	Audited func(context.Context, authn.Event) // is told of each event that was kept, such as the log; nil: nobody is
+
+	Geography authn.Geography // tells where the clients of events are; nil: nobody knows
+
+	// KeepSchema leaves the schema to Migrate: Open refuses one that is older or newer than SchemaVersion. The role of a PostgreSQL
+	// database then needs to read and write rows and no more.
+	KeepSchema bool
+
+	lookup func(ctx context.Context, host string) ([]string, error) // finds the addresses of a PostgreSQL server; nil: as everybody does
 }
 
 func (o Options) withDefaults() Options {
@@ -64,6 +72,7 @@ type Store struct {
 	timeout time.Duration
 	now     func() time.Time
 	audited func(context.Context, authn.Event) // or nil
+	geo     authn.Geography                    // or nil
 	file    string
 	bell    bell
 	heed    func(context.Context) // or nil
@@ -81,6 +90,7 @@ var (
 type engine struct {
 	reads, writes *sql.DB // one and the same on PostgreSQL
 	close         func() error
+	found         int64        // the version of the schema before the database was opened
 	present       func() error // nil, or tells that the database is not the one that was opened
 
 	begin      *sql.TxOptions
@@ -104,7 +114,8 @@ type engine struct {
 // SQLite: sqlite://authly.db (relative to the working directory) or sqlite:///var/lib/authly/authly.db. The file is made with
 // mode 0600 if there is none; its folder must exist. PostgreSQL: postgres://user:password@host/database (version 13 or newer) with the parameters
 // of libpq and pgx, such as sslmode and default_query_exec_mode; the role must own the schema or be allowed to create in it,
-// and needs no other right. A standby is not used. The driver names that other programs put into their URLs,
+// and needs no other right; see also KeepSchema. To another machine, and without an sslmode, that is verify-full; see Risks. A
+// standby is not used. The driver names that other programs put into their URLs,
 // as in postgresql+asyncpg://, are accepted and ignored.
 //
 // Any number of replicas may call Open at once. A database with a newer schema than this program knows is refused. No error
@@ -123,7 +134,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, location.redact(err)
 	}
-	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, file: location.path}, nil
+	return &Store{engine: e, timeout: opts.Timeout, now: opts.Now, audited: opts.Audited, geo: opts.Geography, file: location.path}, nil
 }
 
 // File is the path of the SQLite database; empty for PostgreSQL.

@@ -11,6 +11,7 @@ import (
 	"github.com/descoped/authly/authn"
 )
 
+// #nosec G101 -- names of columns
 const tokenColumns = `t.id, t.jti, t.kind, t.user_id, t.session_id, t.hash, t.created_at, t.expires_at, t.invalidated_at,
 	t.client_address, t.user_agent, t.companion, t.successor, t.rotated_by, t.key_id, t.claims`
 

@@ -71,7 +71,7 @@ func parsePostgres(rest, driver string) (location, error) {
 	if driver == "asyncpg" && query.Has("ssl") && !query.Has("sslmode") {
 		query.Set("sslmode", query.Get("ssl")) // what asyncpg calls sslmode
 		query.Del("ssl")
-		u.RawQuery = query.Encode()
+		u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx takes a plus sign for itself
 	}
 	loc := location{url: u.String(), secrets: []string{query.Get("password"), query.Get("sslpassword")}}
 	if password, ok := u.User.Password(); ok {

@@ -232,22 +232,22 @@ func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c a
 	if err := post(ctx, q, c.Posts); err != nil {
 		return authn.User{}, err
 	}
-	if err := s.recordChange(ctx, q, c.Act, old, u, over); err != nil || !seenByOthers(old, u) {
+	if err := s.recordChange(ctx, q, c, old, u, over); err != nil || !seenByOthers(old, u) {
 		return u, err
 	}
 	return u, s.announce(ctx, q, authn.Change{Kind: authn.UserChanged, UserID: old.ID, At: c.Act.At})
 }
 
 // recordChange writes the events of a change of a user. The last of them tells how many sessions ended.
-func (s *Store) recordChange(ctx context.Context, q querier, act authn.Act, old, u authn.User, over ended) error {
-	events := act.UserEvents(old, u)
+func (s *Store) recordChange(ctx context.Context, q querier, c authn.UserChange, old, u authn.User, over ended) error {
+	events := c.Act.UserEvents(old, u)
 	if len(events) == 0 && over.any() {
-		events = append(events, act.Event(authn.EventSessionRevoked, u.ID))
+		events = append(events, c.Act.Event(authn.EventSessionRevoked, u.ID))
 	}
 	if last := len(events) - 1; last >= 0 {
 		events[last] = events[last].Ended(len(over.sessions), over.tokens)
 	}
-	return s.record(ctx, q, events...)
+	return s.record(ctx, q, append(events, c.Events...)...)
 }
 
 // seenByOthers reports whether a user differs in what tokens, identity headers or rules say of them.

@@ -26,7 +26,7 @@ func pgliteStore(t *testing.T) *Store {
 	}
 	t.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(1)
-	if err := migrate(t.Context(), goose.DialectPostgres, db, "migrations/postgres"); err != nil {
+	if _, err := migrate(t.Context(), goose.DialectPostgres, db, "migrations/postgres"); err != nil {
 		t.Fatal(err)
 	}
 	return &Store{engine: postgresEngine(db), timeout: 30 * time.Second, now: time.Now}
@@ -63,14 +63,34 @@ func TestPgvector(t *testing.T) {
 		}
 	}
 	find("public")
-	alike("in public", true)
+	for _, statement := range []string{ // as in examples/postgres, whose database cannot be made here
+		`CREATE ROLE authly_app`, `GRANT USAGE ON SCHEMA public TO authly_app`,
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO authly_app`,
+		`GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO authly_app`, `SET ROLE authly_app`,
+	} {
+		execute(statement)
+	}
+	found := nearestByVector(t.Context(), s.engine.writes, Options{KeepSchema: true}.withDefaults())
+	if found != orderByVector("public") {
+		t.Errorf("the role that serves finds the order %q", found)
+	}
+	alike("in public, for the role that serves", true)
+	execute(`RESET ROLE`)
 	execute(`CREATE SCHEMA "Odd ""name"`)
 	execute(`ALTER EXTENSION vector SET SCHEMA "Odd ""name"`)
-	alike("moved while in use", false)
+	execute(`SET ROLE authly_app`)
+	alike("moved while in use, to where the role may not go", false)
+	if found := nearestByVector(t.Context(), s.engine.writes, Options{KeepSchema: true}.withDefaults()); found != "" {
+		t.Errorf("the order is %q for a role that may not go there", found)
+	}
+	execute(`RESET ROLE`)
 	find(`Odd "name`)
 	alike("in another schema", true)
 	execute(`DROP EXTENSION vector`)
 	alike("dropped while in use", false)
+	if found := nearestByVector(t.Context(), s.engine.writes, Options{KeepSchema: true}.withDefaults()); found != "" {
+		t.Errorf("it was made where the schema is somebody else's: %q", found)
+	}
 }
 
 // keepHistory makes a user with these sign-ins, on every store.

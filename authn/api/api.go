@@ -158,6 +158,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // read; a registered client may say it in the body.
 func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[string]string) error {
 	w.Header().Set("Cache-Control", "no-store")
+	r = tellingLimits(w, r)
 	c := call{w: w, r: r, vars: vars}
 	if err := a.know(&c, rt.who); err != nil {
 		return err
@@ -171,6 +172,15 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 		}
 	}
 	return rt.handle(&c)
+}
+
+// tellingLimits returns the request in a context by which the answer tells how the limits stand that are spent for it.
+func tellingLimits(w http.ResponseWriter, r *http.Request) *http.Request {
+	x := headers.ExchangeOf(r.Context())
+	return r.WithContext(authn.WithLimitsTold(r.Context(), func(levels []authn.Level) {
+		x.Limits = append(x.Limits, levels...)
+		headers.TellStrictest(w.Header(), x.Limits)
+	}))
 }
 
 // fail answers with the problem and logs what a client must not see: once, here, and only what is Authly's own fault. That too

@@ -25,6 +25,8 @@ type eventAnswer struct {
 	UserID        *uuid.UUID    `json:"user_id"`    // null: it is about no user
 	SessionID     *uuid.UUID    `json:"session_id"` // null: none
 	ClientAddress string        `json:"client_address"`
+	Country       string        `json:"country"`
+	City          string        `json:"city"`
 	UserAgent     string        `json:"user_agent"`
 	RequestID     string        `json:"request_id"`
 	Count         int           `json:"count"`
@@ -40,7 +42,7 @@ func showEvent(e authn.Event) eventAnswer {
 	answer := eventAnswer{
 		ID: e.ID, At: e.At.UTC(), Kind: string(e.Kind), Outcome: string(e.Outcome), Reason: e.Reason,
 		Actor: string(e.Actor.Kind), ActorID: e.Actor.ID, UserID: idOrNull(e.Subject), SessionID: idOrNull(e.Session),
-		UserAgent: e.From.UserAgent, RequestID: e.From.RequestID, Count: e.Count, Details: e.Details,
+		Country: e.Country, City: e.City, UserAgent: e.From.UserAgent, RequestID: e.From.RequestID, Count: e.Count, Details: e.Details,
 	}
 	if e.From.Address.IsValid() {
 		answer.ClientAddress = e.From.Address.String()

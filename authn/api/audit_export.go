@@ -114,7 +114,7 @@ type csvEvents struct{ w *csv.Writer }
 func newCSVEvents(w io.Writer) csvEvents {
 	c := csvEvents{csv.NewWriter(w)}
 	_ = c.w.Write([]string{"id", "at", "kind", "outcome", "reason", "actor", "actor_id", "user_id", "session_id",
-		"client_address", "user_agent", "request_id", "count", "details"}) // an error comes again with the next line
+		"client_address", "country", "city", "user_agent", "request_id", "count", "details"}) // an error comes again with the next line
 	return c
 }
 
@@ -125,7 +125,7 @@ func (c csvEvents) write(e authn.Event) error {
 		return err
 	}
 	row := []string{strconv.FormatInt(s.ID, 10), s.At.Format(time.RFC3339Nano), s.Kind, s.Outcome, s.Reason, s.Actor, s.ActorID,
-		"", "", s.ClientAddress, s.UserAgent, s.RequestID, strconv.Itoa(s.Count), string(details)}
+		"", "", s.ClientAddress, s.Country, s.City, s.UserAgent, s.RequestID, strconv.Itoa(s.Count), string(details)}
 	if s.UserID != nil {
 		row[7] = s.UserID.String()
 	}

@@ -78,6 +78,8 @@ type options struct {
 	sessions           authn.SessionPolicy
 	confirmEmail       bool
 	mailLimit          authn.Limit
+	pairLimit          authn.Limit
+	registrationLimit  authn.Limit
 }
 
 // server is the API on a real socket, over a real store.
@@ -125,7 +127,7 @@ func start(t *testing.T, url string, opts options) *server {
 		Store: s.store, Keys: keys, Passwords: passwords, Issuer: "http://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 168 * time.Hour, Leeway: 5 * time.Second,
 		Sessions: opts.sessions, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
-		Limit: opts.limit, Now: s.clock.Now, Log: log,
+		Limit: opts.limit, PairLimit: opts.pairLimit, Now: s.clock.Now, Log: log,
 	})
 	mails := authn.NewMails(authn.MailsConfig{
 		Store: s.store, Keep: time.Hour, Limit: opts.mailLimit, ConfirmEmail: opts.confirmEmail, Now: s.clock.Now, Log: log,
@@ -134,12 +136,12 @@ func start(t *testing.T, url string, opts options) *server {
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: &s.mailbox, Timeout: time.Minute, Now: s.clock.Now, Log: log})
 	s.accounts = authn.NewAccounts(authn.AccountsConfig{
 		Store: s.store, Logins: s.logins, Passwords: passwords, Mails: mails, OpenRegistration: !opts.closedRegistration,
-		RequireCurrentPassword: !opts.noCurrentPassword, Now: s.clock.Now, Log: log,
+		RequireCurrentPassword: !opts.noCurrentPassword, Limit: opts.registrationLimit, Now: s.clock.Now, Log: log,
 	})
 	s.config = api.Config{
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
-		Clients:  authn.NewClients(passwords, nil, clients(t, passwords)),
+		Clients:  authn.NewClients(passwords, nil, s.trail, clients(t, passwords)),
 		Trail:    s.trail,
 		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
 	}

@@ -15,11 +15,13 @@ type messageAnswer struct {
 	Message string `json:"message"`
 }
 
-// invitedAnswer is an invitation that is on its way. Its token is in the mail alone.
+// invitedAnswer is an invitation that was not accepted yet. Its token is in the mail alone.
 type invitedAnswer struct {
+	ID        uuid.UUID `json:"id"`
 	Email     string    `json:"email"`
 	Username  *string   `json:"username"` // null: whoever is invited chooses one
 	Roles     []string  `json:"roles"`
+	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -118,11 +120,46 @@ func (a *API) invite(c *call) error {
 	if err != nil {
 		return err
 	}
-	answer := invitedAnswer{Email: invited.Email, Roles: invited.Roles, ExpiresAt: invited.ExpiresAt.UTC()}
-	if invited.Username != "" {
-		answer.Username = &invited.Username
+	return c.answer(http.StatusCreated, showInvited(invited))
+}
+
+func showInvited(i authn.Invited) invitedAnswer {
+	answer := invitedAnswer{
+		ID: i.ID, Email: i.Email, Roles: i.Roles, CreatedAt: i.CreatedAt.UTC(), ExpiresAt: i.ExpiresAt.UTC(),
 	}
-	return c.answer(http.StatusCreated, answer)
+	if i.Username != "" {
+		answer.Username = &i.Username
+	}
+	return answer
+}
+
+func (a *API) listInvitations(c *call) error {
+	p, err := paging(c.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	if p.hasAfter {
+		return authn.RefuseField("after", "Unknown query parameter: after")
+	}
+	invitations, err := a.cfg.Accounts.Invitations(c.r.Context(), c.caller, p.skip, p.limit)
+	if err != nil {
+		return err
+	}
+	answer := make([]invitedAnswer, 0, len(invitations))
+	for _, i := range invitations {
+		answer = append(answer, showInvited(i))
+	}
+	return c.answer(http.StatusOK, answer)
+}
+
+// withdraw is for invitations. What is no id is none's.
+func (a *API) withdraw(c *call) error {
+	id, _ := canonical(c.vars["id"])
+	if err := a.cfg.Accounts.Withdraw(c.r.Context(), c.caller, id); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // acceptInvitation adds the user who was invited.

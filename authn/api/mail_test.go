@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/descoped/authly/authn"
@@ -78,7 +79,7 @@ func (s *server) mail(t *testing.T, what string, self authn.User, name string) s
 		kind, err = authn.MailPasswordReset, s.accounts.RequestPasswordReset(t.Context(), self.Email, from)
 	case "INVITED":
 		kind = authn.MailInvitation
-		_, err = s.accounts.Invite(t.Context(), authn.Operator(), authn.Invitation{Email: name + "@example.com"})
+		s.invite(t, name)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -133,18 +134,14 @@ func TestMailedTokens(t *testing.T) {
 		s.call(t, "GET", "/users/me", asAlice, "").refused(401, "Could not validate credentials")
 		s.call(t, "POST", "/auth/token", "", grantOf("alicia", "battery staple")).want(200)
 
-		var invited struct {
-			Email     string    `json:"email"`
-			Username  string    `json:"username"`
-			Roles     []string  `json:"roles"`
-			ExpiresAt time.Time `json:"expires_at"`
-		}
+		var invited invitation
 		s.call(t, "POST", "/users/invitations", asRoot, `{"email":"bob@example.com","username":"Bob","roles":["staff"]}`).want(201).into(&invited)
 		if invited.Username != "bob" || len(invited.Roles) != 1 || !invited.ExpiresAt.After(s.clock.Now()) {
 			t.Errorf("invited %+v", invited)
 		}
 		s.call(t, "POST", "/users/invitations", asRoot, object("email", "bob@example.com", "username", "")).problem(400)
 		token = s.mailed(t, authn.MailInvitation).Token
+		s.invitations(t, asRoot, invited)
 		var bob user
 		a = s.call(t, "POST", "/users/invitations/accept", "", object("token", token, "password", goodPassword)).want(201)
 		a.into(&bob)
@@ -153,6 +150,47 @@ func TestMailedTokens(t *testing.T) {
 		}
 		s.login(t, "bob")
 	})
+}
+
+// invitation is one as administrators see it.
+type invitation struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Username  string    `json:"username"`
+	Roles     []string  `json:"roles"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// invitations lists the one invitation that there is beside another, and withdraws that other one.
+func (s *server) invitations(t *testing.T, asRoot string, bob invitation) {
+	t.Helper()
+	s.clock.advance(time.Second)
+	var carol invitation
+	s.call(t, "POST", "/users/invitations", asRoot, object("email", "carol@example.com", "username", "carol")).want(201).into(&carol)
+	token := s.mailed(t, authn.MailInvitation).Token
+	list := func(query string, want ...invitation) {
+		t.Helper()
+		var got []invitation
+		s.call(t, "GET", "/users/invitations"+query, asRoot, "").want(200).into(&got)
+		if diff := cmp.Diff(append([]invitation{}, want...), got); diff != "" {
+			t.Errorf("the invitations %s (-want +got):\n%s", query, diff)
+		}
+	}
+	list("", carol, bob)
+	list("?limit=1", carol)
+	list("?skip=1&limit=1", bob)
+	list("?skip=2")
+	for _, query := range []string{"?limit=0", "?limit=101", "?skip=-1", "?after=x", "?email=x"} {
+		s.call(t, "GET", "/users/invitations"+query, asRoot, "").problem(400)
+	}
+	for _, id := range []string{uuid.NewString(), "x", strings.ToUpper(carol.ID) + "0"} {
+		s.call(t, "DELETE", "/users/invitations/"+id, asRoot, "").refused(404, "Invitation not found")
+	}
+	s.call(t, "DELETE", "/users/invitations/"+carol.ID, asRoot, "").want(204)
+	s.call(t, "DELETE", "/users/invitations/"+carol.ID, asRoot, "").refused(404, "Invitation not found")
+	s.call(t, "POST", "/users/invitations/accept", "", object("token", token, "password", goodPassword)).problem(400)
+	list("", bob)
 }
 
 // Known, unknown, disabled and verified addresses are answered alike, byte for byte.

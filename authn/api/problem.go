@@ -2,11 +2,9 @@ package api
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,32 +83,12 @@ func challenge(h http.Header, status int, e *authn.Error) {
 			h.Set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 		}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", seconds(e.RetryAfter))
-		tellLimits(h, e.Limits)
-	}
-}
-
-// tellLimits names every limit that a request counted against: what it allows, what is left, and when there will be more
-// (draft-ietf-httpapi-ratelimit-headers-10; both fields are lists of strings with parameters, RFC 9651).
-func tellLimits(h http.Header, levels []authn.Level) {
-	var policies, left []string
-	for _, l := range levels {
-		policies = append(policies, fmt.Sprintf(`%q;q=%d;w=%s`, l.Name, l.Limit.Requests, seconds(l.Limit.Per)))
-		now := fmt.Sprintf(`%q;r=%d`, l.Name, l.Remaining)
-		if l.Wait > 0 {
-			now += ";t=" + seconds(l.Wait)
+		h.Set("Retry-After", headers.Seconds(e.RetryAfter))
+		if status == http.StatusTooManyRequests { // what is left of a limit is nothing to go by where it was something else
+			headers.HushLimits(h)
 		}
-		left = append(left, now)
+		headers.TellLimits(h, e.Limits...)
 	}
-	if len(levels) > 0 {
-		h.Set("RateLimit-Policy", strings.Join(policies, ", "))
-		h.Set("RateLimit", strings.Join(left, ", "))
-	}
-}
-
-// seconds writes a duration in whole seconds, rounded up, at least one: a client that waits so long has waited enough.
-func seconds(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
 }
 
 // describable replaces what RFC 6749 section 5.2 does not allow in error_description.

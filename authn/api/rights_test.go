@@ -14,13 +14,16 @@ import (
 // The columns of the matrix; the last is a registered client, which is nobody's user.
 var callers = []string{"anonymous", "self", "other", "administrator", "client"}
 
-// matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, SESSION for a
-// session of theirs, ACCESS and REFRESH for its tokens, VERIFY, CONFIRM and RESET for tokens that were mailed to them, INVITED for one
-// that was mailed to NEW@example.com, NEW for a name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
-var matrix = []struct {
+// A matrixRow is a request, and what it is answered to each caller.
+type matrixRow struct {
 	method, path, body string
 	statuses           [5]int // of callers
-}{
+}
+
+// matrix says what every endpoint answers to a caller who acts on the user self. SELF stands for that user, SESSION for a
+// session of theirs, INVITATION for an invitation, ACCESS and REFRESH for its tokens, VERIFY, CONFIRM and RESET for tokens that were mailed to them, INVITED for one
+// that was mailed to NEW@example.com, NEW for a name that nobody has. The body is one that the endpoint accepts, so that nothing but the caller decides.
+var matrix = []matrixRow{
 	{"POST", "/auth/token", grantOf("SELF", goodPassword), [5]int{200, 200, 200, 200, 200}},
 	{"POST", "/auth/refresh", refreshOf("REFRESH"), [5]int{200, 200, 200, 200, 200}},
 	{"POST", "/auth/logout", "", [5]int{401, 200, 200, 200, 401}},
@@ -38,6 +41,8 @@ var matrix = []struct {
 	{"POST", "/users", registration("NEW", "NEW@example.com", goodPassword), [5]int{201, 201, 201, 201, 201}},
 	{"GET", "/users", "", [5]int{401, 403, 403, 200, 401}},
 	{"POST", "/users/invitations", object("email", "NEW@example.com"), [5]int{401, 403, 403, 201, 401}},
+	{"GET", "/users/invitations", "", [5]int{401, 403, 403, 200, 401}},
+	{"DELETE", "/users/invitations/INVITATION", "", [5]int{401, 403, 403, 204, 401}},
 	{"POST", "/users/invitations/accept", object("token", "INVITED", "username", "NEW", "password", goodPassword), [5]int{201, 201, 201, 201, 201}},
 	{"GET", "/users/me", "", [5]int{401, 200, 200, 200, 401}},
 	{"GET", "/users/me/audit", "", [5]int{401, 200, 200, 200, 401}},
@@ -73,41 +78,67 @@ func TestRights(t *testing.T) {
 		for i, row := range matrix {
 			for j, caller := range callers {
 				t.Run(fmt.Sprintf("%s %s %s by %s", row.method, row.path, row.body, caller), func(t *testing.T) {
-					suffix := fmt.Sprintf("-%d-%d", i, j)
-					self := s.add(t, "self"+suffix, "editor")
-					s.add(t, "other"+suffix)
-					s.addAdmin(t, "administrator"+suffix)
-					mine := s.login(t, "self"+suffix)
-					req := request{method: row.method}
-					switch caller {
-					case "anonymous":
-					case "client":
-						req.header = http.Header{"Authorization": {basic(clientID, clientSecret)}}
-					default:
-						req.token = s.login(t, caller+suffix).Access
-					}
-					req.path = strings.NewReplacer("SELF", self.ID.String(), "SESSION", claim(t, mine.Access, "sid")).Replace(row.path)
-					req.body = strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix,
-						"ACCESS", mine.Access, "REFRESH", mine.Refresh).Replace(row.body)
-					for _, mailed := range []string{"VERIFY", "CONFIRM", "RESET", "INVITED"} {
-						if strings.Contains(req.body, mailed) {
-							req.body = strings.ReplaceAll(req.body, mailed, s.mail(t, mailed, self, "new"+suffix))
-						}
-					}
-					if strings.HasPrefix(row.body, "token=") {
-						req.contentType = "application/x-www-form-urlencoded"
-					}
-					before := s.snapshot(t, self)
-					if got := s.do(t, req).status; got != row.statuses[j] {
+					cell := s.cell(t, row, i, caller)
+					before := s.snapshot(t, cell.self)
+					if got := s.do(t, cell.request).status; got != row.statuses[j] {
 						t.Errorf("status %d, want %d", got, row.statuses[j])
 					}
-					if after := s.snapshot(t, self); row.statuses[j] >= 400 && before != after {
+					if after := s.snapshot(t, cell.self); row.statuses[j] >= 400 && before != after {
 						t.Errorf("refused, but the user changed from %s to %s", before, after)
 					}
 				})
 			}
 		}
 	})
+}
+
+// cell is the request of a row by a caller, and the user on whom it acts.
+type cell struct {
+	request
+	self authn.User
+}
+
+// cell makes what a row needs: users of its own, and what else its capitals stand for.
+func (s *server) cell(t *testing.T, row matrixRow, i int, caller string) cell {
+	t.Helper()
+	suffix := fmt.Sprintf("-%d-%s", i, caller[:2])
+	self := s.add(t, "self"+suffix, "editor")
+	s.add(t, "other"+suffix)
+	s.addAdmin(t, "administrator"+suffix)
+	mine := s.login(t, "self"+suffix)
+	req := request{method: row.method}
+	switch caller {
+	case "anonymous":
+	case "client":
+		req.header = http.Header{"Authorization": {basic(clientID, clientSecret)}}
+	default:
+		req.token = s.login(t, caller+suffix).Access
+	}
+	req.path = strings.NewReplacer("SELF", self.ID.String(), "SESSION", claim(t, mine.Access, "sid")).Replace(row.path)
+	if strings.Contains(req.path, "INVITATION") {
+		req.path = strings.ReplaceAll(req.path, "INVITATION", s.invite(t, "guest"+suffix).ID.String())
+	}
+	req.body = strings.NewReplacer("SELF", "self"+suffix, "NEW", "new"+suffix,
+		"ACCESS", mine.Access, "REFRESH", mine.Refresh).Replace(row.body)
+	for _, mailed := range []string{"VERIFY", "CONFIRM", "RESET", "INVITED"} {
+		if strings.Contains(req.body, mailed) {
+			req.body = strings.ReplaceAll(req.body, mailed, s.mail(t, mailed, self, "new"+suffix))
+		}
+	}
+	if strings.HasPrefix(row.body, "token=") {
+		req.contentType = "application/x-www-form-urlencoded"
+	}
+	return cell{req, self}
+}
+
+// invite invites somebody at NAME@example.com.
+func (s *server) invite(t *testing.T, name string) authn.Invited {
+	t.Helper()
+	invited, err := s.accounts.Invite(t.Context(), authn.Operator(), authn.Invitation{Email: name + "@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return invited
 }
 
 // A new endpoint must be added to the matrix.
@@ -138,7 +169,8 @@ func TestRightsMatrixIsComplete(t *testing.T) {
 
 // pathOf is a pattern as the matrix writes it.
 func pathOf(pattern string) string {
-	return strings.NewReplacer("/auth/sessions/{id}", "/auth/sessions/SESSION", "{id}", "SELF", "{session_id}", "SESSION").Replace(pattern)
+	return strings.NewReplacer("/auth/sessions/{id}", "/auth/sessions/SESSION", "/users/invitations/{id}", "/users/invitations/INVITATION",
+		"{id}", "SELF", "{session_id}", "SESSION").Replace(pattern)
 }
 
 // Members that would give a right, in spellings that a lenient reader takes for them: refused by name, and nothing is done.

@@ -58,6 +58,8 @@ func (a *API) table() []route {
 		{post, "/users", anyone, jsonBody, a.register, false},
 		{get, "/users", signedIn, nothing, a.listUsers, false},
 		{post, "/users/invitations", signedIn, jsonBody, a.invite, false},
+		{get, "/users/invitations", signedIn, nothing, a.listInvitations, false},
+		{del, "/users/invitations/{id}", signedIn, nothing, a.withdraw, false},
 		{post, "/users/invitations/accept", anyone, jsonBody, a.acceptInvitation, false},
 		{get, "/users/me", signedIn, nothing, a.me, false},
 		{get, "/users/me/audit", signedIn, nothing, a.ownAudit, false},

@@ -116,7 +116,7 @@ func (r *relay) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { conn.Close() })
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	if !r.server.ImplicitTLS {
 		return conn, nil
 	}

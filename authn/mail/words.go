@@ -102,7 +102,7 @@ func checkFolder(folder string) error {
 func readTemplate(folder, name string) (source, shown string, err error) {
 	if folder != "" {
 		path := filepath.Join(folder, name)
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) // #nosec G304 -- a template in the folder of the configuration
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return string(data), path, err
 		}
@@ -169,13 +169,23 @@ func (w *words) render(mail authn.Mail) (letter, error) {
 
 func (w *words) values(mail authn.Mail) values {
 	v := values{
-		Username: mail.Username, To: mail.To, Code: mail.Token, NewEmail: mail.NewEmail, Site: w.site, SignIn: mail.SignIn,
+		Username: defused(mail.Username), To: mail.To, Code: mail.Token, NewEmail: mail.NewEmail, Site: w.site, SignIn: mail.SignIn,
 		Expires: moment(mail.ExpiresAt), CreatedAt: moment(mail.CreatedAt), SignedIn: moment(mail.SignIn.At),
 	}
 	if mail.Token != "" {
 		v.Link = w.base + mail.Kind.Page() + "#" + mail.Token
 	}
 	return v
+}
+
+// defused is a username that no mail program makes a link of: strangers choose it, and so could have Authly recommend their pages.
+func defused(username string) string {
+	lower := strings.ToLower(username)
+	if !strings.Contains(lower, "://") && !strings.HasPrefix(lower, "www.") &&
+		!(strings.Contains(lower, ".") && strings.Contains(lower, "/")) {
+		return username
+	}
+	return strings.NewReplacer("://", "[:]//", ".", "[.]").Replace(username)
 }
 
 // moment is a time for people. Nobody knows in which zone they are.

@@ -98,6 +98,35 @@ func TestStrangersDoNotReadNames(t *testing.T) {
 	}
 }
 
+// Mail programs make links of what looks like one. Usernames are chosen by strangers, and are no links; ordinary ones stay as they are.
+func TestUsernamesAreNoLinks(t *testing.T) {
+	s := mailtest.Start(t, mailtest.Options{})
+	m := to(t, s, mailtest.Options{})
+	for username, shown := range map[string]string{
+		"http://evil.example": "http[:]//evil[.]example",
+		"www.evil.example":    "www[.]evil[.]example",
+		"evil.example/win":    "evil[.]example/win",
+		"alice.smith":         "alice.smith",
+		"a/b":                 "a/b",
+		"alice":               "alice",
+	} {
+		for _, kind := range authn.MailKinds() {
+			written := example(kind)
+			written.Username = username
+			if err := m.Send(t.Context(), written); err != nil {
+				t.Fatal(err)
+			}
+			got := s.Next(t)
+			for form, text := range map[string]string{"text": got.Text, "HTML": got.HTML} {
+				names := kind != authn.MailVerification && kind != authn.MailEmailChange // these name nobody
+				if username != shown && strings.Contains(text, username) || strings.Contains(text, shown) != names {
+					t.Errorf("%s, the %s of %s is\n%s", username, form, kind, text)
+				}
+			}
+		}
+	}
+}
+
 func TestMarkupIsText(t *testing.T) {
 	s := mailtest.Start(t, mailtest.Options{})
 	written := example(authn.MailEmailChanged)

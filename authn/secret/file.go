@@ -29,7 +29,7 @@ func readFile(path string) ([]byte, error) {
 	case info.Mode().Perm()&0o007 != 0:
 		return nil, fmt.Errorf("the key file %s %w", path, ErrFileMode)
 	}
-	key, err := os.ReadFile(path)
+	key, err := os.ReadFile(path) // #nosec G304 -- the key file
 	if err == nil && len(key) != fileBytes {
 		err = errors.New("its length changed while it was read")
 	}
@@ -80,7 +80,7 @@ func makeFile(path string) error {
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	d, err := os.Open(folder)
+	d, err := os.Open(folder) // #nosec G304 -- the folder of the key file
 	if err != nil {
 		return err
 	}

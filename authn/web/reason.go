@@ -31,7 +31,7 @@ func inWords(wait time.Duration) string {
 	if wait <= 0 {
 		return "in a moment"
 	}
-	left := time.Duration(wholeSeconds(wait)) * time.Second
+	left := max(time.Second, (wait + time.Second - 1).Truncate(time.Second)) // who has waited so long has waited enough
 	var parts []string
 	for _, unit := range []struct {
 		length time.Duration

@@ -157,8 +157,5 @@ func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request, status int, v
 	if v.SignIn && v.origin != "" {
 		allowed = strings.Replace(policy, "form-action 'self'", "form-action 'self' "+v.origin, 1)
 	}
-	// Not no-referrer, by which a form's origin has no name: browsers that send no Sec-Fetch-Site, as none does over plain http, would
-	// have nothing to say where it came from.
-	w.Header().Set("Referrer-Policy", "same-origin")
 	p.draw(w, r, status, p.signIn, allowed, v)
 }

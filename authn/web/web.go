@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -174,13 +173,10 @@ func (p *Pages) note(w http.ResponseWriter, r *http.Request, e *authn.Error) (st
 		p.cfg.Log.ErrorContext(r.Context(), "request failed", "request_id", exchange.ID, "method", r.Method, "code", string(e.Code), "error", e.Cause)
 	}
 	if e.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(wholeSeconds(e.RetryAfter), 10))
+		w.Header().Set("Retry-After", headers.Seconds(e.RetryAfter))
 	}
 	return status
 }
-
-// wholeSeconds rounds up: who has waited so long has waited enough.
-func wholeSeconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
 
 func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
 	headers.ExchangeOf(r.Context()).Reason = string(authn.CodeMethodNotAllowed)
@@ -194,11 +190,10 @@ func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow s
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	p.draw(w, r, status, p.template, policy, v)
 }
 
-// draw writes a page. Nobody keeps it or frames it.
+// draw writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
 func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, t *template.Template, policy string, v any) {
 	var body bytes.Buffer
 	if err := t.Execute(&body, v); err != nil {
@@ -208,6 +203,7 @@ func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, t *temp
 	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers call the origin of a form null, and it is refused
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(body.Len()))

@@ -128,7 +128,7 @@ func (a answer) says(t *testing.T, status int, text string) {
 		t.Errorf("%d, want %d and %q in\n%s", a.status, status, text, a.body)
 	}
 	for name, want := range map[string]string{
-		"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "Content-Type": "text/html; charset=utf-8",
+		"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
 	} {
 		if got := a.header.Get(name); got != want {
 			t.Errorf("%s %q, want %q", name, got, want)

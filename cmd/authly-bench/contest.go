@@ -39,7 +39,7 @@ func (p *pace) check() error {
 		return usageError{fmt.Errorf("--connections must be 1 to 1024")}
 	}
 	if p.profiles != "" {
-		return os.MkdirAll(p.profiles, 0o755) // before anything is measured in vain
+		return os.MkdirAll(p.profiles, 0o750) // before anything is measured in vain
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (m *footprint) measure(ctx context.Context, s *stage) (*report, error) {
 	d := newDrive(g.authz, s.pace.connections, l)
 	defer d.close()
 	s.say("every session asks")
-	for d.turn.Load() < uint64(sessions) {
+	for d.turn.Load() < uint64(sessions) { // #nosec G115 -- a number of sessions
 		if _, err := d.run(ctx, s.pace.slice); err != nil {
 			return nil, err
 		}

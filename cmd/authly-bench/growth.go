@@ -136,7 +136,7 @@ func (m *growth) acts(ctx context.Context, s *stage, g *gate, users int) ([]*con
 	var all []*contender
 	for _, act := range []func(context.Context) error{
 		func(ctx context.Context) error {
-			_, err := g.login(ctx, client, fill.Username(2+rand.IntN(users-2)), g.password)
+			_, err := g.login(ctx, client, fill.Username(2+rand.IntN(users-2)), g.password) // #nosec G404 -- any user will do
 			return err
 		},
 		func(ctx context.Context) error {

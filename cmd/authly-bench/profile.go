@@ -54,7 +54,7 @@ func (r *replica) fetchProfile(ctx context.Context, seconds int, path string) er
 	if err != nil || response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the profile: status %d, %w", response.StatusCode, err)
 	}
-	return os.WriteFile(path, content, 0o644)
+	return os.WriteFile(path, content, 0o600)
 }
 
 // fileName makes a name of a file of what a row is called.

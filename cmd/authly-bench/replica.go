@@ -108,7 +108,7 @@ func (r *replica) awaitReady(ctx context.Context, lines <-chan logLine) error {
 		}
 		response, err := http.DefaultTransport.RoundTrip(request)
 		if err == nil {
-			response.Body.Close()
+			_ = response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -166,7 +166,7 @@ func (m *revocation) once(ctx context.Context, i int, found *findings) error {
 		return err
 	}
 	// Not in step with the replicas' polling, which ended the last one.
-	if err := wait(ctx, time.Duration(mathrand.Int64N(int64(m.phase())))); err != nil {
+	if err := wait(ctx, time.Duration(mathrand.Int64N(int64(m.phase())))); err != nil { // #nosec G404 -- spreads measurements in time
 		return err
 	}
 	sent := time.Now()

@@ -54,7 +54,7 @@ func inFolder(folder, path string, files map[string]string, args ...string) (*ex
 			return nil, err
 		}
 	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(path, args...) // #nosec G204 -- a program that is compared with
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	return cmd, nil
 }

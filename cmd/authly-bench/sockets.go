@@ -25,7 +25,7 @@ func (s *sockets) close() {
 	for _, c := range s.conns {
 		_ = c.SetReadDeadline(time.Now().Add(wireTimeout))
 		_, _ = io.Copy(io.Discard, c)
-		c.Close()
+		_ = c.Close()
 	}
 }
 
@@ -56,7 +56,7 @@ func openSockets(ctx context.Context, address, token string, n int) (*sockets, e
 // open opens one, from an address that is nobody else's: the ports of the usual one are wanted by whoever starts a server.
 func (s *sockets) open(ctx context.Context, address, token string, i int) error {
 	dialer := net.Dialer{
-		Timeout: wireTimeout, Control: portWhenConnected, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/20_000))},
+		Timeout: wireTimeout, Control: portWhenConnected, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/20_000))}, // #nosec G115 -- 128 addresses are enough for two million sockets
 	}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {

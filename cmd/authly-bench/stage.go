@@ -67,7 +67,7 @@ func (s *stage) program(ctx context.Context) (string, error) {
 		return s.binary, nil
 	}
 	path := filepath.Join(s.folder, "authly")
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/descoped/authly/cmd/authly")
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/descoped/authly/cmd/authly") // #nosec G204 -- in a temporary folder
 	s.say("building authly")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building authly (this command must run within its source tree): %w\n%s", err, out)

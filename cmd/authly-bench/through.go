@@ -53,7 +53,7 @@ func (t *through) send(ctx context.Context, method, path string, body io.Reader,
 	request.Header.Set("Authorization", "Bearer "+t.token)
 	got, err := t.client.Do(request)
 	if err == nil && got.StatusCode != http.StatusOK {
-		got.Body.Close()
+		_ = got.Body.Close()
 		err = fmt.Errorf("%s %s: status %d", method, path, got.StatusCode)
 	}
 	return got, err

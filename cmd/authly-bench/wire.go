@@ -29,7 +29,7 @@ func newWire(address string) *wire {
 
 func (w *wire) close() {
 	if w.conn != nil {
-		w.conn.Close()
+		_ = w.conn.Close()
 		w.conn = nil
 	}
 }

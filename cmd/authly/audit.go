@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,9 +25,14 @@ import (
 
 // recordConfiguration notes in the audit trail what this server goes by from now on. That it cannot be noted keeps nobody out.
 func (m *mind) recordConfiguration(ctx context.Context, cfg *config.Config) {
+	m.trail.Record(ctx, authn.ConfigurationEvent(time.Now(), version, digestOf(cfg)))
+}
+
+// digestOf names a configuration without its secrets.
+func digestOf(cfg *config.Config) string {
 	digest := sha256.New()
 	_ = cfg.WriteYAML(digest) // secrets are only said to be set
-	m.trail.Record(ctx, authn.ConfigurationEvent(time.Now(), version, hex.EncodeToString(digest.Sum(nil)[:8])))
+	return hex.EncodeToString(digest.Sum(nil)[:8])
 }
 
 // auditFlags are the conditions of authly audit, by the names of authn.EventFilter.
@@ -53,6 +59,7 @@ func (c *cli) auditCommand() *cobra.Command {
 		"user":       "whom it is about: a username, an email address or an id",
 		"session":    "a session's id",
 		"client":     "a client address, or a network such as 192.0.2.0/24",
+		"country":    "the country of the client address, such as NO",
 		"outcome":    "success or failure",
 		"request_id": "as the access log tells it",
 		"since":      "from this time on, such as 2026-01-31T12:00:00Z, or so long ago, such as 24h",
@@ -142,7 +149,7 @@ func (c *cli) eventWriter() (write func(authn.Event) error, end func() error) {
 		return func(e authn.Event) error { return encoder.Encode(api.ShowEvent(e)) }, func() error { return nil }
 	}
 	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "TIME\tEVENT\tOUTCOME\tACTOR\tUSER\tADDRESS\tDETAILS") // an error comes again with the next line
+	_, _ = fmt.Fprintln(table, "TIME\tEVENT\tOUTCOME\tACTOR\tUSER\tADDRESS\tPLACE\tDETAILS") // an error comes again with the next line
 	rows := 0
 	return func(e authn.Event) error {
 		if rows++; rows%1000 == 0 { // columns that fit a thousand rows fit; the whole need not be in memory
@@ -165,8 +172,8 @@ func printEvent(w io.Writer, e authn.Event) error {
 	if e.From.Address.IsValid() {
 		address = e.From.Address.String()
 	}
-	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At.UTC().Format(time.RFC3339), e.Kind, e.Outcome, printable(actor), user,
-		address, printable(detailsText(e)))
+	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.At.UTC().Format(time.RFC3339), e.Kind, e.Outcome, printable(actor), user,
+		address, printable(cmp.Or(authn.PlaceName(e.City, e.Country), "-")), printable(detailsText(e)))
 	return err
 }
 

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,7 +88,7 @@ func (a *audited) expect(t *testing.T, what string, want ...string) []entry {
 // Every kind of act leaves exactly its event, in the trail and in the log, and none of them a secret.
 func TestAuditTrail(t *testing.T) {
 	t.Parallel()
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
+	asServed(t, func(t *testing.T, storeURL string, environ ...string) {
 		secret, err := bcrypt.GenerateFromPassword([]byte("the program's secret"), 4)
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +99,7 @@ audit: {denied_requests: true}
 clients: [{id: billing, secret_hash: "`+string(secret)+`"}]
 routes:
   - {name: all, paths: [/app/*], allow: authenticated, upstream: "echo:"}
-`)}
+`, environ...)}
 		a.admin = a.login(t, "admin", adminPassword)
 		a.expect(t, "the start", "key_added system nobody", "key_added system nobody", "user_created system somebody",
 			"configuration_loaded system nobody", "login user somebody")
@@ -276,4 +278,87 @@ func (a *audited) inLog(t *testing.T) {
 	if len(a.logged) < 30 || len(lines) != len(a.logged) {
 		t.Errorf("the log has %d events, the server wrote %d", len(lines), len(a.logged))
 	}
+}
+
+// What was counted is in the trail before the log says that the server has stopped, and nothing is written after that. A mail that is
+// only shown is not said to be sent.
+func TestStoppedIsTheLastWord(t *testing.T) {
+	t.Parallel()
+	a := start(t, sqliteURL(t), protectedEcho, "AUTHLY_AUDIT_DENIED_REQUESTS=true")
+	a.must(t, http.StatusCreated, "POST", "/users/", "", `{"username":"alice","email":"alice@example.com","password":"`+passwordOf("alice")+`"}`)
+	eventually(t, "the mail is shown", func() bool { return strings.Contains(a.stderr.String(), "MAIL, shown here") })
+	a.must(t, http.StatusUnauthorized, "GET", "/closed/first", "", "")
+	eventually(t, "the first is in the trail", func() bool { return linesWith(a.stderr.String(), "request_denied") == 1 })
+	for range 3 {
+		a.must(t, http.StatusUnauthorized, "GET", "/closed/again", "", "")
+	}
+	a.signal(t, syscall.SIGTERM)
+	if status := a.await(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	said := a.stderr.String()
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, `"msg":"stopped"`) || linesWith(said, `"msg":"stopped"`) != 1 {
+		t.Errorf("the last line is %s", last)
+	}
+	if linesWith(said, "request_denied", `"count":3`) != 1 {
+		t.Error("what was counted last is not in the trail")
+	}
+	if strings.Contains(said, "mail sent") {
+		t.Error("a mail that was shown is said to be sent")
+	}
+}
+
+// The trail says where clients are, in every form in which it can be read, and can be searched by it.
+func TestAuditPlaces(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, storeURL string) {
+		a := start(t, storeURL, behindProxy, "AUTHLY_GEO_DATABASE="+places(t, "NO", "Oslo")+", "+farAway(t))
+		admin := a.login(t, "admin", adminPassword)
+		a.loginFrom(t, "192.0.2.7", "curl/8.0", "admin", "not this one")
+		a.loginFrom(t, "203.0.113.9", "curl/8.0", "nobody", "not this one")
+		failures := func(query string) []string {
+			t.Helper()
+			var page struct {
+				Events []struct {
+					Address string `json:"client_address"`
+					Country string
+					City    string
+				}
+			}
+			answer := a.must(t, http.StatusOK, "GET", "/audit?kind=login_failed"+query, admin.Access, "")
+			if err := json.Unmarshal([]byte(answer.body), &page); err != nil {
+				t.Fatal(err)
+			}
+			told := []string{}
+			for _, e := range page.Events {
+				told = append(told, e.Address+" "+e.City+" "+e.Country)
+			}
+			return told
+		}
+		for query, want := range map[string][]string{
+			"":            {"203.0.113.9 Sydney AU", "192.0.2.7 Oslo NO"},
+			"&country=NO": {"192.0.2.7 Oslo NO"}, "&country=au": {"203.0.113.9 Sydney AU"}, "&country=SE": {},
+		} {
+			if diff := cmp.Diff(want, failures(query)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", query, diff)
+			}
+		}
+		for _, wrong := range []string{"", "N", "NOR", "N1", "Ö"} {
+			a.must(t, http.StatusBadRequest, "GET", "/audit?country="+url.QueryEscape(wrong), admin.Access, "")
+		}
+		table := a.must(t, http.StatusOK, "GET", "/audit?format=csv&country=NO", admin.Access, "").body
+		if !strings.Contains(table, "client_address,country,city,user_agent") || !strings.Contains(table, ",192.0.2.7,NO,Oslo,curl/8.0,") {
+			t.Errorf("the table is\n%s", table)
+		}
+		if table := a.run(t, 0, "audit", "--country", "NO"); !strings.Contains(table, "PLACE") || !strings.Contains(table, "Oslo, NO") || strings.Contains(table, "Sydney") {
+			t.Errorf("authly audit says\n%s", table)
+		}
+		if own := a.must(t, http.StatusOK, "GET", "/users/me/audit?kind=login_failed", admin.Access, "").body; !strings.Contains(own, `"country":"NO","city":"Oslo"`) {
+			t.Errorf("the user is shown %s", own)
+		}
+		if linesWith(a.stderr.String(), "login_failed", `"country":"AU"`, `"city":"Sydney"`) != 1 {
+			t.Error("the log does not say where")
+		}
+	})
 }

@@ -39,13 +39,15 @@ type mind struct {
 // newMind opens the store and builds what stands on it. The caller closes it.
 // The worker hashes passwords; nil: this process does.
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
+	m := &mind{geography: new(geography)}
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
-		MaxConnections: cfg.Store.MaxConnections, Log: log, Audited: authn.LogEvents(log),
+		MaxConnections: cfg.Store.MaxConnections, KeepSchema: !cfg.Store.Migrate, Log: log, Audited: authn.LogEvents(log),
+		Geography: m.geography,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
-	m := &mind{store: disk}
+	m.store = disk
 	if err := m.build(ctx, cfg, log, worker); err != nil {
 		m.close()
 		return nil, err
@@ -58,10 +60,8 @@ func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
 	}
-	if m.geography != nil {
-		m.geography.close()
-	}
-	m.store.Close()
+	m.geography.close()
+	_ = m.store.Close()
 }
 
 // share finds where requests are counted.
@@ -97,7 +97,6 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
-	m.geography = new(geography)
 	m.arrivals = authn.NewArrivals(authn.ArrivalsConfig{
 		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
 		Now: time.Now, Log: log,
@@ -117,6 +116,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		SprayingLimit:       cfg.Limits.LoginSpraying.Rate(),
 		OverallLimit:        cfg.Limits.LoginOverall.Rate(),
 		Arrivals:            m.arrivals,
+		RefuseAfter:         10 * time.Millisecond,
 		Trail:               m.trail,
 		Now:                 time.Now, Log: log,
 	})
@@ -124,13 +124,14 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Store: m.store, Logins: m.logins, Passwords: m.passwords, Mails: m.mails,
 		OpenRegistration:       cfg.Users.Registration == "open",
 		RequireCurrentPassword: cfg.Users.RequireCurrentPassword,
+		CurrentPasswordToMove:  cfg.Users.RequireCurrentPasswordForEmail,
 		Limits:                 m.limits,
 		Limit:                  cfg.Limits.Registration.Rate(),
 		ReservedNames:          namedUsers(cfg),
 		Now:                    time.Now, Log: log,
 	})
 	m.sessions = authn.NewSessions(authn.SessionsConfig{Store: m.store, Policy: sessionPolicy(cfg), Now: time.Now, Log: log})
-	m.clients = authn.NewClients(m.passwords, m.limits.Limiter("client-secret", cfg.Limits.Login.Rate()), registeredClients(cfg))
+	m.clients = authn.NewClients(m.passwords, m.limits.Limiter("client-secret", cfg.Limits.Login.Rate()), m.trail, registeredClients(cfg))
 	return nil
 }
 
@@ -172,7 +173,7 @@ func passwordsConfig(cfg *config.Config, log *slog.Logger) authn.PasswordsConfig
 		Blocklist: p.Blocklist, ServiceNames: names, Breached: breached, MaxWait: p.MaxWait, Log: log,
 		Algorithm: p.Algorithm, BcryptCost: p.BcryptCost, MinLength: p.MinLength,
 		Argon2id: authn.Argon2Params{
-			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism),
+			Memory: uint32(p.Argon2id.Memory), Iterations: uint32(p.Argon2id.Iterations), Parallelism: uint8(p.Argon2id.Parallelism), // #nosec G115 -- bounded by the configuration
 		},
 	}
 }

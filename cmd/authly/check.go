@@ -47,8 +47,12 @@ func (c *cli) check() error {
 	if err := checkFiles(cfg); err != nil {
 		return err
 	}
+	warnings, err := warningsOf(cfg)
+	if err != nil {
+		return err
+	}
 	report := checkReport{Valid: true, Mistakes: []checkRemark{}, Warnings: []checkRemark{}, Advice: []checkRemark{}, Configuration: cfg}
-	for _, w := range cfg.Warnings() {
+	for _, w := range warnings {
 		report.Warnings = append(report.Warnings, checkRemark{Key: w.Key, Text: w.Text})
 	}
 	for _, w := range cfg.Advice() {

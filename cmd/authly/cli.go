@@ -18,12 +18,15 @@ import (
 // cli is one invocation of the program: its surroundings, and the flags that all commands share.
 type cli struct {
 	environ        []string
+	forget         func(variables []string) error // takes secrets out of the environment of the process
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
 	configPath string
 	configSet  bool // --config or AUTHLY_CONFIG names the file, which then must exist
 	output     string
+
+	notForgotten error // why secrets are still to be seen in the environment of the process; nil: they are not
 }
 
 // usageError is a command line or configuration that makes no sense.
@@ -89,9 +92,9 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "text or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serve, c.checkCommand(), c.explainCommand(), c.userCommand(), c.sessionCommand(), c.keyCommand(), c.auditCommand(),
+	root.AddCommand(serve, c.checkCommand(), c.explainCommand(), c.userCommand(), c.sessionCommand(), c.keyCommand(), c.secretCommand(), c.auditCommand(),
 		c.hashCommand(), c.hasherCommand(), c.healthCommand(),
-		c.versionCommand())
+		c.migrateCommand(), c.versionCommand())
 	return root
 }
 
@@ -122,13 +125,24 @@ func (c *cli) lookup(name string) (string, bool) {
 	return "", false
 }
 
-// load reads the configuration.
+// load reads the configuration. The secrets that the environment holds are taken out of it: neither children nor whoever looks at
+// this process from outside has use for them.
 func (c *cli) load() (*config.Config, error) {
-	cfg, err := config.Load(c.configPath, c.configSet, c.environ)
+	cfg, err := c.read()
 	if err != nil {
-		return nil, usageError{fmt.Errorf("the configuration has mistakes:\n%w", err)}
+		return nil, mistaken(err)
 	}
+	c.notForgotten = c.forget(cfg.SecretVariables())
 	return cfg, nil
+}
+
+// read is load for who wants it again, and the error as it is.
+func (c *cli) read() (*config.Config, error) {
+	return config.Load(c.configPath, c.configSet, c.environ)
+}
+
+func mistaken(err error) error {
+	return usageError{fmt.Errorf("the configuration has mistakes:\n%w", err)}
 }
 
 // print writes v as JSON, or calls text, as --output says.

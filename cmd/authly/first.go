@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/descoped/authly/cmd/authly/config"
@@ -17,33 +16,16 @@ type first struct {
 }
 
 // bootstrap makes the administrator on a first start.
-func (c *cli) bootstrap(ctx context.Context, m *mind) (first, error) {
-	password, err := c.adminPassword()
+func (c *cli) bootstrap(ctx context.Context, cfg *config.Config, m *mind) (first, error) {
+	password, err := cfg.AdminPassword()
 	if err != nil {
-		return first{}, err
+		return first{}, usageError{err}
 	}
-	created, generated, err := m.accounts.Bootstrap(ctx, password)
+	created, generated, err := m.accounts.Bootstrap(ctx, string(password))
 	if err != nil {
 		return first{}, fmt.Errorf("creating the administrator with AUTHLY_ADMIN_PASSWORD: %w", err)
 	}
 	return first{created: created, password: generated}, nil
-}
-
-// adminPassword reads AUTHLY_ADMIN_PASSWORD, or the file that AUTHLY_ADMIN_PASSWORD_FILE names.
-func (c *cli) adminPassword() (string, error) {
-	password, given := c.lookup("AUTHLY_ADMIN_PASSWORD")
-	file, inFile := c.lookup("AUTHLY_ADMIN_PASSWORD_FILE")
-	switch {
-	case given && inFile:
-		return "", usageError{fmt.Errorf("AUTHLY_ADMIN_PASSWORD and AUTHLY_ADMIN_PASSWORD_FILE are both set, expected one")}
-	case !inFile:
-		return password, nil
-	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return "", usageError{fmt.Errorf("AUTHLY_ADMIN_PASSWORD_FILE: %w", err)}
-	}
-	return strings.TrimRight(string(content), "\r\n"), nil
 }
 
 // greet tells a person where Authly listens and what to try next.
@@ -58,7 +40,7 @@ func (c *cli) greet(cfg *config.Config, l *listeners, f first) {
 		return
 	}
 	fmt.Fprintln(c.stdout, "  The administrator is admin.")
-	password := "$AUTHLY_ADMIN_PASSWORD"
+	password := "$AUTHLY_ADMIN_PASSWORD" // #nosec G101 -- the name of a variable
 	if f.password != "" {
 		password = "PASSWORD"
 		fmt.Fprintf(c.stdout, "  Its password is %s (shown this once, keep it)\n", f.password)

@@ -49,7 +49,7 @@ func (c *cli) hashCommand() *cobra.Command {
 // context, and a terminal then has its echo again.
 func (c *cli) readPassword(ctx context.Context, prompt string) (string, error) {
 	read := c.readPasswordLine
-	if file, isFile := c.stdin.(*os.File); isFile && term.IsTerminal(int(file.Fd())) {
+	if file, isFile := c.stdin.(*os.File); isFile && c.isTerminal() {
 		before, err := term.GetState(int(file.Fd()))
 		if err != nil {
 			return "", err
@@ -72,6 +72,12 @@ func (c *cli) readPassword(ctx context.Context, prompt string) (string, error) {
 	case <-ctx.Done():
 		return "", errors.New("interrupted")
 	}
+}
+
+// isTerminal reports whether a person types what is read.
+func (c *cli) isTerminal() bool {
+	file, isFile := c.stdin.(*os.File)
+	return isFile && term.IsTerminal(int(file.Fd()))
 }
 
 func (c *cli) readPasswordLine() (string, error) {

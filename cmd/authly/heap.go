@@ -57,7 +57,7 @@ func keepHeapFloor(environ []string) (stop func()) {
 func percentFor(floor, live, roots uint64) int {
 	const least = 4 << 20 // what the runtime counts an emptier heap for
 	live = max(live, least)
-	return int(max(100, (floor-min(live, floor))*100/(live+roots)))
+	return int(max(100, (floor-min(live, floor))*100/(live+roots))) // #nosec G115 -- a percentage of some thousands
 }
 
 // await has adjust called when the next collection is over, which finds that nobody holds its token any more.

@@ -53,7 +53,7 @@ func (c *cli) openStore(ctx context.Context) (*config.Config, *store.Store, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections})
+	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{MaxConnections: cfg.Store.MaxConnections, KeepSchema: !cfg.Store.Migrate})
 	if err != nil {
 		return nil, nil, fmt.Errorf("store.url: %w", err)
 	}

@@ -74,7 +74,7 @@ func TestKeysRotateWhileServing(t *testing.T) {
 				}
 			})
 		}
-		for i := range 4 {
+		for i := range 2 {
 			for _, purpose := range []string{"access", "refresh"} {
 				made := replicas[i%3].command(t, "", "key", "rotate", "--now", "--purpose", purpose)
 				eventually(t, "the new key signs", func() bool {
@@ -86,12 +86,12 @@ func TestKeysRotateWhileServing(t *testing.T) {
 		}
 		stop.Store(true)
 		clients.Wait()
-		if len(signed) < 8 || rounds < 8 {
+		if len(signed) < 4 || rounds < 4 {
 			t.Errorf("%d keys signed in %d rounds", len(signed), rounds)
 		}
 		for i, a := range replicas {
-			if published := strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`); published < 5 {
-				t.Errorf("replica %d publishes %d keys, want 5 of access tokens", i, published)
+			if published := strings.Count(a.do(t, "GET", "/.well-known/jwks.json", "", "").body, `"kid"`); published < 3 {
+				t.Errorf("replica %d publishes %d keys, want 3 of access tokens", i, published)
 			}
 		}
 	})
@@ -336,7 +336,8 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 		}
 		anew := again.login(t, "admin", adminPassword)
 		again.isIn(t, "with keys that the server has made", anew, true)
-		if told := strings.Count(again.stderr.String(), `"msg":"there is a new signing key","event":"key_added","key_id":"`+kidOf(t, anew.Refresh)); told != 1 {
+		log, kid := again.stderr.String(), kidOf(t, anew.Refresh)
+		if told := linesWith(log, "key_added", kid) + linesWith(log, "new signing key", kid); told != 1 {
 			t.Errorf("the log tells %d times of the key that the server has made, want once", told)
 		}
 		again.process.Env = theirs
@@ -429,4 +430,14 @@ func TestKeyCommandsWithSecrets(t *testing.T) {
 	if strings.Count(said, "configuration") != 2 || strings.Contains(said, accessSecret) || strings.Contains(said, refreshSecret) {
 		t.Errorf("said: %s", said)
 	}
+}
+
+// linesWith counts the lines of a log that hold all of some words.
+func linesWith(log string, words ...string) (n int) {
+	for line := range strings.Lines(log) {
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
+			n++
+		}
+	}
+	return n
 }

@@ -40,7 +40,7 @@ func rooms() map[string][]string {
 		"store/fill":          {"authn"},
 		"store/pgserver":      nil,
 		"store/storetest":     {"authn", "store/pgserver"},
-		"cmd/authly/config":   edge,
+		"cmd/authly/config":   {"authn", "authn/secret", "headers"},
 		"cmd/authly": {
 			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config",
 			"headers", "proxy", "store", "store/limit",

@@ -1,8 +1,13 @@
 package main_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"go/build/constraint"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,25 +67,53 @@ func licenceOf(text string) string {
 	return kind
 }
 
-// moduleFolders lists the modules that packages need, with the folders of their sources. The standard library and Authly
-// itself are left out.
-func moduleFolders(t *testing.T, args ...string) map[string]string {
+// builds are the ways to build what ships: each build tag of the tree, and the systems that need other modules than Linux.
+func builds() [][]string {
+	return [][]string{{"GOOS=linux"}, {"GOOS=linux", "CGO_ENABLED=1", "GOFLAGS=-tags=pkcs11"}, {"GOOS=darwin"}, {"GOOS=windows"}}
+}
+
+// goOutput is what the go command says in the root of the tree.
+func goOutput(t *testing.T, environ []string, args ...string) []byte {
 	t.Helper()
-	list := exec.Command("go", append([]string{
-		"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}\t{{.Dir}}{{end}}{{end}}",
-	}, args...)...)
-	list.Dir = moduleRoot(t)
-	out, err := list.Output()
+	program := exec.Command("go", args...)
+	program.Dir, program.Env = moduleRoot(t), append(os.Environ(), environ...)
+	out, err := program.Output()
 	if err != nil {
-		t.Fatal(err)
+		ended, _ := errors.AsType[*exec.ExitError](err)
+		t.Fatalf("go %v, %v: %v %s", args, environ, err, ended.Stderr)
 	}
-	folders := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		if name, folder, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
-			folders[name] = folder
+	return out
+}
+
+// shippedModules are those of which a program of the tree holds something, however it is built. The standard library and Authly
+// itself are left out.
+func shippedModules(t *testing.T) map[string]bool {
+	t.Helper()
+	modules := map[string]bool{}
+	for _, build := range builds() {
+		out := goOutput(t, build, "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", "./cmd/...")
+		for name := range strings.FieldsSeq(string(out)) {
+			modules[name] = true
 		}
 	}
-	return folders
+	return modules
+}
+
+// usedModules are all that programs, tests and tools need, whatever the build tags and the system, with the folders of their
+// sources: what go.mod lists.
+func usedModules(t *testing.T) map[string]string {
+	t.Helper()
+	folders := map[string]string{}
+	modules := json.NewDecoder(bytes.NewReader(goOutput(t, nil, "mod", "download", "-json")))
+	for {
+		var module struct{ Path, Dir string }
+		if err := modules.Decode(&module); errors.Is(err, io.EOF) {
+			return folders
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		folders[module.Path] = module.Dir
+	}
 }
 
 // licenceFile is that of a module as a whole; files such as LICENSE-3RD-PARTY list what else lies in its repository.
@@ -95,10 +128,18 @@ func licenceFile(folder string) (string, error) {
 }
 
 func TestLicences(t *testing.T) {
-	shipped := moduleFolders(t, "./cmd/authly")
-	used := moduleFolders(t, "-test", "./...")
-	if len(shipped) < 10 || len(used) <= len(shipped) || shipped["modernc.org/sqlite"] == "" || used["github.com/google/go-cmp"] == "" {
-		t.Fatalf("the list of modules is not whole: %v and %v", shipped, used)
+	t.Parallel()
+	shipped, used := shippedModules(t), usedModules(t)
+	// A list that is not whole would hold nothing against anybody: one of each kind, and each that ships is among those that are used.
+	for _, name := range []string{"modernc.org/sqlite", "github.com/inconshreveable/mousetrap"} {
+		if !shipped[name] {
+			t.Errorf("%s is not among what ships, of which Windows needs the second alone", name)
+		}
+	}
+	for _, name := range append(slices.Collect(maps.Keys(shipped)), "github.com/google/go-cmp", "honnef.co/go/tools") {
+		if used[name] == "" {
+			t.Errorf("%s is not among what is used", name)
+		}
 	}
 	for name, folder := range used {
 		text, err := licenceFile(folder)
@@ -109,10 +150,43 @@ func TestLicences(t *testing.T) {
 		switch kind := licenceOf(text); {
 		case kind == "":
 			t.Errorf("%s: its licence is none that may be used", name)
-		case kind == "MPL-2.0" && shipped[name] != "":
-			t.Errorf("%s: MPL-2.0 is for tests only, and the binary holds it", name)
+		case kind == "MPL-2.0" && shipped[name]:
+			t.Errorf("%s: MPL-2.0 is for tests only, and a program holds it", name)
 		}
 	}
+}
+
+// A tag that builds knows nothing of could bring in what nobody has looked at.
+func TestLicencesCoverBuildTags(t *testing.T) {
+	systems := []string{"linux", "darwin", "freebsd", "windows", "unix", "amd64", "arm64", "cgo", "race", "js", "wasm", "ignore"}
+	known := append(systems, "pkcs11")
+	for _, file := range goFiles(t, moduleRoot(t)) {
+		for _, tag := range buildTags(t, file.path) {
+			if !slices.Contains(known, tag) && !strings.HasPrefix(tag, "goexperiment.") && !strings.HasPrefix(tag, "go1.") {
+				t.Errorf("%s: builds does not know the build tag %s", file.path, tag)
+			}
+		}
+	}
+}
+
+// buildTags are those that the constraint of a file names.
+func buildTags(t *testing.T, path string) (tags []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleRoot(t), path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if !constraint.IsGoBuild(line) {
+			continue
+		}
+		condition, err := constraint.Parse(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		condition.Eval(func(tag string) bool { tags = append(tags, tag); return false })
+	}
+	return tags
 }
 
 func TestLicenceOf(t *testing.T) {

@@ -62,7 +62,7 @@ func newListeners(cfg *config.Config, log *slog.Logger, door *proxy.Door, db aut
 // close closes addresses on which nothing is served yet.
 func (l *listeners) close() {
 	for _, one := range l.all {
-		one.socket.Close()
+		_ = one.socket.Close()
 	}
 	if l.watch != nil {
 		l.watch.close()

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/descoped/authly/authn"
@@ -26,6 +28,14 @@ func newMailer(cfg *config.Config, log *slog.Logger) (*mail.Mailer, error) {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
 	return mailer, nil
+}
+
+// changingMailer is a mailer that another one can take the place of.
+type changingMailer struct{ current atomic.Pointer[mail.Mailer] }
+
+// Send sends a mail with the mailer of the moment.
+func (c *changingMailer) Send(ctx context.Context, m authn.Mail) error {
+	return c.current.Load().Send(ctx, m)
 }
 
 // mailsConfig is what the configuration says of mails. A new address is confirmed before it counts where mails arrive; else people

@@ -78,9 +78,9 @@ func (a *authly) press(t *testing.T, link string, fields ...string) {
 // The story of an account that is kept by mail, on the real binary: by pages and by the API, whatever hosts requests name.
 func TestMailStory(t *testing.T) {
 	t.Parallel()
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
+	asServed(t, func(t *testing.T, storeURL string, environ ...string) {
 		box := mailtest.Start(t, mailOptions())
-		a := start(t, storeURL, protectedEcho, mailEnviron(box, "AUTHLY_LOG_LEVEL=debug")...)
+		a := start(t, storeURL, protectedEcho, mailEnviron(box, append(environ, "AUTHLY_LOG_LEVEL=debug")...)...)
 		admin := a.login(t, "admin", adminPassword)
 		tokens := map[string]bool{}
 		next := func(address, page string) mailtest.Message {

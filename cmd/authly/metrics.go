@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	lag      prometheus.Histogram
+	reloads  reloadMetrics
 }
 
 func newMetrics() *metrics {
@@ -25,6 +26,7 @@ func newMetrics() *metrics {
 		// The goal is a tenth of a second at the 99th percentile and a quarter at most.
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 	})}
+	m.reloads = newReloadMetrics(m.registry)
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.lag)
 	return m

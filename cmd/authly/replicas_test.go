@@ -77,8 +77,8 @@ func TestReplicas(t *testing.T) {
 
 // The lock on an account holds on every replica, and so does its end.
 func TestReplicasShareLockout(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		first, second := start(t, storeURL, protectedEcho), start(t, storeURL, protectedEcho)
+	asServed(t, func(t *testing.T, storeURL string, environ ...string) {
+		first, second := start(t, storeURL, protectedEcho, environ...), start(t, storeURL, protectedEcho, environ...)
 		admin := first.login(t, "admin", adminPassword)
 		first.register(t, admin, "alice", "alice's password")
 		for _, a := range []*authly{first, second, first, second, first} {

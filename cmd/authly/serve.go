@@ -26,6 +26,7 @@ func (c *cli) serveCommand() *cobra.Command {
 
 // serve builds the rooms, serves until the context ends, and stops in the order in which things depend on each other.
 func (c *cli) serve(ctx context.Context) error {
+	asked := heedHangups() // from now on they end nothing
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -33,13 +34,20 @@ func (c *cli) serve(ctx context.Context) error {
 	defer keepHeapFloor(c.environ)()
 	log, access, spool := newLog(c.stderr, cfg.Log)
 	defer spool.Flush()
-	for _, w := range cfg.Warnings() {
-		log.Warn("configuration", "key", w.Key, "warning", w.Text)
-	}
-	mailer, err := newMailer(cfg, log)
+	warnings, err := warningsOf(cfg)
 	if err != nil {
 		return err
 	}
+	warn(log, warnings)
+	if c.notForgotten != nil {
+		log.Warn("secrets are still to be seen in the environment of this process: give them in files", "error", c.notForgotten)
+	}
+	first, err := newMailer(cfg, log)
+	if err != nil {
+		return err
+	}
+	mailer := new(changingMailer)
+	mailer.current.Store(first)
 	hashing := newHasher(log)
 	defer hashing.Close()
 	m, err := newMind(ctx, cfg, log, hashing.Do)
@@ -62,7 +70,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if cfg.Limits.Backend != "" {
 		metrics.showLimits(m.limits)
 	}
-	outbox := authn.NewOutbox(authn.OutboxConfig{Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Now: time.Now, Log: log})
+	outbox := authn.NewOutbox(authn.OutboxConfig{
+		Mails: m.mails, Sender: mailer, Timeout: cfg.Mail.Timeout, Shown: cfg.Mail.Server() == nil, Now: time.Now, Log: log,
+	})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
 	checker := authn.NewChecker(m.logins, follower)
@@ -75,12 +85,13 @@ func (c *cli) serve(ctx context.Context) error {
 		return err
 	}
 	// Only now: an administrator whose password nobody was shown, since an address was in use, would be of no use.
-	first, err := c.bootstrap(ctx, m)
+	made, err := c.bootstrap(ctx, cfg, m)
 	if err != nil {
 		listeners.close()
 		return err
 	}
 	m.recordConfiguration(ctx, cfg)
+	reloader := newReloader(cfg, m, mailer, metrics.reloads, log)
 	// Background work outlives the signal: it goes on until the last request has been answered.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -91,9 +102,15 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })
-	defer func() { stop(); door.Close(); work.Wait() }()
+	work.Go(func() { reloader.run(background, asked, c.read) })
+	defer func() {
+		stop()
+		door.Close()
+		work.Wait()
+		log.Info("stopped") // with nothing written after it, such as the last refusals that were counted
+	}()
 
-	c.greet(cfg, listeners, first)
+	c.greet(cfg, listeners, made)
 	return listeners.serve(ctx, cfg.Server.ShutdownTimeout)
 }
 
@@ -158,7 +175,7 @@ func (l *listeners) shutdown(timeout time.Duration) {
 	stop := func(one *listener) {
 		if err := one.server.Shutdown(ctx); err != nil {
 			l.log.Warn("requests cut at the end of the shutdown timeout", "listener", one.key)
-			one.server.Close()
+			_ = one.server.Close()
 		}
 	}
 	l.door.GoAway()
@@ -175,5 +192,4 @@ func (l *listeners) shutdown(timeout time.Duration) {
 			stop(one)
 		}
 	}
-	l.log.Info("stopped")
 }

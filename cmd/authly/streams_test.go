@@ -35,7 +35,7 @@ func newBrook(t *testing.T) (url string) {
 			w.Header().Set("Content-Length", "1000000000000")
 			piece = make([]byte, 4<<10)
 		}
-		tick := time.NewTicker(25 * time.Millisecond)
+		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			if _, err := w.Write(piece); err != nil || http.NewResponseController(w).Flush() != nil {
@@ -87,12 +87,22 @@ func (a *authly) flows(t *testing.T, token string) []*flow {
 	t.Helper()
 	var all []*flow
 	for _, path := range []string{"/private/websocket", "/private/events", "/private/download", "/public/websocket"} {
-		all = append(all, a.open(t, path, token))
+		all = append(all, a.follow(t, path, token))
 	}
+	allLive(t, all)
 	return all
 }
 
+// open opens a stream of which more comes.
 func (a *authly) open(t *testing.T, path, token string) *flow {
+	t.Helper()
+	f := a.follow(t, path, token)
+	allLive(t, []*flow{f})
+	return f
+}
+
+// follow opens a stream.
+func (a *authly) follow(t *testing.T, path, token string) *flow {
 	t.Helper()
 	f := &flow{path: path, ended: make(chan error, 1)}
 	header := http.Header{}
@@ -113,7 +123,6 @@ func (a *authly) open(t *testing.T, path, token string) *flow {
 			f.count.Add(1)
 		}
 	}()
-	f.lives(t)
 	return f
 }
 
@@ -124,7 +133,7 @@ func (a *authly) openSocket(t *testing.T, path string, header http.Header) (more
 	if err != nil {
 		t.Fatal(err)
 	}
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	t.Cleanup(func() { c.CloseNow(); tick.Stop() })
 	return func() error {
 		<-tick.C
@@ -153,10 +162,9 @@ func (a *authly) openBody(t *testing.T, path string, header http.Header) (more f
 	return func() error { _, err := response.Body.Read(piece); return err }
 }
 
-// lives wants more to come on every one.
-func (f *flow) lives(t *testing.T) {
+// lives wants more to come than before.
+func (f *flow) lives(t *testing.T, before int64) {
 	t.Helper()
-	before := f.count.Load()
 	eventually(t, f.path+" goes on", func() bool {
 		select {
 		case err := <-f.ended:
@@ -184,10 +192,15 @@ func (f *flow) ends(t *testing.T, code websocket.StatusCode) {
 	}
 }
 
+// allLive wants more to come of each from now on.
 func allLive(t *testing.T, flows []*flow) {
 	t.Helper()
-	for _, f := range flows {
-		f.lives(t)
+	before := make([]int64, len(flows))
+	for i, f := range flows {
+		before[i] = f.count.Load()
+	}
+	for i, f := range flows {
+		f.lives(t, before[i])
 	}
 }
 

@@ -76,8 +76,8 @@ func (a *authly) isOutSoon(t *testing.T, when string, pair tokens) {
 
 // What the user commands do takes effect at once in a server that runs on the same store.
 func TestUserCommandsBesideServer(t *testing.T) {
-	onBothDatabases(t, func(t *testing.T, storeURL string) {
-		a := start(t, storeURL, protectedEcho)
+	asServed(t, func(t *testing.T, storeURL string, environ ...string) {
+		a := start(t, storeURL, protectedEcho, environ...)
 		admin := a.login(t, "admin", adminPassword)
 		a.register(t, admin, "alice", "alice's password")
 

@@ -20,7 +20,8 @@ type watchedFiles struct {
 }
 
 // watchFiles calls read after anything in the folders of the files has changed, until it is closed. Programs that renew files
-// replace them, and a watch on the file itself would stay with the old one.
+// replace them, and a watch on the file itself would stay with the old one. Where a file is a symbolic link, the folder of what it
+// leads to is watched too.
 func watchFiles(what string, files []string, read func() (bool, error), log *slog.Logger) (*watchedFiles, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -28,13 +29,25 @@ func watchFiles(what string, files []string, read func() (bool, error), log *slo
 	}
 	for _, file := range files {
 		if err := watcher.Add(filepath.Dir(file)); err != nil {
-			watcher.Close()
+			_ = watcher.Close()
 			return nil, fmt.Errorf("watching the %s: %w", what, err)
 		}
 	}
 	w := &watchedFiles{what: what, files: files, read: read, watcher: watcher, log: log, done: make(chan struct{})}
+	w.followLinks()
 	go w.follow()
 	return w, nil
+}
+
+// followLinks watches the folders that the files are in. It is called again after each change: links may lead elsewhere, and folders
+// may have been replaced. What cannot be watched now is not missed: when it comes, something changes beside it.
+func (w *watchedFiles) followLinks() {
+	for _, file := range w.files {
+		_ = w.watcher.Add(filepath.Dir(file))
+		if target, err := filepath.EvalSymlinks(file); err == nil {
+			_ = w.watcher.Add(filepath.Dir(target))
+		}
+	}
 }
 
 // settle is how long after a change the files are read: a renewal writes several.
@@ -60,6 +73,7 @@ func (w *watchedFiles) follow() {
 			}
 		case <-quiet.C:
 			pending = false
+			w.followLinks()
 			complaint = w.readAgain(complaint)
 		case err, ok := <-w.watcher.Errors:
 			if !ok {
@@ -86,6 +100,6 @@ func (w *watchedFiles) readAgain(said string) (complaint string) {
 }
 
 func (w *watchedFiles) close() {
-	w.watcher.Close()
+	_ = w.watcher.Close()
 	<-w.done
 }

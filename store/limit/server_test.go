@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -196,5 +197,30 @@ func TestAddresses(t *testing.T) {
 	other := open(t, strings.Replace(server.Address, "redis://:", "redis://:hunter2", 1))
 	if _, _, err := other.Take(t.Context(), "key", authn.Limit{Requests: 1, Per: time.Hour}, 1); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("with a wrong password: %v", err)
+	}
+}
+
+// Whoever comes again after so many whole seconds as Retry-After says is let through, by the server's clock as well.
+func TestRetryAfterHolds(t *testing.T) {
+	address := storetest.StartRedis(t).Address
+	for name, l := range map[string]authn.Limit{
+		"one": {Requests: 1, Per: time.Second}, "three": {Requests: 3, Per: 2 * time.Second}, "seven": {Requests: 7, Per: 3 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			limits, one := limiter(t, address, l)
+			for {
+				refusal, refused := errors.AsType[*authn.Error](one.Spend(t.Context(), name))
+				if !refused {
+					continue
+				}
+				wait := time.NewTimer((refusal.RetryAfter + time.Second - 1) / time.Second * time.Second)
+				<-wait.C
+				if err := one.Spend(t.Context(), name); err != nil || !limits.Shared() {
+					t.Errorf("after %v: %v, shared: %v", refusal.RetryAfter, err, limits.Shared())
+				}
+				return
+			}
+		})
 	}
 }

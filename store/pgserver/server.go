@@ -31,6 +31,9 @@ type Config struct {
 	// Folder is where the server's temporary folder is made. Empty: in memory, where there is enough of it, and else where
 	// temporary files are; what is to be durable is never in memory.
 	Folder string
+
+	TLS    *TLS   // nil: no connection is encrypted
+	Access string // lines of pg_hba.conf that count before its own: each role by its password
 }
 
 // place returns where the temporary folder is to be made, "" being where temporary files are.
@@ -125,7 +128,7 @@ func (s *Server) initialize(bin string, as *syscall.Credential) error {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	return os.Remove(passwordFile)
+	return errors.Join(os.Remove(passwordFile), s.admit(), s.config.TLS.write(s.folder, as))
 }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
@@ -154,6 +157,7 @@ func (s *Server) start(bin string, as *syscall.Credential) error {
 	arguments := []string{"-c", supervise, "QUIT", filepath.Join(bin, "postgres"), "-D", s.data(),
 		"-p", strconv.Itoa(port), "-k", s.folder, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300",
 		"-c", "shared_buffers=32MB", "-c", "jit=off"}
+	arguments = append(arguments, s.config.TLS.arguments(s.folder)...)
 	if !s.config.Durable {
 		arguments = append(arguments, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"os"
@@ -23,32 +22,11 @@ import (
 // Without a server the test fails: a test that skips itself proves nothing.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	return temporary(t, pgserver.CreateDatabase)
-}
-
-// CopyPostgres returns the URL of a copy of a database of PostgresURL, to which nobody may be connected. To copy what was
-// migrated once is quicker than to make and to migrate another.
-func CopyPostgres(t testing.TB, original string) string {
-	t.Helper()
-	from, err := url.Parse(original)
-	if err != nil {
-		t.Fatal("the URL of the database to copy is no URL")
-	}
-	return temporary(t, func(ctx context.Context, admin, _ *url.URL) (*url.URL, func() error, error) {
-		return pgserver.CopyDatabase(ctx, admin, from)
-	})
-}
-
-// temporary makes a database that is dropped when the test ends.
-func temporary(
-	t testing.TB, create func(ctx context.Context, admin, owner *url.URL) (*url.URL, func() error, error),
-) string {
-	t.Helper()
 	admin, owner, err := sharedPostgres()
 	if err != nil {
 		t.Fatalf("no PostgreSQL to test with: %v", err)
 	}
-	database, drop, err := create(t.Context(), admin, owner)
+	database, drop, err := pgserver.CreateDatabase(t.Context(), admin, owner)
 	if err != nil {
 		t.Fatalf("the PostgreSQL server of the tests: %v", err)
 	}

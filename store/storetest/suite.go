@@ -35,7 +35,8 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), arrivalCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
-		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(), cookieCases(),
+		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(), invitationCases(),
+		cookieCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

@@ -27,6 +27,7 @@ type Config struct {
 	Store      Store      `yaml:"store"`      // where users and tokens are kept
 	Tokens     Tokens     `yaml:"tokens"`     // what logins are answered with
 	Keys       Keys       `yaml:"keys"`       // that Authly makes
+	Secrets    Secrets    `yaml:"secrets"`    // where they come from
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Cookies    Cookies    `yaml:"cookies"`    // what browsers hold of sessions
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
@@ -48,7 +49,15 @@ type Config struct {
 
 	Routes []Route `yaml:"routes,late"`
 
-	strays []Warning // variables that look like Authly's and are not
+	strays    []Warning       // variables and files of secrets that look like Authly's and are not
+	exposed   []Warning       // files of secrets that others may read
+	files     []string        // that variables and Secrets.Path name
+	variables []string        // that hold secrets
+	sealed    map[string]bool // paths of values that were sealed
+	from      *source         // nil: it was not read from anywhere
+
+	adminPassword Secret
+	adminMistakes Mistakes
 }
 
 // Server says where Authly listens and where it is seen from.
@@ -89,6 +98,9 @@ type TLS struct {
 type Store struct {
 	// The database: sqlite://FILE, or postgres://user:password@host/db?sslmode=verify-full. May hold a password.
 	URL string `yaml:"url" secret:"password"`
+	// Whether a start brings the schema up to date. If not, authly migrate does, and the database's role needs to read and write
+	// rows and no more.
+	Migrate bool `yaml:"migrate"`
 	// The most connections at a time.
 	MaxConnections int `yaml:"max_connections" min:"1" max:"1000"`
 }
@@ -127,6 +139,25 @@ type Keys struct {
 	RotateEvery time.Duration `yaml:"rotate_every" min:"0s" max:"87840h"`
 	// What the keys in the store are sealed with; empty: a key file beside a SQLite database, nothing in PostgreSQL.
 	MasterKey Secret `yaml:"master_key" secret:"all"`
+}
+
+// Secrets says where secrets come from that are neither in the file nor in the environment. A secret has the name of its variable:
+// JWT_SECRET_KEY, AUTHLY_MAIL_URL.
+type Secrets struct {
+	// What is asked for secrets beside the environment, which has them too whatever this says.
+	Provider string `yaml:"provider" oneof:"environment|file|static"`
+	// Of the provider file: a folder with one file for each secret, or a file with a JSON object.
+	Path string `yaml:"path"`
+	// Of the provider static.
+	Static []StaticSecret `yaml:"static"`
+	// Whether the provider static, which is for tests, is not refused.
+	DangerouslyAllowStatic bool `yaml:"dangerously_allow_static"`
+}
+
+// StaticSecret is a secret that is written down.
+type StaticSecret struct {
+	Name  string `yaml:"name"`               // of its variable; required
+	Value Secret `yaml:"value" secret:"all"` // required
 }
 
 // Sessions says how long logins last and how many of them a user may have. A bound that is shortened applies to sessions
@@ -201,6 +232,9 @@ type Users struct {
 	Registration           string `yaml:"registration" oneof:"open|closed"` // whether strangers may register
 	RequireVerification    bool   `yaml:"require_verification"`             // before the first login
 	RequireCurrentPassword bool   `yaml:"require_current_password"`         // to change one's own password
+
+	// To change one's own email address, by which a new password can be had.
+	RequireCurrentPasswordForEmail bool `yaml:"require_current_password_for_email"`
 }
 
 // Mail says how mails are sent, and how long what is in them works. See Mail.Server for the parsed address.

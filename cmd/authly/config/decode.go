@@ -11,35 +11,43 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/secret"
 )
 
 // decoder fills a Config from YAML nodes and collects what is wrong with them. It goes where the types of the schema lead,
 // so the depth of a document beyond them costs nothing.
 type decoder struct {
 	config   *Config
-	file     string                           // name of the file, for places
-	variable string                           // that is being read; empty: the file is
-	lookup   func(name string) (string, bool) // the environment, for ${NAME}
-	places   map[string]Place                 // of every value that was given, by its path
+	from     *source
+	origin   Place            // of the variable or the secret that is being read; zero: the file is
+	places   map[string]Place // of every value that was given, by its path
 	mistakes Mistakes
 	late     map[string]late // what is read last, by its path
+
+	environment *secret.Environment
+	provider    secret.Provider // where secrets come from beside the environment; nil: from nowhere
+	values      *secret.Values  // opens sealed values; nil: there is no master key
+	probing     bool            // sealed values are passed over
 }
 
 // late is a value put off until the rest of the configuration is known.
 type late struct {
-	node     *yaml.Node
-	value    reflect.Value
-	key      key
-	variable string
+	node   *yaml.Node
+	value  reflect.Value
+	key    key
+	origin Place
 }
 
 // place is where a node stands.
 func (d *decoder) place(n *yaml.Node) Place {
-	if d.variable != "" {
-		return Place{Variable: d.variable}
+	if !d.inFile() {
+		return d.origin
 	}
-	return Place{File: d.file, Line: n.Line, Column: n.Column}
+	return Place{File: d.from.path, Line: n.Line, Column: n.Column}
 }
+
+// inFile reports whether it is the file that is being read.
+func (d *decoder) inFile() bool { return d.origin == Place{} }
 
 // wrong notes a mistake in the value at path.
 func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
@@ -49,7 +57,7 @@ func (d *decoder) wrong(n *yaml.Node, path, format string, args ...any) {
 // finish reads what was put off.
 func (d *decoder) finish() {
 	for path, l := range d.late {
-		d.variable = l.variable
+		d.origin = l.origin
 		l.key.late = false
 		d.value(l.node, l.value, l.key, path)
 	}
@@ -58,7 +66,7 @@ func (d *decoder) finish() {
 // value decodes a node into v.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, k key, path string) {
 	if k.late {
-		d.late[path] = late{n, v, k, d.variable}
+		d.late[path] = late{n, v, k, d.origin}
 		return
 	}
 	if !d.plain(n, path) {

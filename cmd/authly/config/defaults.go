@@ -22,7 +22,7 @@ func Defaults() *Config {
 			IdleTimeout:       2 * time.Minute,
 			MaxHeaderBytes:    64 << 10,
 		},
-		Store: Store{URL: "sqlite://authly.db", MaxConnections: 16},
+		Store: Store{URL: "sqlite://authly.db", Migrate: true, MaxConnections: 16},
 		Tokens: Tokens{
 			Audience:   "authly",
 			AccessTTL:  30 * time.Minute,
@@ -37,8 +37,9 @@ func Defaults() *Config {
 			MaxWait:    10 * time.Second,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Keys:  Keys{RotateEvery: 30 * 24 * time.Hour},
-		Users: Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
+		Keys:    Keys{RotateEvery: 30 * 24 * time.Hour},
+		Secrets: Secrets{Provider: "environment"},
+		Users:   Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Mail: Mail{
 			URL: "log:", Timeout: 30 * time.Second, RetryFor: 72 * time.Hour,
 			Lifetimes: MailLifetimes{Verification: 24 * time.Hour, EmailChange: time.Hour, PasswordReset: 30 * time.Minute, Invitation: 24 * time.Hour},
@@ -125,6 +126,10 @@ func (c *Config) HasManagedKeys() bool {
 func (c *Config) HasAssertions() bool {
 	return slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Assertion })
 }
+
+// LeastSecret is the number of bytes that a secret of tokens should have: that of the hash of its HMAC (RFC 7518 section 3.2), which
+// is SHA-256 for refresh tokens unless another one is chosen.
+func (c *Config) LeastSecret() int { return max(hmacBytes(c.Algorithm()), 32) }
 
 // Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
 func (c *Config) Algorithm() string {

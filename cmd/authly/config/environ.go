@@ -1,15 +1,16 @@
 package config
 
 import (
-	"fmt"
+	"context"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/descoped/authly/authn/secret"
 )
 
 // alias is a variable by which other setups already know one of the keys.
@@ -51,82 +52,65 @@ func variableOf(path []string) string {
 	return "AUTHLY_" + strings.ToUpper(strings.Join(path, "_"))
 }
 
-// environ reads the variables over what the file said: first the aliases, then Authly's own names, the general before the
-// special, so that AUTHLY_LOG_LEVEL is stronger than AUTHLY_LOG, and both are stronger than an alias.
-func (d *decoder) environ(env map[string]string) {
+// variables lists the variables of Authly's own.
+func variables() map[string]bool {
 	known := map[string]bool{}
 	walk(reflect.TypeFor[Config](), func(path []string, _ key) { known[variableOf(path)] = true })
+	return known
+}
 
-	d.aliases(env, known)
+// environ reads the variables over what the file and the provider said: first the aliases, then Authly's own names, the general
+// before the special, so that AUTHLY_LOG_LEVEL is stronger than AUTHLY_LOG, and both are stronger than an alias.
+func (d *decoder) environ() {
+	d.aliases()
 	walk(reflect.TypeFor[Config](), func(path []string, k key) {
-		variable := variableOf(path)
-		value, from, ok := d.given(env, variable, known)
+		value, from, ok := d.given(variableOf(path), k)
 		if !ok {
 			return
 		}
-		d.fromVariable(from, value, k, strings.Join(path, "."))
+		d.fromOutside(from, value, k, strings.Join(path, "."))
 	})
-	d.variable = ""
-	d.config.strays = strays(env, known)
+	d.origin = Place{}
 }
 
 // given returns the value of a variable, or of the file that variable_FILE names, and which of the two it was.
-func (d *decoder) given(env map[string]string, variable string, known map[string]bool) (value, from string, ok bool) {
-	value, ok = env[variable]
-	inFile := variable + "_FILE"
-	path, hasFile := env[inFile]
-	if !hasFile || known[inFile] {
-		return value, variable, ok
+func (d *decoder) given(variable string, k key) (value string, from Place, ok bool) {
+	name, file := d.environment.Source(variable)
+	from = Place{Variable: name}
+	material, ok, err := d.environment.Secret(context.Background(), variable)
+	if err != nil {
+		d.origin = from
+		d.wrong(nil, "", "%s", err)
+		return "", from, false
 	}
-	d.variable = inFile
-	if ok {
-		d.wrong(nil, "", "is given beside %s, expected only one of them", variable)
-		return "", "", false
+	if !ok {
+		return "", from, false
 	}
-	value, problem := readFile(path)
-	if problem != "" {
-		d.wrong(nil, "", "%s", problem)
-		return "", "", false
-	}
-	value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
-	return value, inFile, true
+	d.config.heed(name, file, holdsSecret(k))
+	return textOf(material), from, true
 }
 
-// readFile returns what a file holds, or what is wrong with it.
-func readFile(path string) (content, problem string) {
-	if path == "" {
-		return "", "names no file, expected the path of one"
-	}
-	data, err := os.ReadFile(path)
-	switch {
-	case os.IsNotExist(err):
-		return "", "names a file that does not exist"
-	case os.IsPermission(err):
-		return "", "names a file that may not be read"
-	case err != nil:
-		return "", "names something that is no readable file"
-	case len(data) > maxSize:
-		return "", fmt.Sprintf("names a file that is too long, expected at most %d bytes", maxSize)
-	}
-	return string(data), ""
+// textOf returns key material as text, and releases it.
+func textOf(material secret.Bytes) string {
+	var text string
+	_ = material.Use(func(content []byte) error { text = string(content); return nil }) // it is not released before
+	material.Release()
+	return text
 }
 
 // aliases reads the variables by which other setups know some of the keys. One whose key has a variable of Authly's own is
 // not looked at.
-func (d *decoder) aliases(env map[string]string, known map[string]bool) {
+func (d *decoder) aliases() {
 	for _, a := range aliases() {
-		own := "AUTHLY_" + strings.ToUpper(strings.ReplaceAll(a.path, ".", "_"))
-		if _, set := env[own]; set {
+		own := variableOf(strings.Split(a.path, "."))
+		if d.isGiven(own) || !d.isGiven(a.variable) {
 			continue
 		}
-		if _, set := env[own+"_FILE"]; set {
-			continue
-		}
-		value, from, ok := d.given(env, a.variable, known)
+		value, from, ok := d.given(a.variable, keyAt(a.path))
 		if !ok {
 			continue
 		}
-		d.variable = from
+		d.origin = from
 		if a.unit != "" && value != "" {
 			number, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil || number < 0 || number > 1_000_000 {
@@ -135,9 +119,16 @@ func (d *decoder) aliases(env map[string]string, known map[string]bool) {
 			}
 			value = strconv.Itoa(number*a.times) + a.unit
 		}
-		d.fromVariable(from, value, keyAt(a.path), a.path)
+		d.fromOutside(from, value, keyAt(a.path), a.path)
 	}
-	d.variable = ""
+	d.origin = Place{}
+}
+
+// isGiven reports whether there is a variable, or one that names a file for it.
+func (d *decoder) isGiven(variable string) bool {
+	named, _ := d.environment.Source(variable)
+	_, isSet := d.from.env[named]
+	return isSet
 }
 
 // keyAt returns the key at a path of the schema.
@@ -151,10 +142,10 @@ func keyAt(path string) key {
 	return found
 }
 
-// fromVariable decodes the value of a variable, or of the file that it names. k is a key as walk finds it.
-func (d *decoder) fromVariable(variable, value string, k key, path string) {
-	d.variable = variable
-	defer func() { d.variable = "" }()
+// fromOutside decodes the value of a variable, of the file that it names, or of a provider. k is a key as walk finds it.
+func (d *decoder) fromOutside(from Place, value string, k key, path string) {
+	d.origin = from
+	defer func() { d.origin = Place{} }()
 	target := reflect.ValueOf(d.config).Elem().FieldByIndex(k.index)
 	isText := target.Kind() == reflect.String
 	switch {

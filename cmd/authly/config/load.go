@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"reflect"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,19 +27,28 @@ const (
 //
 // The error is of type Mistakes and holds everything that is wrong at once, or says why the file could not be read.
 func Load(path string, required bool, environ []string) (*Config, error) {
+	s, err := open(path, required, environ)
+	if err != nil {
+		return nil, err
+	}
+	return s.load()
+}
+
+// open reads the file.
+func open(path string, required bool, environ []string) (*source, error) {
 	data, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) && !required {
-		return load(path, nil, false, environ)
+		return newSource(path, nil, false, environ), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return load(path, data, true, environ)
+	return newSource(path, data, true, environ), nil
 }
 
 // read returns what the file at path holds.
 func read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) // #nosec G304 -- the configuration
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -57,38 +65,7 @@ func read(path string) ([]byte, error) {
 
 // load is Load with the file already read. hasFile tells an empty file from none.
 func load(path string, data []byte, hasFile bool, environ []string) (*Config, error) {
-	env := environment(environ)
-	d := &decoder{
-		config: Defaults(),
-		file:   path,
-		lookup: func(name string) (string, bool) { value, ok := env[name]; return value, ok },
-		places: map[string]Place{"": {File: path}},
-		late:   map[string]late{},
-	}
-	if hasFile {
-		d.config.Routes = nil
-		d.readDocument(data)
-	}
-	d.environ(env)
-	d.finish()
-	d.check()
-	if len(d.mistakes) > 0 {
-		d.mistakes.sort()
-		return nil, d.mistakes
-	}
-	return d.config, nil
-}
-
-// readDocument decodes the file.
-func (d *decoder) readDocument(data []byte) {
-	root, mistakes := parse(data, d.file)
-	d.mistakes = append(d.mistakes, mistakes...)
-	if root == nil {
-		return
-	}
-	if d.plain(root, "") {
-		d.mapping(root, reflect.ValueOf(d.config).Elem(), "")
-	}
+	return newSource(path, data, hasFile, environ).load()
 }
 
 // parse returns the root of the one document in data, or nil if there is none.

@@ -20,10 +20,10 @@ func (d *decoder) text(n *yaml.Node, k key, path string) (text, tag string, ok b
 		d.wrong(n, path, "is %s, expected a single value", kindOf(n))
 		return "", "", false
 	}
-	if d.variable != "" {
-		return n.Value, n.Tag, true
+	if !d.inFile() {
+		return d.opened(n, path, n.Value, n.Tag)
 	}
-	text, expanded, problem := expand(n.Value, k.secret != "", d.lookup)
+	text, expanded, problem := expand(n.Value, k.secret != "", d.lookup(k))
 	if problem != "" {
 		d.wrong(n, path, "%s", problem)
 		return "", "", false
@@ -33,9 +33,11 @@ func (d *decoder) text(n *yaml.Node, k key, path string) (text, tag string, ok b
 		return "", "", false
 	}
 	if expanded {
-		return text, "", true
+		tag = ""
+	} else {
+		tag = n.Tag
 	}
-	return text, n.Tag, true
+	return d.opened(n, path, text, tag)
 }
 
 // scalar decodes a scalar into v.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -26,6 +25,7 @@ func (c *Config) Warnings() []Warning {
 	w.server()
 	w.tokens()
 	w.keys()
+	w.secrets()
 	w.passwords()
 	w.registration()
 	w.limits()
@@ -41,6 +41,10 @@ func (c *Config) Advice() []Warning {
 	w := warnings{config: c}
 	if c.Passwords.MinLength < 15 {
 		w.add("passwords.min_length", "Is below 15, which NIST SP 800-63B-4 asks for where a password is all that users log in with.")
+	}
+	if c.IsPostgres() && c.Store.Migrate {
+		w.add("store.migrate", "Is true: the server's database role owns the tables, and whoever takes over the server can change and drop "+
+			"them. Have authly migrate run with that role, and the server with one that reads and writes rows and no more: examples/postgres.")
 	}
 	if c.Mail.Server() == nil && c.Users.Registration != "open" {
 		w.add("mail.url", "Is log: whoever reads the log can ask for a new password of any user, and set it by the link that is written there. "+
@@ -109,13 +113,11 @@ func (w *warnings) tokens() {
 	case t.SecretKey == "":
 	case least == 0:
 		w.add("tokens.secret_key", "Is not used: tokens.algorithm is asymmetric and has keys of its own.")
-	case len(t.SecretKey) < least:
-		w.add("tokens.secret_key", shortSecret(least))
+	default:
+		w.material("tokens.secret_key", t.SecretKey, least)
 	}
 	// Refresh tokens are signed with an HMAC whenever they have a secret, of SHA-256 unless another one is chosen.
-	if least = max(least, 32); t.RefreshSecretKey != "" && len(t.RefreshSecretKey) < least {
-		w.add("tokens.refresh_secret_key", shortSecret(least))
-	}
+	w.material("tokens.refresh_secret_key", t.RefreshSecretKey, w.config.LeastSecret())
 	if t.SecretKey != "" && t.SecretKey == t.RefreshSecretKey {
 		w.add("tokens.refresh_secret_key", "Is the same as tokens.secret_key: who learns one has learnt both.")
 	}
@@ -131,22 +133,16 @@ func (w *warnings) keys() {
 		{"tokens.secret_key_previous", t.SecretKeyPrevious, t.SecretKey},
 		{"tokens.refresh_secret_key_previous", t.RefreshSecretKeyPrevious, t.RefreshSecretKey},
 	} {
-		switch least := max(hmacBytes(w.config.Algorithm()), 32); {
-		case s.secret == "":
-		case s.secret == s.successor:
+		if s.secret != "" && s.secret == s.successor {
 			w.add(s.path, "Is the same as "+strings.TrimSuffix(s.path, "_previous")+" and has no effect.")
-		case len(s.secret) < least:
-			w.add(s.path, shortSecret(least))
+			continue
 		}
+		w.material(s.path, s.secret, w.config.LeastSecret())
 	}
 	if w.config.IsPostgres() && w.config.HasManagedKeys() && w.config.Keys.MasterKey == "" {
 		w.add("keys.master_key", "Is empty: the signing keys are in the database as they are, and who can read it, or a backup of "+
 			"it, can make tokens. Set it (AUTHLY_MASTER_KEY) on every replica; the keys are sealed at the next start.")
 	}
-}
-
-func shortSecret(least int) string {
-	return fmt.Sprintf("Is shorter than the hash of the algorithm, %d bytes, and so easier to guess.", least)
 }
 
 func (w *warnings) passwords() {

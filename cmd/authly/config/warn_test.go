@@ -143,4 +143,13 @@ func TestAdvice(t *testing.T) {
 	if advice := Defaults().Advice(); len(advice) != 1 || advice[0].Key != "passwords.min_length" {
 		t.Errorf("advised %v", advice)
 	}
+	shared := Defaults()
+	shared.Passwords.MinLength, shared.Store.URL = 15, "postgres://h/d"
+	if advice := shared.Advice(); len(advice) != 1 || advice[0].Key != "store.migrate" {
+		t.Errorf("advised %v where the server owns its tables", advice)
+	}
+	shared.Store.Migrate = false
+	if advice := shared.Advice(); len(advice) > 0 {
+		t.Errorf("advised %v where it does not", advice)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ func (c *Config) WriteYAML(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := dumper.Dump(tree(reflect.ValueOf(c).Elem(), key{})); err != nil {
+	if err := dumper.Dump(lister(c.sealed).tree(reflect.ValueOf(c).Elem(), key{}, "")); err != nil {
 		return err
 	}
 	return dumper.Close()
@@ -32,7 +33,7 @@ func (c *Config) WriteYAML(w io.Writer) error {
 // MarshalJSON is WriteYAML in JSON.
 func (c *Config) MarshalJSON() ([]byte, error) {
 	var plain map[string]any
-	if err := tree(reflect.ValueOf(c).Elem(), key{}).Decode(&plain); err != nil {
+	if err := lister(c.sealed).tree(reflect.ValueOf(c).Elem(), key{}, "").Decode(&plain); err != nil {
 		return nil, err
 	}
 	return json.Marshal(plain)
@@ -49,6 +50,10 @@ func (c *Config) Redacted() *Config {
 		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey,
 	} {
 		*secret = Secret(secret.String())
+	}
+	shown.Secrets.Static = slices.Clone(c.Secrets.Static)
+	for i := range shown.Secrets.Static {
+		shown.Secrets.Static[i].Value = Secret(shown.Secrets.Static[i].Value.String())
 	}
 	return &shown
 }
@@ -80,8 +85,14 @@ func (c *Config) String() string {
 	return out.String()
 }
 
-// tree is the YAML of a value.
-func tree(v reflect.Value, k key) *yaml.Node {
+// lister makes listings, in which what was sealed is not shown: the paths of that.
+type lister map[string]bool
+
+// tree is the YAML of the value at a path.
+func (l lister) tree(v reflect.Value, k key, path string) *yaml.Node {
+	if l[path] {
+		return quoted(sealedValue, yaml.DoubleQuotedStyle)
+	}
 	switch value := v.Interface().(type) {
 	case time.Duration:
 		return quoted(durationText(value), 0)
@@ -90,15 +101,15 @@ func tree(v reflect.Value, k key) *yaml.Node {
 	case Secret:
 		return quoted(value.String(), yaml.DoubleQuotedStyle)
 	case Allow:
-		return allowTree(value)
+		return l.allowTree(value, path)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		return tree(v.Elem(), k)
+		return l.tree(v.Elem(), k, path)
 	case reflect.Struct:
-		return structTree(v)
+		return l.structTree(v, path)
 	case reflect.Slice:
-		return listTree(v)
+		return l.listTree(v, path)
 	case reflect.Bool:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: strconv.FormatBool(v.Bool())}
 	case reflect.Int:
@@ -118,30 +129,30 @@ func quoted(text string, style yaml.Style) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: style}
 }
 
-func structTree(v reflect.Value) *yaml.Node {
+func (l lister) structTree(v reflect.Value, path string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 	for _, k := range keysOf(v.Type()) {
 		field := v.FieldByIndex(k.index)
 		if k.omitEmpty && (field.IsZero() || field.Kind() == reflect.Slice && field.Len() == 0) {
 			continue
 		}
-		node.Content = append(node.Content, quoted(k.name, 0), tree(field, k))
+		node.Content = append(node.Content, quoted(k.name, 0), l.tree(field, k, join(path, k.name)))
 	}
 	return node
 }
 
-func listTree(v reflect.Value) *yaml.Node {
+func (l lister) listTree(v reflect.Value, path string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 	if isPlainList(v.Type()) {
 		node.Style = yaml.FlowStyle
 	}
 	for i := range v.Len() {
-		node.Content = append(node.Content, tree(v.Index(i), key{}))
+		node.Content = append(node.Content, l.tree(v.Index(i), key{}, at(path, i)))
 	}
 	return node
 }
 
-func allowTree(a Allow) *yaml.Node {
+func (l lister) allowTree(a Allow, path string) *yaml.Node {
 	for _, w := range words() {
 		if a.Access == w.access {
 			return quoted(w.word, 0)
@@ -150,7 +161,7 @@ func allowTree(a Allow) *yaml.Node {
 	if a.Access != authn.AllowListed {
 		return quoted("nobody", 0)
 	}
-	return structTree(reflect.ValueOf(listed{a.Roles, a.Users}))
+	return l.structTree(reflect.ValueOf(listed{a.Roles, a.Users}), path)
 }
 
 // durationText is a duration as people write it: 30m, not 30m0s.

@@ -88,5 +88,6 @@ func main() {
 		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(5*time.Second),
 	)}
 	log.Printf("listening on %s", address)
-	log.Fatal(http.ListenAndServe(address, handler))
+	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	log.Fatal(server.ListenAndServe())
 }

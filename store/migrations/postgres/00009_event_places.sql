@@ -1,0 +1,8 @@
+-- +goose Up
+
+-- Where the client address of an event was, as far as was known then; '' is not known.
+ALTER TABLE audit_events
+    ADD COLUMN country TEXT COLLATE "C" NOT NULL DEFAULT '',
+    ADD COLUMN city TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX audit_events_by_country ON audit_events (country, at, id) WHERE country <> '';
