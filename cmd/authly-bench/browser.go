@@ -23,8 +23,9 @@ func (g *gate) browse(ctx context.Context) (cookie string, err error) {
 		return "", err
 	}
 	defer response.Body.Close()
-	for _, given := range response.Cookies() {
-		return given.Name + "=" + given.Value, nil
+	given := response.Cookies()
+	if len(given) != 1 {
+		return "", errors.New("a browser that signed in was not given one cookie")
 	}
-	return "", errors.New("a browser that signed in was given no cookie")
+	return given[0].Name + "=" + given[0].Value, nil
 }

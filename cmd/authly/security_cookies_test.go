@@ -20,7 +20,12 @@ func (a *authly) signIn(t *testing.T, path, username, password string, header ..
 // cookieSet is the value of the session cookie that an answer sets; empty: it sets none.
 func cookieSet(t *testing.T, answer reply) string {
 	t.Helper()
-	for _, line := range answer.header["Set-Cookie"] {
+	lines := answer.header["Set-Cookie"]
+	if len(lines) > 1 {
+		t.Errorf("%d cookies", len(lines))
+	}
+	if len(lines) == 1 {
+		line := lines[0]
 		cookie, err := http.ParseSetCookie(line)
 		if err != nil || cookie.Name != sessionCookie || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode ||
 			cookie.Path != "/" || cookie.Domain != "" || len("Set-Cookie: "+line) >= 200 {
