@@ -53,6 +53,7 @@ type Error struct {
 	Field      string        // the offending member of the request, empty where none is to blame
 	RetryAfter time.Duration // greater than zero where trying again later can help
 	Limits     []Level       // of CodeRateLimited: the limits that the request counted against
+	LoginURL   string        // where a person can sign in, where that can help; else empty
 	Cause      error         // never shown to a client
 }
 

@@ -135,6 +135,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
 		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
+		RememberFor:         cfg.Sessions.RememberFor,
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limits:              m.limits,
@@ -231,16 +232,22 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 func (m *mind) newDoor(
 	cfg *config.Config, log *slog.Logger, access func(proxy.Access), checker *authn.Checker, follower *authn.Follower,
 ) (*proxy.Door, error) {
+	gate := authn.NewGate(authn.GateConfig{
+		Routes: cfg.Rules(), Authenticator: checker, Limits: m.limits, General: cfg.Limits.General.Rate(), Now: time.Now,
+	})
+	sameOrigin, err := headers.NewSameOrigin(cfg.Server.PublicURL, headers.CORSConfig(cfg.CORS))
+	if err != nil {
+		return nil, fmt.Errorf("cors: %w", err)
+	}
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Trail: m.trail, Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
+		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
 	})
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.New(web.Config{
-		Accounts: m.accounts, PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, StatusOf: api.StatusOf, Log: log,
-	})
+	pages, err := m.newPages(cfg, log, gate)
 	if err != nil {
 		return nil, err
 	}
@@ -249,9 +256,7 @@ func (m *mind) newDoor(
 		return nil, fmt.Errorf("cors: %w", err)
 	}
 	return proxy.New(proxy.Config{
-		Gate: authn.NewGate(authn.GateConfig{
-			Routes: cfg.Rules(), Authenticator: checker, Limits: m.limits, General: cfg.Limits.General.Rate(), Now: time.Now,
-		}),
+		Gate:     gate,
 		Trust:    headers.NewTrust(cfg.Server.TrustedProxies),
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
@@ -262,6 +267,8 @@ func (m *mind) newDoor(
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
+		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
+		LoginPage: headers.LoginPage(cfg.Server.PublicURL + cfg.Server.APIPrefix + web.SignInPath),
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
 		Denied: m.denied(cfg),
 	})

@@ -113,6 +113,10 @@ func acts() []act {
 			policy := authn.SessionPolicy{MaxPerUser: 1, EvictOldest: true}
 			return w.s.BeginSession(t.Context(), sessionOf(refresh, now), access, refresh, hash, policy, by)
 		}, one(authn.EventSessionRevoked, authn.EventLogin)},
+		{"a login of a browser", "BeginCookieSession", func(t *testing.T, w setting, by authn.Act) error {
+			session := authn.Session{ID: uuid.New(), UserID: w.user.ID, CreatedAt: now, LastSeenAt: now}
+			return w.s.BeginCookieSession(t.Context(), session, cookieOf(session, now), hash, authn.SessionPolicy{}, by)
+		}, one(authn.EventLogin)},
 		{"a refresh", "RotateRefresh", func(t *testing.T, w setting, by authn.Act) error { return w.rotate(t, by) }, nil},
 		{"a refresh token used twice", "RotateRefresh", func(t *testing.T, w setting, by authn.Act) error {
 			must(t, w.rotate(t, by))
@@ -248,7 +252,7 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 }
 
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
-var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner PurgeTokens
+var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner CookieOwner PurgeTokens
 	SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
 	ForgetAttempts RememberClient PurgeAttempts
 	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents PurgeEvents`)

@@ -29,6 +29,7 @@ type Config struct {
 	Keys       Keys       `yaml:"keys"`       // that Authly makes
 	Secrets    Secrets    `yaml:"secrets"`    // where they come from
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
+	Cookies    Cookies    `yaml:"cookies"`    // what browsers hold of sessions
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
@@ -185,6 +186,14 @@ type Sessions struct {
 	MaxPerUser int `yaml:"max_per_user" min:"0" max:"10000"`
 	// What a login beyond that does: it ends the oldest session, or is refused.
 	OnLimit string `yaml:"on_limit" oneof:"evict_oldest|refuse"`
+	// The life of a browser's session whose user asked to be remembered; it does not end by IdleTimeout. 0: nobody is offered it.
+	RememberFor time.Duration `yaml:"remember_for" min:"0s" max:"9600h"`
+}
+
+// Cookies says which hosts browsers send the session cookie to.
+type Cookies struct {
+	// A domain to all of whose hosts it is sent, such as example.com; empty: to the host of Server.PublicURL alone.
+	Domain string `yaml:"domain"`
 }
 
 // Revocation says how a replica keeps up with what others have taken back. Tokens are checked against its memory.

@@ -44,7 +44,7 @@ func Defaults() *Config {
 			URL: "log:", Timeout: 30 * time.Second, RetryFor: 72 * time.Hour,
 			Lifetimes: MailLifetimes{Verification: 24 * time.Hour, EmailChange: time.Hour, PasswordReset: 30 * time.Minute, Invitation: 24 * time.Hour},
 		},
-		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
+		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest", RememberFor: 30 * 24 * time.Hour},
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
 		Limits: Limits{
 			Login: Limit{Requests: 5, Per: time.Minute}, LoginPair: Limit{Per: time.Minute}, LoginSpraying: Limit{Per: time.Hour},
@@ -89,7 +89,7 @@ type defaulter interface {
 
 func (r *Route) defaults(*Config) {
 	*r = Route{
-		Credentials: []string{"bearer"},
+		Credentials: []string{"bearer", "cookie"},
 		Limit:       RouteLimit{Limit: Limit{Per: time.Minute}, By: "network"},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,

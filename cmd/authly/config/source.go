@@ -107,10 +107,18 @@ func (s *source) decoder(root *yaml.Node, provider secret.Provider, values *secr
 
 // valuesOf is what seals values and opens them; nil if there is no master key.
 func valuesOf(k Keys) *secret.Values {
-	if k.MasterKey == "" {
+	master := []byte(k.MasterKey)
+	if len(master) == 0 && k.MasterKeyFile != "" {
+		master, _ = secret.ReadFile(k.MasterKeyFile) // it may not have been made yet: then nothing is sealed with it
+	}
+	if len(master) == 0 {
 		return nil
 	}
-	values, err := secret.NewValues([]byte(k.MasterKey))
+	var before [][]byte
+	if k.MasterKeyPrevious != "" {
+		before = append(before, []byte(k.MasterKeyPrevious))
+	}
+	values, err := secret.NewValues(master, before...)
 	if err != nil {
 		return nil // no key is so long that nothing can be derived from it
 	}

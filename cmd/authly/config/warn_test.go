@@ -19,6 +19,14 @@ func TestWarnings(t *testing.T) {
 		want []string // the key and the beginning of each warning
 	}{
 		{"quiet", quiet + quietRoutes, nil, nil},
+		{"hosts that no cookie reaches", quiet + "routes: [{name: a, hosts: [app.example.com, \"*.example.com\"], paths: [/*], allow: authenticated}]\n", nil,
+			[]string{"routes[0].hosts[0]: Browsers do not send", "routes[0].hosts[1]: Browsers do not send"}},
+		{"hosts that a cookie reaches", quiet + "cookies: {domain: example.com}\nroutes: [{name: a, hosts: [app.example.com, \"*.example.com\", example.com], paths: [/*], allow: authenticated}]\n",
+			[]string{"AUTHLY_SERVER_PUBLIC_URL=https://login.example.com"}, nil},
+		{"a host beside the domain", quiet + "cookies: {domain: example.com}\nroutes: [{name: a, hosts: [app.notexample.com], paths: [/*], allow: authenticated}]\n",
+			[]string{"AUTHLY_SERVER_PUBLIC_URL=https://login.example.com"}, []string{"routes[0].hosts[0]: Browsers do not send"}},
+		{"the host of the login page", quiet + "routes: [{name: a, hosts: [App.localhost], paths: [/*], allow: authenticated}]\n", []string{"AUTHLY_SERVER_PUBLIC_URL=http://app.localhost:8080"}, nil},
+		{"hosts for whom no cookie is needed", quiet + "routes: [{name: a, hosts: [a.example.com], paths: [/*], allow: authenticated, credentials: [bearer]}, {name: b, hosts: [b.example.com], paths: [/*], allow: public}]\n", nil, nil},
 		{"no routes", quiet, nil, []string{"routes: There are none"}},
 		{"public address", "server: {address: \":8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, []string{"server.address: Listens to other machines"}},
 		{"public address by name", "server: {address: \"gateway.example.com:8080\"}\nusers: {registration: closed}\n" + quietRoutes, nil, []string{"server.address: Listens to other machines"}},
