@@ -117,6 +117,18 @@ func keyIn(content []byte) []byte {
 	return key
 }
 
+// KeysInFile returns the master key in a key file, and the one of before it if that was kept; nil what is not there or is no key.
+func KeysInFile(path string) (key, before []byte) {
+	read := func(path string) []byte {
+		content, err := readAtMost(path, fileMost)
+		if err != nil {
+			return nil
+		}
+		return keyIn(content)
+	}
+	return read(path), read(path + ".previous")
+}
+
 // isText reports whether a key is of printable ASCII alone.
 func isText(key []byte) bool {
 	return !bytes.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
