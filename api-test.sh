@@ -385,7 +385,7 @@ check "the user logs out" 200 '.message == "Successfully logged out" and .invali
 call GET "$prefix/users/me" "$third"
 check "the token is dead" 401 '.detail == "Could not validate credentials"'
 call GET "$protected" "$third"
-check "for the application as well" 401
+check "for the application as well" 401 '.login_url | endswith("/auth/login")'
 refresh "$third_refresh"
 check "and no refresh brings it back" 401
 

@@ -10,7 +10,7 @@ func (a *Accounts) mailRegistration(ctx context.Context, user User, act Act) err
 	if a.cfg.Mails == nil || user.Verified || !a.cfg.Logins.cfg.RequireVerification {
 		return a.cfg.Store.CreateUser(ctx, user, act)
 	}
-	p, err := a.cfg.Mails.toUser(MailVerification, user)
+	p, err := a.cfg.Mails.toUser(ctx, MailVerification, user)
 	if err != nil {
 		return err
 	}
@@ -43,15 +43,15 @@ func (a *Accounts) mailUpdate(ctx context.Context, change *UserChange, caller *I
 			return err
 		}
 	case moves:
-		letters.add(m.notice(Mail{Kind: MailEmailChanged, To: user.Email, Username: user.Username, NewEmail: *change.Email}))
+		letters.add(m.notice(ctx, Mail{Kind: MailEmailChanged, To: user.Email, Username: user.Username, NewEmail: *change.Email}))
 		if a.cfg.Logins.cfg.RequireVerification && (change.Verified == nil || !*change.Verified) {
 			moved := user
 			moved.Email, moved.EmailKey = *change.Email, *change.EmailKey
-			letters.add(m.toUser(MailVerification, moved))
+			letters.add(m.toUser(ctx, MailVerification, moved))
 		}
 	}
 	if change.PasswordHash != nil {
-		letters.add(m.notice(Mail{Kind: MailPasswordChanged, To: user.Email, Username: user.Username}))
+		letters.add(m.notice(ctx, Mail{Kind: MailPasswordChanged, To: user.Email, Username: user.Username}))
 	}
 	change.Posts = letters.posts
 	return letters.err
@@ -67,9 +67,9 @@ func (a *Accounts) mailConfirmation(ctx context.Context, change *UserChange, use
 	if _, err := a.cfg.Store.UserByEmailKey(ctx, key); !errors.Is(err, ErrUserNotFound) {
 		return taken(err, RefuseField("email", "Email already registered"))
 	}
-	l.add(m.withToken(MailToken{Kind: MailEmailChange, UserID: user.ID, Email: email, EmailKey: key}, user.Username))
+	l.add(m.withToken(ctx, MailToken{Kind: MailEmailChange, UserID: user.ID, Email: email, EmailKey: key}, user.Username))
 	change.Events = append(change.Events, change.Act.Event(EventEmailChangeRequested, user.ID))
-	l.add(m.notice(Mail{Kind: MailEmailChanging, To: user.Email, Username: user.Username, NewEmail: email}))
+	l.add(m.notice(ctx, Mail{Kind: MailEmailChanging, To: user.Email, Username: user.Username, NewEmail: email}))
 	return nil
 }
 

@@ -34,7 +34,7 @@ func (a *Accounts) ConfirmEmail(ctx context.Context, token string, from Client) 
 	if err != nil {
 		return User{}, mailTokenRefusal(err)
 	}
-	told, err := a.cfg.Mails.notice(Mail{Kind: MailEmailChanged, To: user.Email, Username: user.Username, NewEmail: t.Email})
+	told, err := a.cfg.Mails.notice(ctx, Mail{Kind: MailEmailChanged, To: user.Email, Username: user.Username, NewEmail: t.Email})
 	if err != nil {
 		return User{}, err
 	}
@@ -62,7 +62,7 @@ func (a *Accounts) ResetPassword(ctx context.Context, token, password string, fr
 	if err != nil {
 		return err
 	}
-	told, err := a.cfg.Mails.notice(Mail{Kind: MailPasswordChanged, To: user.Email, Username: user.Username})
+	told, err := a.cfg.Mails.notice(ctx, Mail{Kind: MailPasswordChanged, To: user.Email, Username: user.Username})
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (a *Accounts) request(
 	default:
 		requested.Reason = whyNot(user)
 	}
-	p, err := a.cfg.Mails.toUser(kind, user)
+	p, err := a.cfg.Mails.toUser(ctx, kind, user)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ type AccountUpdate struct {
 	Verified        *bool
 	Admin           *bool
 	Roles           *[]string
+
+	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see NewCookieValue.
+	NextCookie string
 }
 
 // Update changes a user. Users change themselves, administrators everybody. Only administrators change flags and roles;
@@ -155,6 +158,9 @@ func (a *Accounts) changePassword(
 	}
 	if own && !change.EndSessions {
 		change.KeepSession = caller.SessionID
+		if caller.Cookie != nil && IsCookieValue(u.NextCookie) {
+			change.KeepCookie = hashCookie(u.NextCookie)
+		}
 	}
 	change.PasswordHash, change.EndSessions = &hash, true
 	return nil

@@ -65,6 +65,8 @@ const (
 	EventKeyAdded            EventKind = "key_added"            // a signing key, to be used now or soon: the first, or the next of a rotation
 	EventKeyRevoked          EventKind = "key_revoked"          // all that it has signed is dead
 	EventKeySealed           EventKind = "key_sealed"           // a key in the store was encrypted anew
+	EventDataKeyAdded        EventKind = "data_key_added"       // what is secret in the store is sealed with another data key from now on
+	EventMasterKeyReplaced   EventKind = "master_key_replaced"  // the data keys are wrapped by another master key
 	EventConfigurationLoaded EventKind = "configuration_loaded" // a server has begun to go by a configuration
 
 	EventConfigurationReloaded EventKind = "configuration_reloaded" // a server has taken up what changed in it, or refused to
@@ -81,7 +83,8 @@ func EventKinds() []EventKind {
 		EventUserDisabled, EventUserEnabled, EventUserVerified,
 		EventRolesChanged, EventPasswordChanged, EventPasswordRehashed, EventEmailChanged,
 		EventResetRequested, EventVerificationRequested, EventEmailChangeRequested, EventMailTokenRefused,
-		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventConfigurationLoaded, EventConfigurationReloaded, EventRequestDenied,
+		EventKeyAdded, EventKeyRevoked, EventKeySealed, EventDataKeyAdded, EventMasterKeyReplaced,
+		EventConfigurationLoaded, EventConfigurationReloaded, EventRequestDenied,
 	}
 }
 
@@ -142,9 +145,10 @@ const (
 	DetailClient           Detail = "client_id"         // of a registered client that was refused: who it said that it is
 	DetailMail             Detail = "mail"              // of a mailed token: the kind of mail that it would have to be from
 	DetailKeyID            Detail = "key_id"
-	DetailPurpose          Detail = "purpose"   // of a key
-	DetailAlgorithm        Detail = "algorithm" // of a key
-	DetailMethod           Detail = "method"    // of a denied request, as are the next three
+	DetailPurpose          Detail = "purpose"    // of a key
+	DetailAlgorithm        Detail = "algorithm"  // of a key
+	DetailMasterKey        Detail = "master_key" // that has wrapped a data key: its fingerprint
+	DetailMethod           Detail = "method"     // of a denied request, as are the next three
 	DetailHost             Detail = "host"
 	DetailPath             Detail = "path" // without the query
 	DetailRoute            Detail = "route"

@@ -201,3 +201,8 @@ func (a Act) KeyEvent(kind EventKind, key Key) Event {
 	return a.Event(kind, uuid.Nil).With(DetailKeyID, key.ID).With(DetailPurpose, string(key.Purpose)).
 		With(DetailAlgorithm, key.Algorithm)
 }
+
+// DataKeyEvent returns an event of the act about a data key.
+func (a Act) DataKeyEvent(kind EventKind, key DataKey) Event {
+	return a.Event(kind, uuid.Nil).With(DetailKeyID, key.ID).With(DetailMasterKey, key.Master)
+}

@@ -25,6 +25,7 @@ type Checker struct {
 	logins   *Logins
 	follower *Follower
 	verified *otter.Cache[string, *checkedToken]
+	cookies  *otter.Cache[string, *checkedToken] // by value, which is no text of a token
 
 	mu   sync.Mutex
 	seen map[uuid.UUID]time.Time // since they were last taken
@@ -51,23 +52,30 @@ func NewChecker(logins *Logins, follower *Follower) *Checker {
 	return &Checker{
 		logins: logins, follower: follower, seen: map[uuid.UUID]time.Time{},
 		verified: otter.Must(&otter.Options[string, *checkedToken]{MaximumSize: checkedTokens}),
+		cookies:  otter.Must(&otter.Options[string, *checkedToken]{MaximumSize: checkedTokens}),
 	}
 }
 
-// Authenticate returns the identity behind an access token. Whether it is an administrator of Authly is not known here: no
+// Authenticate returns the identity behind an access token or a cookie. Whether it is an administrator of Authly is not known here: no
 // rule asks for that, and Authly's own endpoints ask the store.
 func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity, error) {
-	if cred.Kind != BearerCredential {
+	now := c.logins.cfg.Now()
+	var token *checkedToken
+	var err error
+	switch cred.Kind {
+	case BearerCredential:
+		token, err = c.token(cred.Token, now)
+	case CookieCredential:
+		token, err = c.cookie(ctx, cred.Token, now)
+	default:
 		return c.logins.Authenticate(ctx, cred) // a refusal, whatever it is
 	}
-	now := c.logins.cfg.Now()
-	token, err := c.token(cred.Token, now)
 	if err != nil {
 		return nil, err
 	}
 	if !c.follower.isFresh(now) || c.follower.isOutlivedBy(&token.verified) {
 		if lives, _ := c.follower.check(&token.verified); !lives {
-			return nil, errBadToken // what has ended stays so, also if the store was put back from a backup
+			return nil, token.bad() // what has ended stays so, also if the store was put back from a backup
 		}
 		identity, err := c.logins.Authenticate(ctx, cred)
 		if err == nil {
@@ -81,7 +89,7 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	}
 	lives, changed := c.follower.check(&token.verified)
 	if !lives {
-		return nil, errBadToken
+		return nil, token.bad()
 	}
 	identity := &token.identity
 	if changed != nil {
@@ -131,6 +139,7 @@ func (c *Checker) changedIdentity(ctx context.Context, token *checkedToken, chan
 		return nil, Fault(err)
 	}
 	identity := c.logins.identity(user, &token.verified)
+	identity.Cookie = token.identity.Cookie
 	identity.Memo = new(Memo)
 	token.changed.Store(&changedIdentity{changed, identity})
 	return identity, nil

@@ -23,6 +23,8 @@ type watched struct {
 	users  atomic.Int32 // asked for by id
 	looks  atomic.Int32 // at the feed
 
+	cookies atomic.Int32 // asked for by cookie
+
 	hold chan struct{} // if not nil, what is asked waits until it is closed
 }
 
@@ -32,6 +34,16 @@ func (w *watched) TokenOwner(ctx context.Context, kind authn.TokenKind, jti stri
 		return authn.User{}, authn.Token{}, authn.ErrUnavailable
 	}
 	return w.LoginStore.TokenOwner(ctx, kind, jti, hash, now)
+}
+
+func (w *watched) CookieOwner(
+	ctx context.Context, hash string, p authn.SessionPolicy, now time.Time,
+) (authn.User, authn.Session, authn.Cookie, error) {
+	w.cookies.Add(1)
+	if w.down.Load() {
+		return authn.User{}, authn.Session{}, authn.Cookie{}, authn.ErrUnavailable
+	}
+	return w.LoginStore.CookieOwner(ctx, hash, p, now)
 }
 
 func (w *watched) UserByID(ctx context.Context, id uuid.UUID) (authn.User, error) {
@@ -71,7 +83,7 @@ func (m *mind) replica(t testing.TB) *replica {
 	r := &replica{store: &watched{LoginStore: m.store, Feed: m.store}}
 	logins := authn.NewLogins(authn.LoginsConfig{
 		Store: r.store, Keys: m.keys, Passwords: m.passwords, Issuer: "https://login.example.com", Audience: "authly",
-		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second,
+		AccessTTL: 30 * time.Minute, RefreshTTL: 7 * 24 * time.Hour, Leeway: 5 * time.Second, Sessions: m.config.Sessions,
 		Now: m.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	r.follower = authn.NewFollower(authn.FollowerConfig{

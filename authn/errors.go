@@ -30,7 +30,7 @@ const (
 	CodeDelayed              Code = "attempt_too_early" // too soon after a failure; the password was not looked at
 	CodeTooManySessions      Code = "too_many_sessions" // right password, and the policy refuses one more session
 	CodeOverloaded           Code = "overloaded"        // too many passwords wait to be looked at; this one was not
-	CodeUnavailable          Code = "unavailable"       // the store does not answer
+	CodeUnavailable          Code = "unavailable"       // the store, or the HSM that signs, does not answer
 	CodeInternal             Code = "internal"          // anything unknown; the cause is only in the log
 
 	// What the decision refuses with, beside the codes above.
@@ -53,6 +53,7 @@ type Error struct {
 	Field      string        // the offending member of the request, empty where none is to blame
 	RetryAfter time.Duration // greater than zero where trying again later can help
 	Limits     []Level       // of CodeRateLimited: the limits that the request counted against
+	LoginURL   string        // where a person can sign in, where that can help; else empty
 	Cause      error         // never shown to a client
 }
 

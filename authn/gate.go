@@ -9,12 +9,14 @@ import (
 
 // Request is what a decision is made on, parsed once at the edge from a request or from a front proxy's question.
 type Request struct {
-	Method      string     // as sent
-	Host        string     // lower case, without port and trailing dot: see headers.NormalizeHost
-	RawPath     string     // the path as it stood on the wire, still encoded, without the query
-	Client      netip.Addr // invalid: not known
-	Credentials Credentials
-	Preflight   bool // method OPTIONS with Origin and Access-Control-Request-Method
+	Method      string      // as sent
+	Host        string      // lower case, without port and trailing dot: see headers.NormalizeHost
+	RawPath     string      // the path as it stood on the wire, still encoded, without the query
+	Client      netip.Addr  // invalid: not known
+	Credentials Credentials // of Authorization
+	Cookie      Credentials // the session cookie: CookieCredential, NoCredential or MalformedCredential
+	CrossOrigin bool        // a page of another origin would change something: a cookie is no credential for that
+	Preflight   bool        // method OPTIONS with Origin and Access-Control-Request-Method
 }
 
 // Verdict is the outcome of a decision. The zero value is a denial.
@@ -176,7 +178,7 @@ func (g *Gate) pass(ctx context.Context, route *Route, r Request) Decision {
 	if r.Preflight && r.Method == "OPTIONS" && route.AllowPreflight && route.Access != AllowNobody {
 		return Decision{Verdict: Allow, Route: route}
 	}
-	return g.judge(ctx, route, r.Credentials)
+	return g.judge(ctx, route, r)
 }
 
 // match finds the first route for the request. A route that asks for the client's network, when that is not known, ends the
@@ -199,6 +201,14 @@ func (g *Gate) match(r Request, path string, misses *[]Miss) (*Route, error) {
 	return route, nil
 }
 
+// Serves reports whether there is a route for a page, of a host and with a decoded path, that somebody may open, and whether
+// some route names the host and is not for any.
+func (g *Gate) Serves(host, path string) (named, ok bool) {
+	place := g.table.first(host, path, func(route *Route) bool { return route.matchesMethod("GET") })
+	ok = place < len(g.table.routes) && g.table.routes[place].Access != AllowNobody
+	return g.table.names(host), ok
+}
+
 // misses says of each route before a place why it does not match.
 func (g *Gate) misses(r Request, path string, place int) []Miss {
 	var misses []Miss
@@ -218,21 +228,15 @@ func (g *Gate) misses(r Request, path string, place int) []Miss {
 }
 
 // judge resolves the caller and applies the route's rule to them.
-func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision {
-	if route.IgnoreBearer {
-		c = Credentials{}
-	}
-	if route.AllowStale {
-		c.StaleRoute = route.Name
-	}
+func (g *Gate) judge(ctx context.Context, route *Route, r Request) Decision {
 	switch route.Access {
 	case AllowPublic:
-		return g.judgePublic(ctx, route, c)
+		return g.judgePublic(ctx, route, r)
 	case AllowAuthenticated, AllowListed:
 	default:
 		return refuse(Deny, route, Refuse(CodeForbidden, "Nobody may pass here"))
 	}
-	identity, err := g.authenticator.Authenticate(ctx, c)
+	identity, err := g.identify(ctx, route, r)
 	if err != nil {
 		return refuseCredentials(route, err)
 	}
@@ -244,17 +248,18 @@ func (g *Gate) judge(ctx context.Context, route *Route, c Credentials) Decision 
 	return Decision{Verdict: Allow, Route: route, Identity: identity}
 }
 
-// judgePublic lets everybody pass, with an identity if there is a good token and without one if there is a bad one. Only
-// when it cannot be found out whether the token is good is the request refused: a failing store never widens anything.
-func (g *Gate) judgePublic(ctx context.Context, route *Route, c Credentials) Decision {
-	if c.Kind != BearerCredential {
+// judgePublic lets everybody pass, with an identity if there is a good credential and without one if there is a bad one. Only
+// when it cannot be found out whether it is good is the request refused: a failing store never widens anything.
+func (g *Gate) judgePublic(ctx context.Context, route *Route, r Request) Decision {
+	bearer, cookie := route.reads(r)
+	if bearer.Kind != BearerCredential && cookie.Kind != CookieCredential {
 		return Decision{Verdict: Allow, Route: route}
 	}
-	identity, err := g.authenticator.Authenticate(ctx, c)
+	identity, err := g.identify(ctx, route, r)
 	if err == nil {
 		return Decision{Verdict: Allow, Route: route, Identity: identity}
 	}
-	if d := refuseCredentials(route, err); d.Verdict != Challenge {
+	if d := refuseCredentials(route, err); d.Verdict != Challenge && d.Refusal.Code != CodeOriginRefused {
 		return d
 	}
 	return Decision{Verdict: Allow, Route: route}

@@ -20,6 +20,9 @@ type Identity struct {
 	// encrypted claims, if it has any.
 	JTI, KeyID, SealedBy string
 
+	// Cookie is the session cookie that it came with, whose hash is the JTI then; nil: it came with an access token.
+	Cookie *HeldCookie
+
 	// From is where the request came from, for the audit trail; zero: not told, as to applications' requests.
 	From Client
 
@@ -63,13 +66,14 @@ const (
 	NoCredential        CredentialKind = iota // nothing
 	BearerCredential                          // Authorization: Bearer, exactly one token (RFC 6750 section 2.1)
 	ForeignCredential                         // another scheme of Authorization, which may be the application's own
-	MalformedCredential                       // several Authorization headers, Bearer without a token, control characters
+	MalformedCredential                       // several Authorization headers, Bearer without a token, control characters; or several cookies
+	CookieCredential                          // one session cookie whose value has the right form
 )
 
 // Credentials is what a request carried to prove who is calling, parsed once at the edge.
 type Credentials struct {
 	Kind  CredentialKind
-	Token string // of BearerCredential; never logged
+	Token string // of BearerCredential, or the value of CookieCredential; never logged
 
 	// StaleRoute is the name of the route if it lets tokens pass of which it cannot be found out whether they were taken back;
 	// else empty.

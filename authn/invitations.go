@@ -41,7 +41,7 @@ func (a *Accounts) Invite(ctx context.Context, caller *Identity, inv Invitation)
 	if err != nil {
 		return Invited{}, err
 	}
-	p, err := a.cfg.Mails.withToken(t, t.Username)
+	p, err := a.cfg.Mails.withToken(ctx, t, t.Username)
 	if err != nil {
 		return Invited{}, err
 	}

@@ -138,7 +138,7 @@ func (l *Logins) again(kept Token) (string, error) {
 func (k *signingKey) sign(typ string, payload []byte) (string, error) {
 	encode := base64.RawURLEncoding.EncodeToString
 	text := k.header(typ) + "." + encode(payload)
-	signature, err := k.method.Sign(text, k.private)
+	signature, err := k.signature(text)
 	if err != nil {
 		return "", err
 	}

@@ -20,18 +20,22 @@ const (
 // replica has to tell another one to begin: it signs from ActiveFrom until the next key of its purpose does, verifies from
 // CreatedAt until what it has signed has expired, and does neither once it is revoked.
 type Key struct {
-	ID         string // the kid: 16 lower-case hex digits, unique
-	Purpose    KeyPurpose
-	Algorithm  string // such as EdDSA (RFC 7518 section 3.1, RFC 8037); of SealClaims A256GCM (RFC 7518 section 5.1)
-	Material   []byte // PKCS #8 DER for asymmetric algorithms, else the raw secret, sealed as Sealing says; none once revoked
+	ID        string // the kid: 16 lower-case hex digits, unique
+	Purpose   KeyPurpose
+	Algorithm string // such as EdDSA (RFC 7518 section 3.1, RFC 8037); of SealClaims A256GCM (RFC 7518 section 5.1)
+	Material  []byte // PKCS #8 DER for asymmetric algorithms, else the raw secret, sealed as Sealing says; none once revoked.
+	// Of a key in an HSM the public half in DER (RFC 5280 section 4.1.2.7), which is sealed like the others, or who can write to
+	// the database could put a key of his own in its place
 	Sealing    string // what Material is sealed with, as the Sealer calls it; empty: it is not sealed
 	CreatedAt  time.Time
 	ActiveFrom time.Time
 	RevokedAt  time.Time // zero: not revoked
 }
 
-// bound is what the sealed material belongs to: it cannot be opened as another key's.
-func (k Key) bound() string { return string(k.Purpose) + " " + k.Algorithm + " " + k.ID }
+// cell is where the sealed material is: it cannot be opened as another key's, nor for another purpose.
+func (k Key) cell() Cell {
+	return Cell{Table: "keys", Column: "material", Row: k.ID, Of: string(k.Purpose) + " " + k.Algorithm + " " + k.ID}
+}
 
 // KeyStore keeps managed signing keys. Every method is atomic, and safe against the same call on another replica. Those that
 // take an Act write their event in the same transaction: EventKeyAdded, EventKeyRevoked (and EventKeyAdded for a successor),
@@ -57,15 +61,16 @@ type KeyStore interface {
 	PurgeKeys(ctx context.Context, ids []string, after time.Time) (int, error)
 }
 
-// Sealer makes key material unreadable for who has the database alone.
+// Sealer makes what is secret unreadable for who has the database alone: keys, mails with tokens in them, and whatever else must
+// be read back as it is.
 type Sealer interface {
 	// Seal returns the material as it is to be kept, and the name of what it was sealed with: empty if it was not. It can be
-	// opened only with the same bound.
-	Seal(material []byte, bound string) (sealed []byte, sealing string, err error)
+	// opened at the same place only.
+	Seal(ctx context.Context, material []byte, at Cell) (sealed []byte, sealing string, err error)
 
 	// Open returns what was sealed. The error says what to do about it and holds no secret. ErrNoMasterKey if others may be
 	// able to open it.
-	Open(sealed []byte, sealing, bound string) (material []byte, err error)
+	Open(ctx context.Context, sealed []byte, sealing string, at Cell) (material []byte, err error)
 
 	// Current reports whether sealing is what Seal would use now.
 	Current(sealing string) bool

@@ -30,8 +30,9 @@ type signingKey struct {
 	id         string
 	algorithm  string
 	method     jwt.SigningMethod // nil: it seals and does not sign
-	private    any               // what method signs with, []byte or a crypto.Signer; or what seals, []byte
-	public     any               // what method verifies with
+	private    any               // what method signs with, Material or a crypto.Signer; or what seals, Material
+	inHSM      bool              // private is no more than the way to the key
+	public     any               // what method verifies with; nil: the same
 	activeFrom time.Time         // of a managed key
 }
 
@@ -52,7 +53,7 @@ func secretKey(purpose KeyPurpose, algorithm string, secret []byte) *signingKey 
 		return nil
 	}
 	return &signingKey{
-		id: secretKeyID(purpose, secret), algorithm: algorithm, method: algorithms[algorithm], private: secret, public: secret,
+		id: secretKeyID(purpose, secret), algorithm: algorithm, method: algorithms[algorithm], private: plainMaterial(secret),
 	}
 }
 
@@ -88,22 +89,27 @@ func generateMaterial(algorithm string) ([]byte, error) {
 	return x509.MarshalPKCS8PrivateKey(private)
 }
 
-// parseKey reads a stored key, whose material is not sealed, and checks that it is one for its algorithm.
-func parseKey(s Key) (*signingKey, error) {
+// parseKey reads a stored key, whose material is not sealed, and checks that it is one for its algorithm. What it needs of the
+// material it copies: secrets with keep, other keys to where their libraries have them. One that is in an HSM
+// signs there; without hsm it verifies.
+func parseKey(s Key, keep func(material []byte) Material, hsm HSM) (*signingKey, error) {
 	key := &signingKey{id: s.ID, algorithm: s.Algorithm, method: algorithms[s.Algorithm], activeFrom: s.ActiveFrom}
 	if isHMAC(s.Algorithm) {
 		if len(s.Material) < 32 {
 			return nil, errors.New("the secret is too short")
 		}
-		key.private, key.public = s.Material, s.Material
+		key.private = keep(s.Material)
 		return key, nil
 	}
 	if s.Algorithm == sealAlgorithm {
 		if len(s.Material) != sealKeyBytes {
 			return nil, errors.New("the secret is of another length")
 		}
-		key.private = s.Material
+		key.private = keep(s.Material)
 		return key, nil
+	}
+	if public, err := x509.ParsePKIXPublicKey(s.Material); err == nil {
+		return key, key.useHSM(public, hsm)
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(s.Material)
 	if err != nil {

@@ -74,17 +74,30 @@ func (u *usedKeys) add(key *signingKey) {
 }
 
 // signer returns the key that signs at the given time, as signs in the store has it: the last one that is active, of the
-// algorithm that is configured; and where the clock is behind that of who made the first key, that one.
+// algorithm that is configured; and where the clock is behind that of who made the first key, that one. One in an HSM that this
+// replica does not have makes room for any that it can sign with.
 func (u *usedKeys) signer(now time.Time) (signs *signingKey) {
 	if u.secret != nil {
 		return u.secret
 	}
 	for _, key := range u.managed {
-		if key.algorithm == u.use.algorithm && (signs == nil || !key.activeFrom.After(now)) {
+		switch {
+		case key.algorithm != u.use.algorithm:
+		case signs == nil, !key.activeFrom.After(now) && (key.canSign() || !signs.canSign()):
 			signs = key
 		}
 	}
 	return signs
+}
+
+// last returns the key that signs in the end, when those that wait have had their time; nil if none is managed.
+func (u *usedKeys) last() (last *signingKey) {
+	for _, key := range u.managed {
+		if key.algorithm == u.use.algorithm {
+			last = key
+		}
+	}
+	return last
 }
 
 // Algorithm returns the algorithm that access tokens are signed with.
@@ -167,7 +180,7 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 		}
 		held := k.held.Load()
 		isNew := held != nil && !held.known[s.ID]
-		key, err := k.ready(s)
+		key, err := k.ready(ctx, s)
 		switch {
 		case err != nil && whole:
 			return nil, err
@@ -185,11 +198,11 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 	return next, nil
 }
 
-func (k *KeyRing) ready(s Key) (*signingKey, error) {
+func (k *KeyRing) ready(ctx context.Context, s Key) (*signingKey, error) {
 	if held := k.held.Load(); held != nil {
 		if key := held.byPurpose[s.Purpose].verifying[s.ID]; key != nil {
 			return key, nil
 		}
 	}
-	return k.managed.open(s)
+	return k.managed.open(ctx, s)
 }

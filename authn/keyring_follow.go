@@ -116,9 +116,9 @@ func (k *KeyRing) learn() error {
 	return k.learnt
 }
 
-// Reseal seals anew the keys that are not sealed as they would be now, such as those of before there was a master key. It is for
-// who serves, not for every command that looks at the database: it may make the file that the server must be able to read.
-func (k *KeyRing) Reseal(ctx context.Context) error { return k.managed.reseal(ctx) }
+// Reseal seals anew the keys that are not sealed as they would be now, such as those of before there were data keys. It is for
+// who serves, not for every command that looks at the database.
+func (k *KeyRing) Reseal(ctx context.Context) error { return k.managed.Reseal(ctx) }
 
 // Purge removes the keys of which nothing that they have signed is left, and reports how many.
 func (k *KeyRing) Purge(ctx context.Context) (int, error) { return k.managed.Purge(ctx) }

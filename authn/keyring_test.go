@@ -573,16 +573,16 @@ func keysAreNotSealedWithAnother(t *testing.T, db *store.Store, cfg authn.KeyRin
 // testSealer seals by turning bytes round and putting what they belong to before them.
 type testSealer string
 
-func (s testSealer) Seal(material []byte, bound string) ([]byte, string, error) {
-	sealed := []byte(bound + "|")
+func (s testSealer) Seal(_ context.Context, material []byte, at authn.Cell) ([]byte, string, error) {
+	sealed := []byte(at.Bound() + "|")
 	for _, b := range material {
 		sealed = append(sealed, ^b)
 	}
 	return sealed, string(s), nil
 }
 
-func (s testSealer) Open(sealed []byte, sealing, bound string) ([]byte, error) {
-	rest, ok := strings.CutPrefix(string(sealed), bound+"|")
+func (s testSealer) Open(_ context.Context, sealed []byte, sealing string, at authn.Cell) ([]byte, error) {
+	rest, ok := strings.CutPrefix(string(sealed), at.Bound()+"|")
 	if !ok || sealing != string(s) {
 		return nil, fmt.Errorf("%w: not sealed by this one, or for another key", authn.ErrNoMasterKey)
 	}

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -10,9 +11,13 @@ import (
 type KeyRingConfig struct {
 	Store         KeyStore // required: managed keys are made and kept here
 	Sealer        Sealer   // makes them unreadable there; nil: nothing does
+	HSM           HSM      // makes the keys of those algorithms that it can; nil: they are made here
 	Algorithm     string   // of access tokens; empty: HS256 if there is a Secret, else EdDSA
 	Secret        []byte   // signs access tokens of HMAC algorithms; empty: a managed key does
 	RefreshSecret []byte   // signs refresh tokens; empty: a managed key does
+
+	// Keep copies the secrets of the store to where they lie while they are in use; nil: the heap.
+	Keep func(material []byte) Material
 
 	Assertions      bool // there are assertions to sign
 	EncryptedClaims bool // there are claims to encrypt
@@ -94,9 +99,11 @@ func (cfg KeyRingConfig) uses() ([]keyUse, error) {
 // unsealed is the Sealer that does nothing.
 type unsealed struct{}
 
-func (unsealed) Seal(material []byte, _ string) ([]byte, string, error) { return material, "", nil }
+func (unsealed) Seal(_ context.Context, material []byte, _ Cell) ([]byte, string, error) {
+	return material, "", nil
+}
 
-func (unsealed) Open([]byte, string, string) ([]byte, error) {
+func (unsealed) Open(context.Context, []byte, string, Cell) ([]byte, error) {
 	return nil, fmt.Errorf("%w: it is sealed, and there is nothing to open it with", ErrNoMasterKey)
 }
 

@@ -19,6 +19,7 @@ type LoginStore interface {
 	LockoutStore
 	TokenStore
 	SessionStore
+	CookieStore
 	ArrivalStore
 	AuditStore
 }
@@ -35,6 +36,7 @@ type LoginsConfig struct {
 	EncryptedClaims     []string      // of access tokens, for Authly's eyes alone: of those in EncryptableClaims; none: all are readable
 	Leeway              time.Duration // by which clocks may differ
 	Sessions            SessionPolicy
+	RememberFor         time.Duration // of the cookie of somebody who asked to be remembered; 0: nobody is
 	RequireVerification bool
 	Lockout             LockoutPolicy
 	Limits              *Limits       // where logins are counted; nil: in memory
@@ -82,39 +84,48 @@ type Tokens struct {
 //
 // Errors: CodeRateLimited, CodeDelayed, CodeLocked, CodeInvalidGrant; only with the right password CodeAccountInactive and
 // CodeAccountUnverified.
-func (l *Logins) Login(ctx context.Context, name, password string, from Client) (Tokens, error) {
+func (l *Logins) Login(ctx context.Context, name, password string, from Client) (tokens Tokens, err error) {
+	err = l.enter(ctx, name, password, from, func(user User, w *weighing) (err error) {
+		tokens, err = l.beginSession(ctx, user, from, w)
+		return err
+	})
+	return tokens, err
+}
+
+// enter lets somebody in who proves who they are: begin is what they get for it.
+func (l *Logins) enter(ctx context.Context, name, password string, from Client, begin func(User, *weighing) error) error {
 	begun := time.Now()
 	account, user, err := l.account(ctx, name)
 	if err != nil {
-		return Tokens{}, Fault(err)
+		return Fault(err)
 	}
 	weighing := l.cfg.Arrivals.weighing(user, from)
 	attempt, err := l.guard.check(ctx, account, user, password, from, checkForLogin, weighing)
 	if err != nil {
 		l.holdRefusal(ctx, begun, err)
-		return Tokens{}, err
+		return err
 	}
 	switch objection := weighing.judge(ctx); {
 	case objection == errWrongPassword:
-		return Tokens{}, attempt.deny(ctx, weighing.risk)
+		return attempt.deny(ctx, weighing.risk)
 	case objection != nil:
-		return Tokens{}, objection
+		return objection
 	}
 	if err := attempt.settle(ctx); err != nil {
-		return Tokens{}, err
+		return err
 	}
 	switch {
 	case !user.Active:
-		return Tokens{}, l.refused(ctx, user, from, errAccountInactive)
+		return l.refused(ctx, user, from, errAccountInactive)
 	case !user.Verified && l.cfg.RequireVerification:
-		return Tokens{}, l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
+		return l.refused(ctx, user, from, Refuse(CodeAccountUnverified, "Account not verified"))
 	}
 	l.upgradeHash(ctx, user, password, from)
-	tokens, err := l.beginSession(ctx, *user, from, weighing)
-	if err == nil {
-		attempt.remember(ctx)
+	if err := begin(*user, weighing); err != nil {
+		return err
 	}
-	return tokens, err
+	attempt.remember(ctx)
+	return nil
 }
 
 // holdRefusal makes a login that was not looked at take long enough for nobody to tell whether there is such an account. One that
@@ -183,32 +194,50 @@ func (l *Logins) upgradeHash(ctx context.Context, user *User, password string, f
 }
 
 func (l *Logins) beginSession(ctx context.Context, user User, from Client, w *weighing) (Tokens, error) {
+	session := l.newSession(user, from, w)
+	var access, refresh mint
+	err := l.withLivingKey(ctx, func() (err error) {
+		if access, refresh, err = l.mintPair(user, session, from, session.CreatedAt); err != nil {
+			return err
+		}
+		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions,
+			loginAct(user, session, from))
+	})
+	if err := l.sessionBegun(ctx, user, from, w, err); err != nil {
+		return Tokens{}, err
+	}
+	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
+}
+
+// newSession is what begins with a login.
+func (l *Logins) newSession(user User, from Client, w *weighing) Session {
 	now := l.cfg.Now()
 	session := Session{
 		ID: uuid.New(), UserID: user.ID, CreatedAt: now, LastSeenAt: now,
 		ClientAddress: addressText(from), UserAgent: from.UserAgent,
 	}
 	w.mark(&session)
-	var access, refresh mint
-	err := l.withLivingKey(ctx, func() (err error) {
-		if access, refresh, err = l.mintPair(user, session, from, now); err != nil {
-			return err
-		}
-		return l.cfg.Store.BeginSession(ctx, session, access.kept, refresh.kept, user.PasswordHash, l.cfg.Sessions,
-			Act{By: Actor{Kind: ActorUser, ID: user.ID.String()}, Session: session.ID, From: from, At: now})
-	})
+	return session
+}
+
+func loginAct(user User, session Session, from Client) Act {
+	return Act{By: Actor{Kind: ActorUser, ID: user.ID.String()}, Session: session.ID, From: from, At: session.CreatedAt}
+}
+
+// sessionBegun says what it means to the one who logs in that the store has kept their session, or has not.
+func (l *Logins) sessionBegun(ctx context.Context, user User, from Client, w *weighing, err error) error {
 	switch {
 	case errors.Is(err, ErrUserInactive):
-		return Tokens{}, l.refused(ctx, &user, from, errAccountInactive)
+		return l.refused(ctx, &user, from, errAccountInactive)
 	case errors.Is(err, ErrUserNotFound), errors.Is(err, ErrStale):
-		return Tokens{}, l.refused(ctx, &user, from, errWrongPassword)
+		return l.refused(ctx, &user, from, errWrongPassword)
 	case errors.Is(err, ErrTooManySessions):
-		return Tokens{}, l.refused(ctx, &user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
+		return l.refused(ctx, &user, from, Refuse(CodeTooManySessions, "Too many sessions. End one of them first."))
 	case err != nil:
-		return Tokens{}, Fault(err)
+		return Fault(err)
 	}
 	w.begun()
-	return Tokens{Access: access.text, Refresh: refresh.text, ExpiresIn: life(access.kept)}, nil
+	return nil
 }
 
 // Refresh spends a refresh token and returns the pair that follows it. The old access token lives on. A token that was
@@ -271,11 +300,11 @@ func life(t Token) time.Duration { return t.ExpiresAt.Sub(t.CreatedAt.Truncate(t
 // mintAgain makes the pair once more that a rotation gave within the grace.
 func (l *Logins) mintAgain(access, refresh Token, now time.Time) (Tokens, error) {
 	accessText, err := l.again(access)
-	if err != nil {
-		return Tokens{}, refreshRefusal(ErrTokenSpent)
-	}
-	refreshText, err := l.again(refresh)
-	if err != nil {
+	refreshText, otherErr := l.again(refresh)
+	switch err = errors.Join(err, otherErr); {
+	case errors.Is(err, ErrUnavailable):
+		return Tokens{}, Fault(err)
+	case err != nil:
 		return Tokens{}, refreshRefusal(ErrTokenSpent)
 	}
 	return Tokens{Access: accessText, Refresh: refreshText, ExpiresIn: access.ExpiresAt.Sub(now).Truncate(time.Second)}, nil
@@ -313,11 +342,13 @@ func refreshRefusal(err error) error {
 	return Fault(err)
 }
 
-// Authenticate returns the identity behind an access token, as the store knows the user now; it makes Logins an
+// Authenticate returns the identity behind an access token or a cookie, as the store knows the user now; it makes Logins an
 // Authenticator.
 func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, error) {
 	switch c.Kind {
 	case BearerCredential:
+	case CookieCredential:
+		return l.authenticateCookie(ctx, c.Token)
 	case MalformedCredential:
 		return nil, errBadToken
 	default:

@@ -53,7 +53,7 @@ func NewMails(cfg MailsConfig) *Mails {
 
 // NoticeOfSignIn makes it a Notifier.
 func (m *Mails) NoticeOfSignIn(ctx context.Context, user User, s SignInNotice) error {
-	p, err := m.notice(Mail{Kind: MailNewSignIn, To: user.Email, Username: user.Username, SignIn: s})
+	p, err := m.notice(ctx, Mail{Kind: MailNewSignIn, To: user.Email, Username: user.Username, SignIn: s})
 	if err != nil {
 		return err
 	}
@@ -65,15 +65,15 @@ func (m *Mails) NoticeOfSignIn(ctx context.Context, user User, s SignInNotice) e
 }
 
 // notice is a mail without a token, ready for the store.
-func (m *Mails) notice(mail Mail) (Posting, error) {
+func (m *Mails) notice(ctx context.Context, mail Mail) (Posting, error) {
 	mail.CreatedAt = m.cfg.Now()
 	mail.ExpiresAt = mail.CreatedAt.Add(m.cfg.Keep)
-	queued, err := m.queue(mail)
+	queued, err := m.queue(ctx, mail)
 	return Posting{Mail: queued}, err
 }
 
 // withToken is a mail with a new token in it, ready for the store.
-func (m *Mails) withToken(t MailToken, username string) (Posting, error) {
+func (m *Mails) withToken(ctx context.Context, t MailToken, username string) (Posting, error) {
 	token := newMailToken()
 	t.Hash, _ = hashMailToken(t.Kind, token)
 	t.CreatedAt = m.cfg.Now()
@@ -82,17 +82,17 @@ func (m *Mails) withToken(t MailToken, username string) (Posting, error) {
 	if t.Kind == MailEmailChange {
 		mail.NewEmail = t.Email
 	}
-	queued, err := m.queue(mail)
+	queued, err := m.queue(ctx, mail)
 	return Posting{Mail: queued, Token: &t}, err
 }
 
 // toUser is withToken to the user's own address.
-func (m *Mails) toUser(kind MailKind, user User) (Posting, error) {
-	return m.withToken(MailToken{Kind: kind, UserID: user.ID, Email: user.Email, EmailKey: user.EmailKey}, user.Username)
+func (m *Mails) toUser(ctx context.Context, kind MailKind, user User) (Posting, error) {
+	return m.withToken(ctx, MailToken{Kind: kind, UserID: user.ID, Email: user.Email, EmailKey: user.EmailKey}, user.Username)
 }
 
 // queue seals what a mail says.
-func (m *Mails) queue(mail Mail) (QueuedMail, error) {
+func (m *Mails) queue(ctx context.Context, mail Mail) (QueuedMail, error) {
 	body, err := json.Marshal(mail)
 	if err != nil {
 		return QueuedMail{}, Fault(err)
@@ -100,31 +100,37 @@ func (m *Mails) queue(mail Mail) (QueuedMail, error) {
 	q := QueuedMail{
 		ID: uuid.New(), Kind: mail.Kind, To: mail.To, CreatedAt: mail.CreatedAt, ExpiresAt: mail.ExpiresAt, DueAt: mail.CreatedAt,
 	}
-	if q.Body, q.Sealing, err = m.cfg.Sealer.Seal(body, q.bound()); err != nil {
+	if q.Body, q.Sealing, err = m.cfg.Sealer.Seal(ctx, body, q.cell()); err != nil {
 		return QueuedMail{}, Fault(err)
 	}
 	return q, nil
 }
 
-// bound is what the sealed body belongs to: it cannot be opened as another mail's, nor sent to another address.
-func (q QueuedMail) bound() string {
-	return "mail " + string(q.Kind) + " " + q.ID.String() + " " + q.To
+// cell is where the sealed body is: it cannot be opened as another mail's, nor sent to another address.
+func (q QueuedMail) cell() Cell {
+	id := q.ID.String()
+	return Cell{Table: "mails", Column: "body", Row: id, Of: "mail " + string(q.Kind) + " " + id + " " + q.To}
 }
 
 // open is the mail that waits.
-func (m *Mails) open(q QueuedMail) (Mail, error) {
+func (m *Mails) open(ctx context.Context, q QueuedMail) (Mail, error) {
 	mail := Mail{ID: q.ID.String(), Kind: q.Kind, To: q.To, CreatedAt: q.CreatedAt, ExpiresAt: q.ExpiresAt}
-	body := q.Body
-	if q.Sealing != "" {
-		var err error
-		if body, err = m.cfg.Sealer.Open(q.Body, q.Sealing, q.bound()); err != nil {
-			return Mail{}, err
-		}
+	body, err := m.unseal(ctx, q)
+	if err != nil {
+		return Mail{}, err
 	}
 	if json.Unmarshal(body, &mail) != nil { // its text could repeat what is in the body
 		return Mail{}, errors.New("its body is not one that this version has written")
 	}
 	return mail, nil
+}
+
+// unseal returns what the body of a mail is.
+func (m *Mails) unseal(ctx context.Context, q QueuedMail) ([]byte, error) {
+	if q.Sealing == "" {
+		return q.Body, nil
+	}
+	return m.cfg.Sealer.Open(ctx, q.Body, q.Sealing, q.cell())
 }
 
 // post keeps a mail that no other act carries along, and its events. An outbox finds it when it looks next; wake makes it look.

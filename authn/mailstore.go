@@ -80,6 +80,11 @@ type MailStore interface {
 	RetryMail(ctx context.Context, id uuid.UUID, due time.Time) error
 	BuryMail(ctx context.Context, id uuid.UUID, now time.Time) error
 
+	// WaitingMails returns mails that wait, at most so many, with ids after the given one (uuid.Nil: from the first) in their order.
+	// SealMail replaces the body of one that is still sealed with before; no error if it is not, or gone.
+	WaitingMails(ctx context.Context, after uuid.UUID, limit int) ([]QueuedMail, error)
+	SealMail(ctx context.Context, mail QueuedMail, before string) error
+
 	// MailQueue says how the mails that wait are doing.
 	MailQueue(ctx context.Context) (MailQueue, error)
 

@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -36,6 +37,9 @@ func NewManagedKeys(cfg KeyRingConfig) (*ManagedKeys, error) {
 	if cfg.Sealer == nil {
 		cfg.Sealer = unsealed{}
 	}
+	if cfg.Keep == nil {
+		cfg.Keep = keepPlain
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -53,7 +57,7 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 		if use.idle || !use.isManaged() || signingAt(keys, use, m.cfg.Now()) != nil {
 			continue
 		}
-		if _, err := m.openAll(keys); err != nil {
+		if _, err := m.openAll(ctx, keys); err != nil {
 			return nil, err
 		}
 		now := m.cfg.Now()
@@ -70,15 +74,20 @@ func (m *ManagedKeys) listAll(ctx context.Context) ([]Key, error) {
 
 // add makes a key and keeps it, unless the last key like it is not the one that is given: then that is returned.
 func (m *ManagedKeys) add(ctx context.Context, use keyUse, activeFrom time.Time, after string, act Act) (key Key, added bool, err error) {
-	candidate, err := m.newKey(use, act.At, activeFrom)
+	candidate, err := m.newKey(ctx, use, act.At, activeFrom)
 	if err != nil {
 		return Key{}, false, err
 	}
 	kept, err := m.cfg.Store.AddKey(ctx, candidate, after, act)
-	if added = err == nil && kept.ID == candidate.ID; added {
-		m.told.Store(kept.ID, true) // by the trail
+	if err != nil { // it may be kept all the same
+		return Key{}, false, err
 	}
-	return kept, added, err
+	if added = kept.ID == candidate.ID; added {
+		m.told.Store(kept.ID, true) // by the trail
+	} else {
+		m.discard(ctx, candidate)
+	}
+	return kept, added, nil
 }
 
 // logAdded tells of a key that somebody else has made and that is new to this process, once.
@@ -91,33 +100,42 @@ func (m *ManagedKeys) logAdded(ctx context.Context, key Key) {
 }
 
 // newKey makes a key that is sealed.
-func (m *ManagedKeys) newKey(use keyUse, now, activeFrom time.Time) (Key, error) {
+func (m *ManagedKeys) newKey(ctx context.Context, use keyUse, now, activeFrom time.Time) (Key, error) {
 	key := Key{ID: newKeyID(), Purpose: use.purpose, Algorithm: use.algorithm, CreatedAt: now, ActiveFrom: activeFrom}
-	material, err := generateMaterial(use.algorithm)
+	material, err := m.material(ctx, key.ID, use.algorithm)
 	if err != nil {
 		return Key{}, err
 	}
-	key.Material, key.Sealing, err = m.cfg.Sealer.Seal(material, key.bound())
+	key.Material, key.Sealing, err = m.cfg.Sealer.Seal(ctx, material, key.cell())
+	if err != nil {
+		m.discard(ctx, key)
+	}
+	if key.Sealing != "" {
+		clear(material)
+	}
 	return key, err
 }
 
 // unseal returns the key with its material as it is.
-func (m *ManagedKeys) unseal(s Key) (Key, error) {
+func (m *ManagedKeys) unseal(ctx context.Context, s Key) (Key, error) {
 	if s.Sealing == "" {
 		return s, nil
 	}
-	material, err := m.cfg.Sealer.Open(s.Material, s.Sealing, s.bound())
+	material, err := m.cfg.Sealer.Open(ctx, s.Material, s.Sealing, s.cell())
 	s.Material, s.Sealing = material, ""
 	return s, err
 }
 
 // open makes a stored key ready for use.
-func (m *ManagedKeys) open(s Key) (*signingKey, error) {
-	plain, err := m.unseal(s)
+func (m *ManagedKeys) open(ctx context.Context, s Key) (*signingKey, error) {
+	plain, err := m.unseal(ctx, s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s (%s): %w", ErrKeySealed, s.ID, s.Purpose, err)
 	}
-	key, err := parseKey(plain)
+	if s.Sealing != "" {
+		defer clear(plain.Material) // it is a copy
+	}
+	key, err := parseKey(plain, m.cfg.Keep, m.cfg.HSM)
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", s.ID, err)
 	}
@@ -125,13 +143,13 @@ func (m *ManagedKeys) open(s Key) (*signingKey, error) {
 }
 
 // openAll opens every key that could be used.
-func (m *ManagedKeys) openAll(stored []Key) ([]*signingKey, error) {
+func (m *ManagedKeys) openAll(ctx context.Context, stored []Key) ([]*signingKey, error) {
 	var all []*signingKey
 	for _, s := range stored {
 		if !s.RevokedAt.IsZero() || !slices.ContainsFunc(m.uses, func(use keyUse) bool { return use.purpose == s.Purpose }) {
 			continue
 		}
-		key, err := m.open(s)
+		key, err := m.open(ctx, s)
 		if err != nil {
 			return nil, err
 		}
@@ -140,8 +158,8 @@ func (m *ManagedKeys) openAll(stored []Key) ([]*signingKey, error) {
 	return all, nil
 }
 
-// reseal seals what is sealed otherwise than it would be now, or not at all.
-func (m *ManagedKeys) reseal(ctx context.Context) error {
+// Reseal seals what is sealed otherwise than it would be now, or not at all.
+func (m *ManagedKeys) Reseal(ctx context.Context) error {
 	stored, err := m.cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return err
@@ -150,12 +168,16 @@ func (m *ManagedKeys) reseal(ctx context.Context) error {
 		if !s.RevokedAt.IsZero() || m.cfg.Sealer.Current(s.Sealing) {
 			continue
 		}
-		plain, err := m.unseal(s)
+		plain, err := m.unseal(ctx, s)
 		if err != nil {
 			continue // of a purpose that is not in use; load has opened the others
 		}
 		before := s.Sealing
-		if s.Material, s.Sealing, err = m.cfg.Sealer.Seal(plain.Material, s.bound()); err != nil {
+		s.Material, s.Sealing, err = m.cfg.Sealer.Seal(ctx, plain.Material, s.cell())
+		if before != "" && s.Sealing != "" {
+			clear(plain.Material) // neither what was there nor what is going to be
+		}
+		if err != nil {
 			return err
 		}
 		if err := m.cfg.Store.SealKey(ctx, s, before, systemAct(Client{}, m.cfg.Now())); err != nil {
@@ -177,14 +199,15 @@ func (m *ManagedKeys) rotateDue(ctx context.Context) error {
 		return err
 	}
 	now := m.cfg.Now()
+	var failed error // of one purpose, while the others go on
 	for _, use := range m.uses {
 		last := lastOf(keys, use)
 		if use.idle || !use.isManaged() || last == nil || now.Before(last.ActiveFrom.Add(m.cfg.RotateEvery-PublishAhead)) {
 			continue
 		}
 		if _, _, err := m.add(ctx, use, now.Add(PublishAhead), last.ID, systemAct(Client{}, now)); err != nil {
-			return fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err)
+			failed = errors.Join(failed, fmt.Errorf("the next signing key for %s tokens: %w", use.purpose, err))
 		}
 	}
-	return nil
+	return failed
 }

@@ -53,7 +53,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		if last != nil && last.ActiveFrom.After(now) && !atOnce {
 			return m.view(keys, *last, now), nil
 		}
-		if _, err := m.openAll(keys); err != nil {
+		if _, err := m.openAll(ctx, keys); err != nil {
 			return KeyView{}, err
 		}
 		activeFrom, after := now, ""
@@ -74,8 +74,8 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 }
 
 // Revoke makes all dead that a key has signed, and erases the key. If it is the one that signs another one takes its place at
-// once, which is returned too; unless the keys that are there are sealed with a master key that is not at hand (ErrNoMasterKey): then who
-// serves makes the other one, as soon as it hears of this or when it starts.
+// once, which is returned too; unless the keys that are there are sealed with a master key that is not at hand (ErrNoMasterKey), or the
+// HSM is away: then who serves makes the other one, as soon as it hears of this and can, or when it starts.
 //
 // Errors: CodeNotFound, CodeConflict for a key that is revoked already and for a secret of the configuration.
 func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, successor *KeyView, err error) {
@@ -91,11 +91,14 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
 	}
 	now := m.cfg.Now()
-	candidate, err := m.successorOf(keys, keys[i], now)
+	candidate, err := m.successorOf(ctx, keys, keys[i], now)
 	if err != nil {
 		return KeyView{}, nil, Fault(err)
 	}
 	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, Operator().act(now))
+	if candidate != nil && !replaced && (err == nil || errors.Is(err, ErrKeyNotFound) || errors.Is(err, ErrStale)) {
+		m.discard(ctx, *candidate)
+	}
 	switch {
 	case errors.Is(err, ErrKeyNotFound):
 		return KeyView{}, nil, Refuse(CodeNotFound, "Key not found")
@@ -107,6 +110,7 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 	m.cfg.Log.WarnContext(ctx, "a signing key was revoked: what it has signed is dead", "event", "key_revoked", "key_id", id,
 		"purpose", keys[i].Purpose, "algorithm", keys[i].Algorithm)
 	keys[i].RevokedAt = now
+	m.discard(ctx, keys[i])
 	if replaced {
 		keys = append(keys, *candidate)
 		view := m.view(keys, *candidate, now)
@@ -116,15 +120,18 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 }
 
 // successorOf makes what can sign in the place of a key; nil if nothing can or has to.
-func (m *ManagedKeys) successorOf(keys []Key, k Key, now time.Time) (*Key, error) {
+func (m *ManagedKeys) successorOf(ctx context.Context, keys []Key, k Key, now time.Time) (*Key, error) {
 	use := m.use(k.Purpose)
 	if use.idle || !use.isManaged() || !k.signsFor(use) {
 		return nil, nil
 	}
-	if _, err := m.openAll(keys); errors.Is(err, ErrNoMasterKey) {
+	if _, err := m.openAll(ctx, keys); errors.Is(err, ErrNoMasterKey) {
 		return nil, nil
 	}
-	made, err := m.newKey(use, now, now)
+	made, err := m.newKey(ctx, use, now, now)
+	if _, away := errors.AsType[*HSMAway](err); away {
+		return nil, nil // that the HSM is away must not keep anybody from revoking a stolen key
+	}
 	return &made, err
 }
 
@@ -142,11 +149,13 @@ func (m *ManagedKeys) Purge(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	now := m.cfg.Now()
-	var over []string
+	var over []Key
 	for _, k := range keys {
 		if v := m.view(keys, k, now); m.use(k.Purpose).purpose != "" && m.isOver(v, now) && !m.maySignElsewhere(keys, k, now) {
-			over = append(over, k.ID)
+			over = append(over, k)
 		}
 	}
-	return m.cfg.Store.PurgeKeys(ctx, over, now.Add(-keepSlack))
+	gone, failed := m.removeFromHSM(ctx, over)
+	removed, err := m.cfg.Store.PurgeKeys(ctx, gone, now.Add(-keepSlack))
+	return removed, errors.Join(err, failed)
 }

@@ -75,6 +75,7 @@ type options struct {
 
 	previous, previousRefresh string
 	rotateEvery               time.Duration
+	hsm                       authn.HSM
 }
 
 const (
@@ -103,7 +104,7 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
 		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
 		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
-		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, Now: clock.Now,
+		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, HSM: o.hsm, Now: clock.Now,
 	}
 }
 

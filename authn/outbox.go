@@ -114,7 +114,7 @@ func (o *Outbox) drain(ctx context.Context) {
 func (o *Outbox) attempt(ctx context.Context, q QueuedMail) {
 	ctx, cancel := outlast(ctx, mailStopping)
 	defer cancel()
-	mail, err := o.cfg.Mails.open(q)
+	mail, err := o.cfg.Mails.open(ctx, q)
 	switch {
 	case errors.Is(err, ErrNoMasterKey): // another replica may have it
 		o.failed.Add(1)

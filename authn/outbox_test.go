@@ -41,7 +41,7 @@ func TestOutboxTriesAgain(t *testing.T) {
 			p.clock.advance(time.Minute)
 		}
 	}
-	for i, most := range []time.Duration{0, 5, 10, 20, 40, 80, 160, 320} {
+	for i, most := range []time.Duration{0, 5, 10, 20, 40, 80, 160, 300} {
 		if least := most / 2; waits[i] < least*time.Second || waits[i] > (most+1)*time.Second {
 			t.Errorf("attempt %d after %v, want %d to %d seconds", i+1, waits[i], least, most)
 		}

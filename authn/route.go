@@ -16,6 +16,16 @@ const (
 	AllowListed               // who has one of Roles or is one of Users
 )
 
+// CookieUse says what a session cookie is to a route.
+type CookieUse int
+
+// The uses of a cookie. The zero value is none.
+const (
+	IgnoreCookies CookieUse = iota
+	BearerFirst             // a good bearer token says who it is, whatever the cookie says
+	CookieFirst             // a good cookie says who it is; but a bearer token must be good, if there is one
+)
+
 // Route is one rule: which requests it is for and whom it lets pass. Of the routes in a table the first that matches
 // decides; a request that none matches is denied.
 type Route struct {
@@ -31,6 +41,8 @@ type Route struct {
 
 	// IgnoreBearer leaves the Authorization header to the application: a bearer token is then no credential here.
 	IgnoreBearer bool
+
+	Cookies CookieUse // whether a session cookie is a credential here, and whose word counts if there is a bearer token too
 
 	// AllowPreflight lets a CORS preflight pass without an identity, for applications that answer preflights themselves.
 	AllowPreflight bool

@@ -73,6 +73,19 @@ func (t *routeTable) first(host, path string, fits func(*Route) bool) int {
 	return first
 }
 
+// names reports whether some route is for this host and not for any.
+func (t *routeTable) names(host string) bool {
+	if _, ok := t.hosts[host]; ok {
+		return true
+	}
+	for at := 1; at < len(host); at++ {
+		if _, ok := t.below[host[at:]]; ok && host[at] == '.' {
+			return true
+		}
+	}
+	return false
+}
+
 // first lowers a place to that of the first route that fits, if there is one before it.
 func (p routePaths) first(routes []Route, path string, fits func(*Route) bool, first *int) {
 	look := func(places []int) {

@@ -63,16 +63,18 @@ func (k *KeyRing) seal(c *claims, names []string) error {
 	if key == nil {
 		return errors.New("there is no key to encrypt claims with")
 	}
-	encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: key.private, KeyID: key.id}, nil)
-	if err != nil {
+	return key.withPrivate(func(private any) error {
+		encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: private, KeyID: key.id}, nil)
+		if err != nil {
+			return err
+		}
+		sealed, err := encrypter.Encrypt(text)
+		if err != nil {
+			return err
+		}
+		c.Sealed, err = sealed.CompactSerialize()
 		return err
-	}
-	sealed, err := encrypter.Encrypt(text)
-	if err != nil {
-		return err
-	}
-	c.Sealed, err = sealed.CompactSerialize()
-	return err
+	})
 }
 
 var errNotSealed = errors.New("the encrypted claims are none of Authly's")
@@ -120,7 +122,8 @@ func (k *KeyRing) unseal(text string) (opened []byte, keyID string, err error) {
 	if err != nil {
 		return nil, "", errNotSealed
 	}
-	if opened, err = sealed.Decrypt(key.private); err != nil {
+	err = key.withPrivate(func(private any) (err error) { opened, err = sealed.Decrypt(private); return err })
+	if err != nil {
 		return nil, "", errNotSealed
 	}
 	return opened, keyID, nil

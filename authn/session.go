@@ -18,6 +18,7 @@ type Session struct {
 	ClientAddress string    // of the login, empty if unknown
 	UserAgent     string    // of the login, whole
 	Country, City string    // of the login, as in Place; empty if unknown
+	Remembered    bool      // somebody asked for it at the login: it does not end by not being seen
 
 	// Arrival is kept in the user's history when the session begins; nil: nothing is. It is not read again with the session.
 	Arrival *Arrival
@@ -25,7 +26,7 @@ type Session struct {
 
 // SessionPolicy bounds sessions. A bound that is shortened applies to sessions that exist; zero is no bound.
 type SessionPolicy struct {
-	IdleTimeout time.Duration // a session not seen for so long ends
+	IdleTimeout time.Duration // a session not seen for so long ends, unless it is remembered
 	MaxLifetime time.Duration // a session ends so long after its login
 	MaxPerUser  int           // living sessions of one user
 	EvictOldest bool          // at MaxPerUser a login ends the oldest session; else the login is refused
@@ -34,7 +35,7 @@ type SessionPolicy struct {
 // Expires returns when the session ends by itself if it is not seen again; the zero time if never.
 func (p SessionPolicy) Expires(s Session) time.Time {
 	var end time.Time
-	if p.IdleTimeout > 0 {
+	if p.IdleTimeout > 0 && !s.Remembered {
 		end = s.LastSeenAt.Add(p.IdleTimeout)
 	}
 	if byAge := s.CreatedAt.Add(p.MaxLifetime); p.MaxLifetime > 0 && (end.IsZero() || byAge.Before(end)) {

@@ -46,6 +46,11 @@ type UserChange struct {
 	EndSessions bool
 	KeepSession uuid.UUID
 
+	// KeepCookie, when not empty, is the hash of the cookie that KeepSession has from now on in place of its old one, and for as
+	// long. Other roles, or becoming an administrator or none, end all sessions that have a cookie: what a browser held
+	// before holds no more than it was given for.
+	KeepCookie string
+
 	// IfPasswordHash, when not nil, makes the change fail with ErrStale unless the stored hash still is this one.
 	IfPasswordHash *string
 

@@ -51,7 +51,7 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	}
 	// A third dot, as in a JWE, would be in the signature, where no segment has one.
 	signed, err := decodeSegment(signature)
-	if err != nil || key.method.Verify(text[:len(text)-len(signature)-len(".")], signed, key.public) != nil {
+	if err != nil || key.verify(text[:len(text)-len(signature)-len(".")], signed) != nil {
 		return verified{}, errTokenMalformed
 	}
 	var c claims

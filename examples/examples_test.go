@@ -54,6 +54,7 @@ func TestFrontProxies(t *testing.T) {
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
 			t.Run("decisions", f.testDecisions)
+			t.Run("browser", f.testBrowser)
 			t.Run("bodies", f.testBodies)
 			t.Run("names", f.testNames)
 			t.Run("assertions", f.testAssertions)

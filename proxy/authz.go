@@ -27,8 +27,8 @@ type dialect struct {
 	// knows, so that any other header is the client's own word. rest is what follows the dialect's name in the target.
 	ask func(r *http.Request, rest string) (question, error)
 
-	// relayed is the status that the front proxy is given for a refusal.
-	relayed func(status int) int
+	// relayed is the status that the front proxy is given for a refusal, and redirected the one for a way to the login page.
+	relayed, redirected func(status int) int
 }
 
 // dialectOf finds the dialect that a raw request target names, and what follows the name. All but Envoy's are exact; a query
@@ -71,7 +71,7 @@ func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exc
 		d.refuseAuthz(w, r, x, unchanged, authn.Refuse(authn.CodeNotFound, "Not found"))
 		return
 	}
-	request, err := d.requestOf(asked, r, x, rest)
+	request, page, err := d.requestOf(asked, r, x, rest)
 	if err != nil {
 		d.refuseAuthz(w, r, x, asked.relayed, err)
 		return
@@ -79,8 +79,10 @@ func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exc
 	decision := d.cfg.Gate.Decide(r.Context(), request)
 	note(x, decision)
 	switch {
+	case decision.Refusal != nil && d.isWelcome(decision, page):
+		d.welcomeAuthz(w, r, x, asked.redirected, page)
 	case decision.Refusal != nil:
-		d.refuseAuthz(w, r, x, asked.relayed, decision.Refusal)
+		d.refuseAuthz(w, r, x, asked.relayed, d.pointed(decision))
 	case decision.Verdict != authn.Allow: // can not be; and if it were, it would not be an allowance
 		d.refuseAuthz(w, r, x, asked.relayed, authn.Refuse(authn.CodeForbidden, "Not allowed"))
 	default:
@@ -91,38 +93,43 @@ func (d *Door) serveAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exc
 	}
 }
 
-// requestOf turns the question into the one form that decisions are made on, and notes in the exchange whose request it is.
-func (d *Door) requestOf(asked dialect, r *http.Request, x *headers.Exchange, rest string) (authn.Request, error) {
+// requestOf turns the question into the one form that decisions are made on, and notes in the exchange whose request it is. What
+// was asked for is returned beside it, for those who have to sign in first.
+func (d *Door) requestOf(asked dialect, r *http.Request, x *headers.Exchange, rest string) (request authn.Request, page headers.Asked, err error) {
 	q, err := asked.ask(r, rest)
 	if err != nil {
-		return authn.Request{}, err
+		return request, page, err
 	}
 	if _, err := only(r.Header, "X-Forwarded-For"); err != nil {
-		return authn.Request{}, err
+		return request, page, err
 	}
 	host, err := headers.NormalizeHost(q.host)
 	if err != nil {
-		return authn.Request{}, err
+		return request, page, err
 	}
 	rawPath, _, _, err := headers.SplitTarget(q.target)
 	if err != nil {
-		return authn.Request{}, err
+		return request, page, err
 	}
 	scheme, err := webScheme(q.scheme)
 	if err != nil {
-		return authn.Request{}, err
+		return request, page, err
 	}
 	origin := &x.Origin
 	origin.Scheme, origin.Host = scheme, host
 	origin.Client = headers.ClientFrom(d.cfg.Trust, r.Header["X-Forwarded-For"])
+	cookie := d.cfg.Cookie.Read(r.Header)
+	page = headers.Asked{Method: q.method, Scheme: scheme, Authority: q.host, Target: q.target, Header: r.Header}
 	return authn.Request{
 		Method:      q.method,
 		Host:        host,
 		RawPath:     rawPath,
 		Client:      origin.Client,
 		Credentials: headers.Credentials(r.Header),
+		Cookie:      cookie,
+		CrossOrigin: d.cfg.SameOrigin.FromAnotherOrigin(cookie, q.method, q.host, r.Header),
 		Preflight:   headers.IsPreflight(q.method, r.Header),
-	}, nil
+	}, page, nil
 }
 
 // unchanged is the relayed of dialects whose front proxy passes on any refusal.

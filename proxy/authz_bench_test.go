@@ -32,7 +32,7 @@ func (b *blank) WriteHeader(status int)      { b.status = status }
 type remembered struct{ identity *authn.Identity }
 
 func (r remembered) Authenticate(_ context.Context, c authn.Credentials) (*authn.Identity, error) {
-	if c.Token != "alice" {
+	if c.Token != "alice" && c.Token != aliceCookie {
 		return nil, authn.Refuse(authn.CodeInvalidCredentials, "Could not validate credentials")
 	}
 	return r.identity, nil
@@ -53,6 +53,7 @@ func BenchmarkForwardAuth(b *testing.B) {
 		status      int
 	}{
 		{"permission", "alice", silent, false, 200},
+		{"permission_by_cookie", aliceCookie, silent, false, 200},
 		{"permission_logged_by_slog", "alice", nil, false, 200},
 		{"permission_lines_not_ready", "alice", silent, true, 200},
 		{"refusal", "rubbish", silent, false, 401},
@@ -68,6 +69,7 @@ func BenchmarkForwardAuth(b *testing.B) {
 			config.Log, config.Access = slog.New(slog.NewJSONHandler(io.Discard, nil)), c.access
 			config.Own = http.NotFoundHandler()
 			config.Now = time.Now
+			config.Cookie = headers.NewSessionCookie(true, "")
 			door, err := proxy.New(config)
 			if err != nil {
 				b.Fatal(err)
@@ -80,9 +82,13 @@ func BenchmarkForwardAuth(b *testing.B) {
 			r.RemoteAddr = "127.0.0.1:1234"
 			for name, value := range map[string]string{
 				"X-Original-Method": "GET", "X-Original-Url": "https://app.example.com/some/path?a=b", "X-Forwarded-For": "192.0.2.7",
-				"Authorization": "Bearer " + c.token,
 			} {
 				r.Header.Set(name, value)
+			}
+			if c.token == aliceCookie {
+				r.Header.Set("Cookie", "theme=dark; consent=1; __Host-authly="+c.token)
+			} else {
+				r.Header.Set("Authorization", "Bearer "+c.token)
 			}
 			w := &blank{header: http.Header{}}
 			b.ReportAllocs()

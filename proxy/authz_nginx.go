@@ -9,7 +9,7 @@ import (
 
 // nginx is the dialect of nginx's auth_request module, and of ingress-nginx. The original request is in two headers that the
 // configuration sets by hand: X-Original-Method and X-Original-URL, an absolute URL.
-func nginx() dialect { return dialect{ask: original, relayed: nginxStatus} }
+func nginx() dialect { return dialect{ask: original, relayed: nginxStatus, redirected: nginxRedirect} }
 
 // nginxStatus: nginx relays 401 and 403, and makes a 500 of anything else. Its users would be told that the server is
 // broken when their path is malformed or they are too quick. That holds for a store that is down too, which is a 403 here:
@@ -20,6 +20,9 @@ func nginxStatus(status int) int {
 	}
 	return http.StatusForbidden
 }
+
+// nginxRedirect: a redirect travels as a 401 with a Location, of which the configuration makes a redirect again.
+func nginxRedirect(int) int { return http.StatusUnauthorized }
 
 func original(r *http.Request, _ string) (question, error) {
 	method, err := only(r.Header, "X-Original-Method")

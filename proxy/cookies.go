@@ -3,11 +3,9 @@ package proxy
 import (
 	"net/http"
 	"strings"
-)
 
-// isOwnCookie reports whether a cookie of this name is Authly's session cookie, with TLS and without. No application gets to
-// see it, and none may set it.
-func isOwnCookie(name string) bool { return name == "__Host-authly" || name == "authly" }
+	"github.com/descoped/authly/headers"
+)
 
 // withoutOwnCookieLines returns the lines of a Cookie field without Authly's cookies, and all others as they are, byte for byte.
 func withoutOwnCookieLines(lines []string) []string {
@@ -27,7 +25,7 @@ func withoutOwnCookies(line string) string {
 	pairs := strings.Split(line, ";")
 	kept := pairs[:0:0]
 	for _, pair := range pairs {
-		if name, _, _ := strings.Cut(pair, "="); !isOwnCookie(strings.Trim(name, " \t")) {
+		if name, _, _ := strings.Cut(pair, "="); !headers.IsSessionCookie(strings.Trim(name, " \t")) {
 			kept = append(kept, pair)
 		}
 	}
@@ -45,7 +43,7 @@ func dropOwnSetCookies(h http.Header) {
 	for _, line := range lines {
 		pair, _, _ := strings.Cut(line, ";")
 		name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
-		if !isOwnCookie(strings.Trim(name, " \t")) {
+		if !headers.IsSessionCookie(strings.Trim(name, " \t")) {
 			kept = append(kept, line)
 		}
 	}

@@ -42,6 +42,10 @@ type Config struct {
 
 	MaxStreamAge time.Duration // after which whatever was let through is ended, whoever asked for it; zero: never
 
+	Cookie     headers.SessionCookie // by which browsers' sessions are known
+	SameOrigin *headers.SameOrigin   // whose pages may change something by a cookie; nil: anybody's
+	LoginPage  headers.LoginPage     // where people are sent who are not signed in; empty: nowhere
+
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger
 	Access    func(Access) // writes a line of the access log, in place of Log; optional

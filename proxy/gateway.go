@@ -104,13 +104,16 @@ func (d *Door) endpoints() http.Handler {
 // serveRoute asks for the decision and obeys it.
 func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 	x := exchangeOf(r)
-	credentials := headers.Credentials(r.Header)
+	credentials, cookie := headers.Credentials(r.Header), d.cfg.Cookie.Read(r.Header)
+	authority := forwardedHost(r, x.Origin)
 	decision := d.cfg.Gate.Decide(r.Context(), authn.Request{
 		Method:      r.Method,
 		Host:        t.host,
 		RawPath:     t.rawPath,
 		Client:      x.Origin.Client,
 		Credentials: credentials,
+		Cookie:      cookie,
+		CrossOrigin: d.cfg.SameOrigin.FromAnotherOrigin(cookie, r.Method, authority, r.Header),
 		Preflight:   headers.IsPreflight(r.Method, r.Header),
 	})
 	note(x, decision)
@@ -126,7 +129,9 @@ func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 	deliver := func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case decision.Refusal != nil:
-			d.refuse(w, r, decision.Refusal)
+			d.refuseOrWelcome(w, r, decision, headers.Asked{
+				Method: r.Method, Scheme: x.Origin.Scheme, Authority: authority, Target: r.RequestURI, Header: r.Header,
+			})
 		case decision.Verdict != authn.Allow: // can not be; and if it were, it would not be an allowance
 			d.refuse(w, r, authn.Refuse(authn.CodeForbidden, "Not allowed"))
 		case up == nil:
@@ -135,7 +140,7 @@ func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 			d.forward(w, r, up, decision, &passage{
 				target:            t,
 				identity:          decision.Identity,
-				keepAuthorization: up.keepsAuthorization(decision.Route, credentials),
+				keepAuthorization: up.keepsAuthorization(decision, credentials),
 				stripCORS:         cors != nil,
 			})
 		}

@@ -95,7 +95,7 @@ func usualRoutes() []authn.Route {
 		{Name: "public", Paths: []string{"/public/*"}, Access: authn.AllowPublic},
 		{Name: "admin", Paths: []string{"/admin/*"}, Access: authn.AllowListed, Roles: []string{"admin"}},
 		{Name: "own-scheme", Paths: []string{"/basic/*"}, Access: authn.AllowPublic, IgnoreBearer: true},
-		{Name: "rest", Paths: []string{"/*"}, Access: authn.AllowAuthenticated},
+		{Name: "rest", Paths: []string{"/*"}, Access: authn.AllowAuthenticated, Cookies: authn.BearerFirst},
 	}
 }
 

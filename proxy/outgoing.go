@@ -95,10 +95,12 @@ func isWebSocket(r *http.Request) bool {
 }
 
 // keepsAuthorization reports whether the Authorization header is the application's own on a route. A bearer token is
-// Authly's unless the route says that it reads none.
-func (u *upstream) keepsAuthorization(route *authn.Route, c authn.Credentials) bool {
+// Authly's unless the route says that it reads none. Another scheme comes as far as here on public routes, and with a cookie.
+func (u *upstream) keepsAuthorization(decision authn.Decision, c authn.Credentials) bool {
 	if u == nil {
 		return false
 	}
-	return u.cfg.PassAuthorization || route.IgnoreBearer || c.Kind == authn.ForeignCredential && route.Access == authn.AllowPublic
+	route, id := decision.Route, decision.Identity
+	return u.cfg.PassAuthorization || route.IgnoreBearer ||
+		c.Kind == authn.ForeignCredential && (route.Access == authn.AllowPublic || id != nil && id.Cookie != nil)
 }

@@ -14,8 +14,7 @@ const reasonHeader = "X-Authly-Reason"
 // refuseAuthz answers with an error, in a status that the front proxy relays. Unlike a permission, which ends at the front
 // proxy, it comes before people's browsers, and has the security headers.
 //
-// It is the one place where forward-auth says no, and so the place for whatever a refusal should carry beside the problem,
-// such as the Location of a login page on a 401.
+// It is the one place where forward-auth says no; see welcomeAuthz for those who need only sign in.
 func (d *Door) refuseAuthz(w http.ResponseWriter, r *http.Request, x *headers.Exchange, relayed func(int) int, err error) {
 	reason, https := authn.Fault(err).Code, x.Origin.Scheme == "https"
 	answer := &relayWriter{ResponseWriter: w, relayed: relayed}

@@ -47,7 +47,7 @@ func isAnswer(err error) bool {
 		authn.ErrUserNotFound, authn.ErrUserInactive, authn.ErrUsernameTaken, authn.ErrEmailTaken,
 		authn.ErrLastAdministrator, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrStale,
 		authn.ErrTokenReused, authn.ErrSessionNotFound, authn.ErrTooManySessions, authn.ErrFeedReset,
-		authn.ErrKeyNotFound, authn.ErrKeyRevoked, authn.ErrUnavailable, ErrInvalidText,
+		authn.ErrKeyNotFound, authn.ErrKeyRevoked, authn.ErrKeySealed, authn.ErrUnavailable, ErrInvalidText,
 	} {
 		if errors.Is(err, answer) {
 			return true

@@ -94,7 +94,7 @@ func (s *Store) markRevoked(ctx context.Context, q querier, id string, act authn
 	case !found[0].RevokedAt.IsZero():
 		return authn.ErrStale
 	}
-	if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '' WHERE id = $1`,
+	if _, err := q.ExecContext(ctx, `UPDATE keys SET revoked_at = $2, material = $3, sealing = '', data_key = NULL WHERE id = $1`,
 		id, micros(act.At), []byte{}); err != nil {
 		return err
 	}
@@ -120,8 +120,8 @@ func (s *Store) SealKey(ctx context.Context, key authn.Key, before string, act a
 		return err
 	}
 	return s.write(ctx, func(ctx context.Context, q querier) error {
-		n, err := affected(q.ExecContext(ctx, `UPDATE keys SET material = $2, sealing = $3
-			WHERE id = $1 AND sealing = $4 AND revoked_at IS NULL`, key.ID, key.Material, key.Sealing, before))
+		n, err := affected(q.ExecContext(ctx, `UPDATE keys SET material = $2, sealing = $3, data_key = $5
+			WHERE id = $1 AND sealing = $4 AND revoked_at IS NULL`, key.ID, key.Material, key.Sealing, before, dataKeyOf(key.Sealing)))
 		if err != nil || n == 0 {
 			return err
 		}
@@ -169,9 +169,9 @@ func (s *Store) lockKeysLike(ctx context.Context, q querier, key authn.Key) ([]a
 }
 
 func (s *Store) insertKey(ctx context.Context, q querier, key authn.Key, act authn.Act) error {
-	_, err := q.ExecContext(ctx, `INSERT INTO keys (id, purpose, algorithm, material, sealing, created_at, active_from)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, key.ID, string(key.Purpose), key.Algorithm, key.Material, key.Sealing,
-		micros(key.CreatedAt), micros(key.ActiveFrom))
+	_, err := q.ExecContext(ctx, `INSERT INTO keys (id, purpose, algorithm, material, sealing, data_key, created_at, active_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, key.ID, string(key.Purpose), key.Algorithm, key.Material, key.Sealing,
+		dataKeyOf(key.Sealing), micros(key.CreatedAt), micros(key.ActiveFrom))
 	if err != nil {
 		return err
 	}

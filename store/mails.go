@@ -88,9 +88,9 @@ func post(ctx context.Context, q querier, posts []authn.Posting) error {
 		if p.Decoy {
 			kind = decoy
 		}
-		_, err := q.ExecContext(ctx, `INSERT INTO mails (id, kind, recipient, body, sealing, token_hash, created_at, expires_at,
-				due_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)`,
-			m.ID.String(), kind, m.To, m.Body, m.Sealing, nullBytes(hash), micros(m.CreatedAt), micros(m.ExpiresAt), micros(m.DueAt))
+		_, err := q.ExecContext(ctx, `INSERT INTO mails (id, kind, recipient, body, sealing, data_key, token_hash, created_at,
+				expires_at, due_at, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)`,
+			m.ID.String(), kind, m.To, m.Body, m.Sealing, dataKeyOf(m.Sealing), nullBytes(hash), micros(m.CreatedAt), micros(m.ExpiresAt), micros(m.DueAt))
 		if err != nil {
 			return err
 		}
@@ -113,16 +113,12 @@ func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duratio
 	}
 	err = s.write(ctx, func(ctx context.Context, q querier) error {
 		claimed = nil
-		var m authn.QueuedMail
-		var created, expires, dueAt int64
-		err := q.QueryRowContext(ctx, `UPDATE mails SET due_at = $2, attempts = attempts + 1
+		m, err := scanMail(q.QueryRowContext(ctx, `UPDATE mails SET due_at = $2, attempts = attempts + 1
 			WHERE id IN (SELECT id`+due+` ORDER BY due_at, id LIMIT 1`+s.engine.skipLocked+`) RETURNING `+mailColumns,
-			micros(now), micros(now.Add(lease))).
-			Scan(&m.ID, &m.Kind, &m.To, &m.Body, &m.Sealing, &created, &expires, &dueAt, &m.Attempts)
+			micros(now), micros(now.Add(lease))))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // another one was quicker
 		}
-		m.CreatedAt, m.ExpiresAt, m.DueAt = fromMicros(created), fromMicros(expires), fromMicros(dueAt)
 		claimed = &m
 		return err
 	})
@@ -130,6 +126,14 @@ func (s *Store) ClaimMail(ctx context.Context, now time.Time, lease time.Duratio
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// scanMail reads mailColumns.
+func scanMail(row interface{ Scan(columns ...any) error }) (m authn.QueuedMail, err error) {
+	var created, expires, dueAt int64
+	err = row.Scan(&m.ID, &m.Kind, &m.To, &m.Body, &m.Sealing, &created, &expires, &dueAt, &m.Attempts)
+	m.CreatedAt, m.ExpiresAt, m.DueAt = fromMicros(created), fromMicros(expires), fromMicros(dueAt)
+	return m, err
 }
 
 // FinishMail removes a mail that was sent.
@@ -147,7 +151,7 @@ func (s *Store) BuryMail(ctx context.Context, id uuid.UUID, now time.Time) error
 	return s.writeOne(ctx, `UPDATE mails SET `+buried+` WHERE id = $1 AND failed_at IS NULL`, id.String(), micros(now))
 }
 
-const buried = `failed_at = $2, body = NULL, sealing = '', token_hash = NULL`
+const buried = `failed_at = $2, body = NULL, sealing = '', data_key = NULL, token_hash = NULL`
 
 // writeOne runs one statement in a transaction.
 func (s *Store) writeOne(ctx context.Context, statement string, args ...any) error {
@@ -155,6 +159,30 @@ func (s *Store) writeOne(ctx context.Context, statement string, args ...any) err
 		_, err := q.ExecContext(ctx, statement, args...)
 		return err
 	})
+}
+
+// WaitingMails returns mails that wait, by their ids.
+func (s *Store) WaitingMails(ctx context.Context, after uuid.UUID, limit int) (mails []authn.QueuedMail, err error) {
+	from := ""
+	if after != uuid.Nil {
+		from = after.String()
+	}
+	err = s.read(ctx, func(ctx context.Context, q querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT `+mailColumns+` FROM mails
+			WHERE `+waits+` AND id > $1 ORDER BY id LIMIT $2`, from, limit)
+		if err != nil {
+			return err
+		}
+		mails, err = collect(rows, func(rows *sql.Rows) (authn.QueuedMail, error) { return scanMail(rows) })
+		return err
+	})
+	return mails, err
+}
+
+// SealMail replaces the body of a mail.
+func (s *Store) SealMail(ctx context.Context, m authn.QueuedMail, before string) error {
+	return s.writeOne(ctx, `UPDATE mails SET body = $2, sealing = $3, data_key = $4 WHERE id = $1 AND sealing = $5 AND `+waits,
+		m.ID.String(), m.Body, m.Sealing, dataKeyOf(m.Sealing), before)
 }
 
 // MailQueue says how the mails that wait are doing.
@@ -172,7 +200,7 @@ func (s *Store) MailQueue(ctx context.Context) (queue authn.MailQueue, err error
 
 // PurgeMail gives up what has expired before it removes the tokens, which would take their mails with them.
 func (s *Store) PurgeMail(ctx context.Context, now, before time.Time) (expired int, err error) {
-	expired, err = s.purge(ctx, `UPDATE mails SET failed_at = $1, body = NULL, sealing = '', token_hash = NULL WHERE id IN (
+	expired, err = s.purge(ctx, `UPDATE mails SET failed_at = $1, body = NULL, sealing = '', data_key = NULL, token_hash = NULL WHERE id IN (
 		SELECT id FROM mails WHERE `+waits+` AND expires_at <= $1 LIMIT $2`+s.engine.skipLocked+`)`, micros(now))
 	if err != nil {
 		return expired, err

@@ -15,7 +15,7 @@ import (
 )
 
 const sessionColumns = `s.id, s.user_id, s.created_at, s.last_seen_at, s.expires_at, s.ended_at, s.client_address, s.user_agent,
-	s.country, s.city`
+	s.country, s.city, s.remembered`
 
 // sessionRow is where a row of sessionColumns is scanned to.
 type sessionRow struct {
@@ -27,7 +27,7 @@ type sessionRow struct {
 func (r *sessionRow) targets() []any {
 	s := &r.session
 	return []any{&s.ID, &s.UserID, &r.created, &r.seen, &r.expires, &r.ended, &s.ClientAddress, &s.UserAgent,
-		&s.Country, &s.City}
+		&s.Country, &s.City, &s.Remembered}
 }
 
 func (r *sessionRow) value() authn.Session {
@@ -41,9 +41,24 @@ func (s *Store) BeginSession(
 	ctx context.Context, session authn.Session, access, refresh authn.Token, passwordHash string, policy authn.SessionPolicy,
 	act authn.Act,
 ) error {
-	if err := checkSession(session, access, refresh); err != nil {
+	if session.ID != access.SessionID || session.UserID != access.UserID {
+		return errors.New("store: a session begins with tokens of its own")
+	}
+	if err := errors.Join(checkSession(session), checkPair(access, refresh)); err != nil {
 		return err
 	}
+	expires := max(micros(access.ExpiresAt), micros(refresh.ExpiresAt))
+	return s.begin(ctx, session, expires, passwordHash, policy, act, func(ctx context.Context, q querier) error {
+		_, _, err := insertPair(ctx, q, access, refresh)
+		return err
+	})
+}
+
+// begin keeps a new login, and with insert what it is proved by, until it expires.
+func (s *Store) begin(
+	ctx context.Context, session authn.Session, expires int64, passwordHash string, policy authn.SessionPolicy, act authn.Act,
+	insert func(context.Context, querier) error,
+) error {
 	return s.write(ctx, func(ctx context.Context, q querier) error {
 		u, err := s.lockUser(ctx, q, session.UserID)
 		switch {
@@ -57,10 +72,10 @@ func (s *Store) BeginSession(
 		if err := s.makeRoom(ctx, q, u.ID, policy, session.CreatedAt, act); err != nil {
 			return err
 		}
-		if err := insertSession(ctx, q, session, max(micros(access.ExpiresAt), micros(refresh.ExpiresAt))); err != nil {
+		if err := insertSession(ctx, q, session, expires); err != nil {
 			return err
 		}
-		if _, _, err := insertPair(ctx, q, access, refresh); err != nil {
+		if err := insert(ctx, q); err != nil {
 			return err
 		}
 		if session.Arrival != nil {
@@ -75,26 +90,20 @@ func (s *Store) BeginSession(
 	})
 }
 
-func checkSession(session authn.Session, access, refresh authn.Token) error {
-	if session.ID != access.SessionID || session.UserID != access.UserID {
-		return errors.New("store: a session begins with tokens of its own")
-	}
+func checkSession(session authn.Session) error {
 	if err := checkTexts(text{"client address", session.ClientAddress, keyLimit},
 		text{"user agent", session.UserAgent, longLimit}, text{"country", session.Country, keyLimit},
 		text{"city", session.City, keyLimit}); err != nil {
 		return err
 	}
-	if err := checkArrival(session); err != nil {
-		return err
-	}
-	return checkPair(access, refresh)
+	return checkArrival(session)
 }
 
 func insertSession(ctx context.Context, q querier, session authn.Session, expires int64) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, client_address,
-			user_agent, country, city) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			user_agent, country, city, remembered) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		session.ID.String(), session.UserID.String(), micros(session.CreatedAt), micros(session.LastSeenAt), expires,
-		session.ClientAddress, session.UserAgent, session.Country, session.City)
+		session.ClientAddress, session.UserAgent, session.Country, session.City, session.Remembered)
 	if err != nil {
 		return fmt.Errorf("keeping a session: %w", err)
 	}

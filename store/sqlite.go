@@ -53,6 +53,7 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
 		members:  func(param string) string { return `json_each(` + param + `)` },
 		feed:     sqliteFeed,
+		scrub:    sqliteScrub,
 		listen:   watcher{dsn: sqliteDSN(loc.path, opts.Timeout, "_query_only", "1")}.listen,
 		violated: sqliteViolated, unavailable: sqliteUnavailable,
 		again: func(error) bool { return false },
@@ -81,7 +82,8 @@ func readySQLite(ctx context.Context, path string, opts Options) (found int64, e
 }
 
 // sqliteDSN is the driver's name for the file, with what every connection needs: foreign keys; synchronous FULL, so that a
-// commit survives a power failure; no double-quoted strings and no writing to the schema table.
+// commit survives a power failure; what is removed is overwritten, so that who gets the file later does not find it; no
+// double-quoted strings and no writing to the schema table.
 func sqliteDSN(path string, busy time.Duration, more ...string) string {
 	q := url.Values{
 		"_busy_timeout": {strconv.FormatInt(busy.Milliseconds(), 10)},
@@ -90,7 +92,7 @@ func sqliteDSN(path string, busy time.Duration, more ...string) string {
 		"_dqs":          {"0"},
 		"_defensive":    {"1"},
 		"_error_rc":     {"1"},
-		"_pragma":       {"trusted_schema(0)"},
+		"_pragma":       {"trusted_schema(0)", "secure_delete(1)"},
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		q.Set(more[i], more[i+1])
@@ -230,4 +232,14 @@ func sqliteUnavailable(err error) bool {
 		return true
 	}
 	return false
+}
+
+// sqliteScrub empties the log, which holds pages as they were, and with whole also the pages that were freed before what is removed
+// was overwritten.
+func sqliteScrub(whole bool) []string {
+	empty := `PRAGMA wal_checkpoint(TRUNCATE)`
+	if whole {
+		return []string{`VACUUM`, empty}
+	}
+	return []string{empty}
 }

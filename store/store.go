@@ -1,6 +1,6 @@
 // Package store is the disk: it keeps what authn needs kept, on SQLite or on PostgreSQL.
 //
-// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, AuditStore, KeyStore, MailStore, Feed,
+// The interfaces are authn's (UserStore, SessionStore, TokenStore, LockoutStore, AuditStore, KeyStore, DataKeyStore, MailStore, Feed,
 // Pinger), and every method is one act of the
 // domain in one transaction. Three rules make the acts safe against each other, on one replica and on many:
 //
@@ -79,11 +79,12 @@ type Store struct {
 }
 
 var (
-	_ authn.LoginStore = (*Store)(nil)
-	_ authn.KeyStore   = (*Store)(nil)
-	_ authn.MailStore  = (*Store)(nil)
-	_ authn.Feed       = (*Store)(nil)
-	_ authn.Pinger     = (*Store)(nil)
+	_ authn.LoginStore   = (*Store)(nil)
+	_ authn.KeyStore     = (*Store)(nil)
+	_ authn.DataKeyStore = (*Store)(nil)
+	_ authn.MailStore    = (*Store)(nil)
+	_ authn.Feed         = (*Store)(nil)
+	_ authn.Pinger       = (*Store)(nil)
 )
 
 // engine is what differs between the databases.
@@ -100,6 +101,7 @@ type engine struct {
 	feed       feedQuery
 	notify     string                                                // tells who listens, on commit; "" if there is no such statement
 	listen     func(ctx context.Context, b *bell, wake func()) error // until ctx ends or nothing can be heard any more
+	scrub      func(whole bool) []string                             // statements that make unreadable what was removed
 
 	nearest        string           // orders the sign-ins of user $1 by their distance from the vector $2; "" if the database cannot
 	withoutVectors func(error) bool // it could when it was opened, and cannot any more
@@ -165,7 +167,8 @@ func (s *Store) Ping(ctx context.Context) error {
 			NOT EXISTS (SELECT 1 FROM guesses) AND NOT EXISTS (SELECT 1 FROM known_clients) AND NOT EXISTS (SELECT 1 FROM salts) AND
 			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
-			NOT EXISTS (SELECT 1 FROM audit_events) AND NOT EXISTS (SELECT 1 FROM sign_ins)`).Scan(&version, &empty)
+			NOT EXISTS (SELECT 1 FROM audit_events) AND NOT EXISTS (SELECT 1 FROM sign_ins) AND NOT EXISTS (SELECT 1 FROM cookies) AND
+			NOT EXISTS (SELECT 1 FROM data_keys) AND NOT EXISTS (SELECT 1 FROM installation)`).Scan(&version, &empty)
 		if err != nil {
 			return err
 		}

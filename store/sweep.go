@@ -16,13 +16,13 @@ import (
 // EndExpiredSessions ends the sessions whose time by the policy is over. On an error it reports what was ended before.
 func (s *Store) EndExpiredSessions(ctx context.Context, p authn.SessionPolicy, now time.Time) (total int, err error) {
 	for _, bound := range []struct {
-		column string // never from outside
-		length time.Duration
-	}{{"created_at", p.MaxLifetime}, {"last_seen_at", p.IdleTimeout}} {
+		overdue string // never from outside
+		length  time.Duration
+	}{{"created_at <= $2", p.MaxLifetime}, {"last_seen_at <= $2 AND NOT remembered", p.IdleTimeout}} {
 		if bound.length <= 0 {
 			continue
 		}
-		n, err := s.endOverdue(ctx, bound.column+` <= $2`, micros(now.Add(-bound.length)), now)
+		n, err := s.endOverdue(ctx, bound.overdue, micros(now.Add(-bound.length)), now)
 		if total += n; err != nil {
 			return total, err
 		}
@@ -99,7 +99,7 @@ func (s *Store) SeeSessions(ctx context.Context, seen map[uuid.UUID]time.Time, p
 		)
 		UPDATE sessions SET last_seen_at = CAST(m.value AS BIGINT) FROM ` + s.engine.members("$1") + ` AS m, locked
 		WHERE locked.id = m.key AND sessions.id = m.key AND sessions.last_seen_at < CAST(m.value AS BIGINT)
-			AND (CAST($2 AS BIGINT) = 0 OR sessions.last_seen_at > CAST(m.value AS BIGINT) - CAST($2 AS BIGINT))
+			AND (CAST($2 AS BIGINT) = 0 OR sessions.remembered OR sessions.last_seen_at > CAST(m.value AS BIGINT) - CAST($2 AS BIGINT))
 			AND (CAST($3 AS BIGINT) = 0 OR sessions.created_at > CAST(m.value AS BIGINT) - CAST($3 AS BIGINT))`
 	for ids := range slices.Chunk(slices.Collect(maps.Keys(seen)), purgeBatch) {
 		times := make(map[string]int64, len(ids))

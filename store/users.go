@@ -221,6 +221,11 @@ func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c a
 			return authn.User{}, err
 		}
 	}
+	moreOver, err := s.renewCookies(ctx, q, old, u, c)
+	if err != nil {
+		return authn.User{}, err
+	}
+	over.sessions, over.tokens = append(over.sessions, moreOver.sessions...), over.tokens+moreOver.tokens
 	if err := outdateMail(ctx, q, old, c); err != nil {
 		return authn.User{}, err
 	}

@@ -27,6 +27,9 @@ type Config struct {
 	PublicURL string // scheme and host that every link starts with, never a request's Host
 	Version   string // of the program, shown in the API's description
 
+	Cookie     headers.SessionCookie // by which browsers' sessions are known
+	SameOrigin *headers.SameOrigin   // whose pages may change something by a cookie; nil: anybody's
+
 	BodyTimeout time.Duration // in which a request's body must have arrived; 0: 10 seconds
 
 	Log *slog.Logger
@@ -157,14 +160,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, rt *route, vars map[
 	w.Header().Set("Cache-Control", "no-store")
 	r = tellingLimits(w, r)
 	c := call{w: w, r: r, vars: vars}
-	if rt.who == signedIn || rt.who == either && len(r.Header["Authorization"]) > 0 {
-		caller, err := a.cfg.Logins.Authenticate(r.Context(), headers.Credentials(r.Header))
-		if err != nil {
-			return err
-		}
-		caller.From = c.client()
-		c.caller = caller
-		headers.ExchangeOf(r.Context()).User = caller.Username
+	if err := a.know(&c, rt.who); err != nil {
+		return err
 	}
 	if err := c.read(rt.takes); err != nil {
 		return err

@@ -150,5 +150,6 @@ func (a *API) logout(c *call) error {
 	if err != nil {
 		return err
 	}
+	a.forgetCookie(c)
 	return c.answer(http.StatusOK, logoutAnswer{"Successfully logged out", n})
 }

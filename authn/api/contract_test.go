@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -138,10 +139,13 @@ func TestDescriptionMatchesRoutes(t *testing.T) {
 	}
 	for path, item := range s.contract.doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			who := "anyone"
+			var ways []string
 			for _, scheme := range *op.Security {
-				who = strings.Join(slices.Sorted(maps.Keys(scheme)), " and ")
+				if len(scheme) > 0 {
+					ways = append(ways, strings.Join(slices.Sorted(maps.Keys(scheme)), " and "))
+				}
 			}
+			who := cmp.Or(strings.Join(ways, " or "), "anyone")
 			described = append(described, fmt.Sprintf("%s %s who=%s body=%v", method, path, who, op.RequestBody != nil))
 		}
 	}

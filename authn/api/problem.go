@@ -22,6 +22,7 @@ type problem struct {
 	Code      string `json:"code"`
 	Field     string `json:"field,omitzero"`
 	RequestID string `json:"request_id,omitzero"`
+	LoginURL  string `json:"login_url,omitzero"` // of a 401, where a person can sign in
 
 	// At the token endpoints, for OAuth client libraries (RFC 6749 section 5.2).
 	Error            string `json:"error,omitzero"`
@@ -48,6 +49,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, e *authn.Error, oauth 
 		Code:      string(e.Code),
 		Field:     e.Field,
 		RequestID: exchange.ID,
+		LoginURL:  e.LoginURL,
 	}
 	if oauth {
 		p.Error, p.ErrorDescription = oauthError(e.Code), describable(p.Detail)

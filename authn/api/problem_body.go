@@ -6,7 +6,7 @@ import "strconv"
 // in JSON as they are, as nearly all of Authly's do, are put together here, in the very form that marshal would give them.
 func (p *problem) body() []byte {
 	members := [...]struct{ name, text string }{
-		{`"detail":"`, p.Detail}, {`"code":"`, p.Code}, {`"field":"`, p.Field}, {`"request_id":"`, p.RequestID},
+		{`"detail":"`, p.Detail}, {`"code":"`, p.Code}, {`"field":"`, p.Field}, {`"request_id":"`, p.RequestID}, {`"login_url":"`, p.LoginURL},
 		{`"error":"`, p.Error}, {`"error_description":"`, p.ErrorDescription},
 	}
 	plain := isPlain(p.Type) && isPlain(p.Title)

@@ -154,7 +154,7 @@ func TestRightsMatrixIsComplete(t *testing.T) {
 				case row.statuses[1]: // self
 					who = "client"
 				case row.statuses[0]:
-					who = "bearer"
+					who = "bearer or cookie"
 				}
 				if rt.Who != who {
 					t.Errorf("%s %s: for %s in the table, for %s in the matrix", rt.Method, rt.Pattern, rt.Who, who)

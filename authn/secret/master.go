@@ -2,10 +2,7 @@ package secret
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,29 +25,17 @@ var _ Wrapper = (*Master)(nil)
 // masterPrefix begins the names of master keys that are known here.
 const masterPrefix = "master:"
 
-// NewMaster derives what wraps, and the fingerprint, from a master key by HKDF (RFC 5869) with different words. That the key is
-// long and random enough is for the caller to see to.
-func NewMaster(key []byte) (*Master, error) {
-	mark, err := hkdf.Key(sha256.New, key, nil, "authly: name of what seals", 8)
-	if err != nil {
-		return nil, err
-	}
-	wraps, wrapsErr := aeadOf(key, "authly: wrap data keys")
-	sealed, sealedErr := aeadOf(key, "authly: seal signing keys")
-	return &Master{mark: hex.EncodeToString(mark), wraps: wraps, sealed: sealed}, errors.Join(wrapsErr, sealedErr)
-}
+// NewMaster returns a master key that lies on the heap; see Memory.Master.
+func NewMaster(key []byte) (*Master, error) { return (*Memory)(nil).Master(key) }
 
-// aeadOf is AES-256-GCM with a random nonce before each result, under a key that is derived for the purpose.
-func aeadOf(master []byte, purpose string) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, master, nil, purpose, 32)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
+// Master derives what wraps, and the fingerprint, from a master key by HKDF (RFC 5869) with different words, and keeps what wraps
+// in this memory. The key itself is not needed any more, and is for the caller to clear. That it is long and random enough is for the
+// caller to see to.
+func (m *Memory) Master(key []byte) (*Master, error) {
+	wraps, wrapsErr := m.aead(derive(key, "authly: wrap data keys", 32), aesGCM)
+	sealed, sealedErr := m.aead(derive(key, "authly: seal signing keys", 32), aesGCM)
+	mark := hex.EncodeToString(derive(key, "authly: name of what seals", 8))
+	return &Master{mark: mark, wraps: wraps, sealed: sealed}, errors.Join(wrapsErr, sealedErr)
 }
 
 // Name is "master:" and the fingerprint.
@@ -58,13 +43,20 @@ func (m *Master) Name() string { return masterPrefix + m.mark }
 
 // Wrap encrypts a data key.
 func (m *Master) Wrap(_ context.Context, key []byte, bound string) ([]byte, error) {
-	return m.wraps.Seal(nil, nil, key, []byte(bound)), nil // #nosec G407 -- the nonce is random, and made by the AEAD
+	wrapped := m.wraps.Seal(nil, nil, key, []byte(bound)) // #nosec G407 -- the nonce is random, and made by the AEAD
+	if wrapped == nil {
+		return nil, ErrReleased
+	}
+	return wrapped, nil
 }
 
 // Unwrap decrypts a data key.
 func (m *Master) Unwrap(_ context.Context, wrapped []byte, bound string) ([]byte, error) {
 	key, err := m.wraps.Open(nil, nil, wrapped, []byte(bound))
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrReleased):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("it does not open with the master key %s, or was damaged: %w", m.Name(), authn.ErrNoMasterKey)
 	}
 	return key, nil

@@ -1,3 +1,31 @@
+// Package secret is also where key material lies while it is in use: a Memory keeps it, as Bytes.
+//
+// # What is promised
+//
+// Bytes are printed by nothing, compared in constant time, and wiped when they are released, when nobody has them any more and the
+// garbage collector finds out, and when their Memory is closed, which is the last thing that Authly does. On Linux they lie on pages
+// that are locked (mlock), left out of core dumps (MADV_DONTDUMP), empty in a process that is forked (MADV_WIPEONFORK), and between two
+// pages that nobody may touch; where RLIMIT_MEMLOCK is used up, or on another system, they are wiped all the same and the log says what
+// is missing. What reads a file by ReadFile has the only copy. What derives keys, wraps and seals in this package leaves none: the
+// stack that it took is overwritten, and so are the objects of the libraries that held a key. The tests search a whole process for
+// what it has read, used and released.
+//
+// A program that was built with GOEXPERIMENT=runtimesecret has the registers erased, too, and what was allocated on the way; see Do.
+//
+// # What is not
+//
+// Go copies what it is given where nobody can wipe it, and so this is about how long a key is around and in how many places; it
+// does not keep one from somebody who can read the memory of the process while it is in use:
+//
+//   - Strings. What comes from the environment, from config.yaml or by SQL is one for as long as the program wants it, and then until
+//     the garbage collector gives the place to something else. So are the passwords that people type.
+//   - RSA, ECDSA and Ed25519 keys. The standard library has them on the heap, with what it computes from them beforehand, and has
+//     no way to wipe them. An ed25519.PrivateKey must not even be a slice of Bytes: the library notes at the first byte when the garbage
+//     collector may forget it, which ends a program whose memory is not Go's.
+//   - HMAC. For each token crypto/hmac makes a copy of the secret with each bit at a known place turned round. It is on the heap until
+//     something else is.
+//   - What an HSM's module, the kernel, root, the host of a virtual machine, and who hibernates the machine do with memory.
+//   - A process that is killed or crashes wipes nothing. The kernel does before it gives the pages to somebody else.
 package secret
 
 import (

@@ -3,9 +3,9 @@ package secret_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/hmac"
+	"context"
 	"crypto/rand"
-	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,11 +15,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sys/unix"
 
 	"github.com/descoped/authly/authn/secret"
@@ -220,7 +223,7 @@ func parseMapping(fields []string) (m mapping, ok bool) {
 	return m, errors.Join(errs[:]...) == nil
 }
 
-// The issue of it all: what a process has read, used and released is nowhere in its memory. What it has not released is, or the
+// What a process has read, used and released is nowhere in its memory. What it has not released is, or the
 // search would be worth nothing.
 func TestReleasedIsNowhere(t *testing.T) {
 	folder := t.TempDir()
@@ -239,6 +242,63 @@ func TestReleasedIsNowhere(t *testing.T) {
 	}
 }
 
+// What a function has on its stack is there until another one needs the place, unless it is called by Do.
+func TestStackIsOverwritten(t *testing.T) {
+	folder := t.TempDir()
+	if isChild := os.Getenv(childVariable); isChild == "" {
+		for _, name := range []string{"with Do", "without"} {
+			writeSecret(t, folder, name)
+		}
+	}
+	out := child(t, folder, searchStacks)
+	var found map[string]int
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		t.Fatal(err)
+	}
+	if found["with Do"] != 0 || found["without"] == 0 {
+		t.Errorf("pieces that were found: %v", found)
+	}
+}
+
+// searchStacks has two goroutines put a secret on their stacks, which then wait while those are searched.
+func searchStacks(folder string, out io.Writer) error {
+	debug.SetGCPercent(-1) // a collection could shrink the stack of one of them, and leave a copy
+	m := secret.NewMemory(nil)
+	over := make(chan struct{})
+	var errs []error
+	var leaving sync.WaitGroup
+	for name, call := range map[string]func(func()){"with Do": secret.Do, "without": func(f func()) { f() }} {
+		ready := make(chan error)
+		leaving.Go(func() {
+			b, err := m.ReadFile(filepath.Join(folder, name), 100)
+			useErr := b.Use(func(material []byte) error {
+				call(func() { putOnStack(material) })
+				return nil
+			})
+			b.Release()
+			ready <- errors.Join(err, useErr)
+			<-over
+		})
+		errs = append(errs, <-ready)
+	}
+	found := map[string]int{}
+	for _, name := range []string{"with Do", "without"} {
+		errs = append(errs, searchFor(folder, name, found))
+	}
+	close(over)
+	leaving.Wait()
+	return errors.Join(append(errs, json.NewEncoder(out).Encode(found))...)
+}
+
+// putOnStack has a secret below what calls have used before and will use.
+//
+//go:noinline
+func putOnStack(material []byte) {
+	var room [4 << 10]byte
+	copy(room[:], material)
+	runtime.KeepAlive(&room)
+}
+
 // mask is put over what is searched for, so that the search does not find that.
 const mask = 0x5a
 
@@ -247,8 +307,9 @@ const pieceBytes = 16
 // writeSecret writes a secret, and the same under the mask.
 func writeSecret(t *testing.T, folder, name string) {
 	t.Helper()
-	material := make([]byte, 4*pieceBytes)
-	rand.Read(material)
+	random := make([]byte, 3*pieceBytes/2)
+	rand.Read(random)
+	material := []byte(hex.EncodeToString(random)) // less than a block of a hash, which keeps that until there is more
 	masked := bytes.Clone(material)
 	for i := range masked {
 		masked[i] ^= mask
@@ -266,7 +327,7 @@ func searchAfterUse(folder string, out io.Writer) error {
 	var errs []error
 	for _, name := range []string{"released", "kept"} {
 		b, err := m.ReadFile(filepath.Join(folder, name), 100)
-		errs = append(errs, err, use(b))
+		errs = append(errs, err, use(m, b))
 		if name == "released" {
 			b.Release()
 		}
@@ -276,23 +337,38 @@ func searchAfterUse(folder string, out io.Writer) error {
 		runtime.GC()
 	}
 	for _, name := range []string{"released", "kept"} {
-		masked, err := os.ReadFile(filepath.Join(folder, name+".masked"))
-		errs = append(errs, err)
-		found[name], err = searchMemory(masked)
-		errs = append(errs, err)
+		errs = append(errs, searchFor(folder, name, found))
 	}
 	return errors.Join(append(errs, json.NewEncoder(out).Encode(found))...)
 }
 
-// use signs with a secret.
-func use(b secret.Bytes) error {
+// searchFor searches this process for a secret of a folder.
+func searchFor(folder, name string, found map[string]int) error {
+	masked, err := os.ReadFile(filepath.Join(folder, name+".masked"))
+	if err != nil {
+		return err
+	}
+	found[name], err = searchMemory(masked)
+	return err
+}
+
+// use does with a secret what Authly does: it signs and verifies tokens, derives keys, seals and opens.
+func use(m *secret.Memory, b secret.Bytes) error {
 	return b.Use(func(material []byte) error {
-		secret.Do(func() {
-			mac := hmac.New(sha256.New, material)
-			mac.Write([]byte("text"))
-			mac.Sum(nil)
-		})
-		return nil
+		var errs []error
+		for _, method := range []*jwt.SigningMethodHMAC{jwt.SigningMethodHS256, jwt.SigningMethodHS384, jwt.SigningMethodHS512} {
+			secret.Do(func() {
+				signature, err := method.Sign("text", material)
+				errs = append(errs, err, method.Verify("text", signature, material))
+			})
+		}
+		master, err := m.Master(material)
+		if err != nil {
+			return err
+		}
+		wrapped, err := master.Wrap(context.Background(), []byte("data key"), "bound")
+		_, unwrapErr := master.Unwrap(context.Background(), wrapped, "bound")
+		return errors.Join(append(errs, err, unwrapErr, m.SealAndOpen(bytes.Clone(material[:32])))...)
 	})
 }
 

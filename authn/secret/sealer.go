@@ -1,167 +1,179 @@
-// Package secret is where key material comes from and how it is sealed at rest: who has a copy of the database, but neither the
-// master key nor the key file, has no signing key.
+// Package secret is where key material comes from and how it is sealed at rest: who has a copy of the database, but not the
+// master key, has no signing key and no token.
 //
-// What is sealed names what it was sealed with, by a fingerprint that does not help to guess the key. So a wrong master key is
-// told from a damaged database, and a key file that is lost from a master key that is not set, before anything is made anew that
-// would log everybody out.
+// There are three layers. A master key, of the configuration, in a file or in an HSM, is a Wrapper. It wraps data keys, which are
+// in the store and few. Data keys seal rows: signing keys, mails with tokens in them, and whatever else must be read back as it is.
+// So the master key can be replaced without touching a row, an HSM is asked when a process starts and not for each row, and data
+// keys are replaced by themselves.
+//
+// Rows are sealed with XChaCha20-Poly1305. Its nonces have 192 bits, so that replicas can draw them at random for as long as they
+// like; with AES-GCM they would have to count together, and stop at 2³². What is sealed is bound to its table, column and row, and
+// data keys are bound to their database and id: what is copied elsewhere does not open.
+//
+// What is wrapped or sealed names what it was done with, by a fingerprint that does not help to guess the key. So a wrong master
+// key is told from a damaged database, and a key file that is lost from a master key that is not set, before anything is made
+// anew that would log everybody out.
 package secret
 
 import (
-	"crypto/aes"
+	"context"
 	"crypto/cipher"
-	"crypto/hkdf"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
 
-// Config says what to seal with.
+// Config is what a Sealer needs.
 type Config struct {
-	MasterKey string       // at least 32 random bytes; empty: the key file
-	KeyFile   string       // a path; the file is made when it is first needed. Empty, and no MasterKey: nothing is sealed
-	Log       *slog.Logger // nil: nothing is logged
+	Keys     authn.DataKeyStore // required
+	Current  Wrapper            // the master key to use; nil: the one in File
+	File     *KeyFile           // the file is made when it is first needed, if there is no Current; nil: there is none
+	Previous []Wrapper          // master keys of before, which unwrap what they have wrapped
+	Memory   *Memory            // where data keys lie, and the master key in File; nil: on the heap
+
+	RotateEvery time.Duration // for so long a data key seals; 0: for ever
+	Now         func() time.Time
+	Log         *slog.Logger // nil: nothing is logged
 }
 
-// Sealer seals with the master key, else with the key file, and opens what either has sealed: who sets a master key later need
-// not do anything else. It is safe for concurrent use.
+// Sealer seals with the last data key of the store, and opens with any of them. It also opens what versions before there were data
+// keys have sealed with a master key itself. It is safe for concurrent use.
 type Sealer struct {
-	cfg    Config
-	master *box
+	cfg Config
 
-	mu   sync.Mutex
-	file *box // nil: the file was not needed yet
+	loading sync.Mutex // one look at the store at a time
+
+	mu     sync.RWMutex
+	held   map[string]*dataKey // that are unwrapped, by their ids
+	active *dataKey            // seals; nil: nothing was loaded yet
+	newest string              // the id of the last one in the store, which may be one that cannot be unwrapped here
+	stale  bool                // there may be rows that are not sealed with the newest
+	open   bool                // there were rows that were not sealed at all, and the database was not told to forget them yet
 }
 
 var _ authn.Sealer = (*Sealer)(nil)
 
 // NewSealer returns a Sealer. Nothing is read yet.
-func NewSealer(cfg Config) (*Sealer, error) {
-	s := &Sealer{cfg: cfg}
-	if cfg.MasterKey == "" {
-		return s, nil
+func NewSealer(cfg Config) *Sealer {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	master, err := newBox(masterPrefix, []byte(cfg.MasterKey))
-	s.master = master
-	return s, err
+	if cfg.File != nil {
+		cfg.File = cfg.File.in(cfg.Memory)
+	}
+	return &Sealer{cfg: cfg, held: map[string]*dataKey{}, stale: true}
 }
 
-// The names of what was sealed begin with where its key comes from.
-const filePrefix = "file:"
+// dataKey is a data key that is unwrapped.
+type dataKey struct {
+	id   string
+	aead cipher.AEAD
+}
 
-// Seal encrypts with AES-256-GCM under a random nonce, which stands before the result.
-func (s *Sealer) Seal(material []byte, bound string) (sealed []byte, sealing string, err error) {
-	by := s.master
-	if by == nil && s.cfg.KeyFile == "" {
-		return material, "", nil
-	}
-	if by == nil {
-		if by, err = s.fileBox(s.readOrMake); err != nil {
+// Seal encrypts with the last data key, and makes one if there is none.
+func (s *Sealer) Seal(ctx context.Context, material []byte, at authn.Cell) (sealed []byte, sealing string, err error) {
+	key := s.sealing()
+	if key == nil {
+		if err := s.Load(ctx); err != nil {
 			return nil, "", err
 		}
+		key = s.sealing()
 	}
-	return by.aead.Seal(nil, nil, material, []byte(bound)), by.name, nil // #nosec G407 -- the nonce is random, and made by the AEAD
+	nonce := make([]byte, key.aead.NonceSize(), key.aead.NonceSize()+len(material)+key.aead.Overhead())
+	rand.Read(nonce) // never fails
+	if sealed = key.aead.Seal(nonce, nonce, material, []byte(at.Bound())); sealed == nil {
+		return nil, "", ErrReleased
+	}
+	return sealed, authn.SealingOf(key.id), nil
 }
 
+func (s *Sealer) sealing() *dataKey {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.active
+}
+
+var errDamaged = errors.New("it was damaged or exchanged in the database")
+
 // Open decrypts what Seal has made.
-func (s *Sealer) Open(sealed []byte, sealing, bound string) ([]byte, error) {
-	by, err := s.boxOf(sealing)
+func (s *Sealer) Open(ctx context.Context, sealed []byte, sealing string, at authn.Cell) ([]byte, error) {
+	id, ok := authn.DataKeyOf(sealing)
+	if !ok {
+		return s.openDirect(sealed, sealing, at.Of)
+	}
+	key, err := s.opening(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	material, err := by.aead.Open(nil, nil, sealed, []byte(bound))
-	if err != nil {
-		return nil, errors.New("it was damaged or exchanged in the database")
+	size := key.aead.NonceSize()
+	if len(sealed) < size {
+		return nil, errDamaged
+	}
+	material, err := key.aead.Open(nil, sealed[:size], sealed[size:], []byte(at.Bound()))
+	switch {
+	case errors.Is(err, ErrReleased):
+		return nil, err
+	case err != nil:
+		return nil, errDamaged
 	}
 	return material, nil
 }
 
-// boxOf returns what something was sealed with, or says what is missing.
-func (s *Sealer) boxOf(sealing string) (*box, error) {
-	switch {
-	case strings.HasPrefix(sealing, masterPrefix) && s.master == nil:
-		return nil, fmt.Errorf("it is %w: keys.master_key (AUTHLY_MASTER_KEY) is not set, set it to the one that was used", authn.ErrNoMasterKey)
-	case strings.HasPrefix(sealing, masterPrefix) && s.master.name != sealing:
-		return nil, fmt.Errorf("it is %w: keys.master_key (AUTHLY_MASTER_KEY) is not the master key that was used", authn.ErrNoMasterKey)
-	case strings.HasPrefix(sealing, masterPrefix):
-		return s.master, nil
-	case !strings.HasPrefix(sealing, filePrefix):
-		return nil, errors.New("it is sealed in a way that this version does not know")
-	case s.cfg.KeyFile == "":
-		return nil, errors.New("it is sealed with a key file, which only a SQLite database has")
+// opening returns a data key, after a look at the store if it is not known.
+func (s *Sealer) opening(ctx context.Context, id string) (*dataKey, error) {
+	find := func() *dataKey {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return s.held[id]
 	}
-	by, err := s.fileBox(readFile)
-	if err == nil && by.name != sealing { // another file may have been put in its place
-		s.forgetFile()
-		by, err = s.fileBox(readFile)
+	if key := find(); key != nil {
+		return key, nil
 	}
-	switch {
+	err := s.Load(ctx)
+	switch key := find(); {
+	case key != nil:
+		return key, nil
 	case err != nil:
-		return nil, fmt.Errorf("it is sealed with a key file: %w", err)
-	case by.name != sealing:
-		return nil, fmt.Errorf("the key file %s is not the one that it was sealed with: bring that one back", s.cfg.KeyFile)
+		return nil, err
 	}
-	return by, nil
+	return nil, fmt.Errorf("it is sealed with the data key %s, which this database does not have", id)
 }
 
-// Current reports whether sealing is what Seal would use. It makes no file.
+// Current reports whether Seal would use the same, or something older: a replica that cannot unwrap the newest data key leaves
+// alone what others have sealed with it.
 func (s *Sealer) Current(sealing string) bool {
-	switch {
-	case s.master != nil:
-		return sealing == s.master.name
-	case s.cfg.KeyFile == "":
-		return sealing == ""
-	}
-	by, err := s.fileBox(readFile)
-	return err == nil && by.name == sealing
+	id, ok := authn.DataKeyOf(sealing)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return ok && s.active != nil && (id == s.active.id || id == s.newest)
 }
 
-// fileBox returns what the key file opens, having read it once.
-func (s *Sealer) fileBox(read func(path string) ([]byte, error)) (*box, error) {
+// hold takes what a look at the store has found, and reports whether the newest data key is another one than before.
+func (s *Sealer) hold(held map[string]*dataKey, stored []authn.DataKey) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.file != nil {
-		return s.file, nil
+	newest := stored[len(stored)-1].ID
+	changed = s.newest != "" && s.newest != newest
+	s.held, s.newest, s.active = held, newest, nil
+	for _, key := range stored {
+		if held[key.ID] != nil {
+			s.active = held[key.ID]
+		}
 	}
-	key, err := read(s.cfg.KeyFile)
+	s.stale = s.stale || changed
+	return changed
+}
+
+// newDataKey returns a data key ready for use, which is taken: it is zeros afterwards.
+func (s *Sealer) newDataKey(id string, key []byte) (*dataKey, error) {
+	aead, err := s.cfg.Memory.aead(key, xChaCha20Poly1305)
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg.Log != nil && isShared(s.cfg.KeyFile) {
-		s.cfg.Log.Warn("the key file is accessible to other users of this machine; chmod 600 it", "path", s.cfg.KeyFile)
-	}
-	s.file, err = newBox(filePrefix, key)
-	return s.file, err
-}
-
-func (s *Sealer) forgetFile() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.file = nil
-}
-
-// box is a key that seals, and its name.
-type box struct {
-	name string
-	aead cipher.AEAD
-}
-
-// newBox derives the key and its fingerprint from a secret, by HKDF (RFC 5869) with different words.
-func newBox(prefix string, secret []byte) (*box, error) {
-	key, keyErr := hkdf.Key(sha256.New, secret, nil, "authly: seal signing keys", 32)
-	mark, markErr := hkdf.Key(sha256.New, secret, nil, "authly: name of what seals", 8)
-	if err := errors.Join(keyErr, markErr); err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &box{name: prefix + hex.EncodeToString(mark), aead: aead}, err
+	return &dataKey{id: id, aead: aead}, nil
 }

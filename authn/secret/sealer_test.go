@@ -3,206 +3,168 @@ package secret_test
 import (
 	"bytes"
 	"errors"
-	"io/fs"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/secret"
+	"github.com/descoped/authly/store"
 )
-
-const (
-	masterKey  = "a master key of more than thirty-two bytes"
-	anotherKey = "another master key, of as many bytes as that"
-)
-
-func newSealer(t *testing.T, cfg secret.Config) *secret.Sealer {
-	t.Helper()
-	s, err := secret.NewSealer(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func sealed(t *testing.T, s *secret.Sealer, material, bound string) ([]byte, string) {
-	t.Helper()
-	text, sealing, err := s.Seal([]byte(material), bound)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text, sealing
-}
-
-func opens(t *testing.T, s *secret.Sealer, text []byte, sealing, bound, want string) {
-	t.Helper()
-	if got, err := s.Open(text, sealing, bound); err != nil || string(got) != want {
-		t.Errorf("opened: %q, error %v", got, err)
-	}
-}
-
-// refuses fails unless s does not open the text and says why, in words that help and without a secret.
-func refuses(t *testing.T, s *secret.Sealer, text []byte, sealing, bound, why string) {
-	t.Helper()
-	got, err := s.Open(text, sealing, bound)
-	if err == nil || len(got) != 0 || !strings.Contains(err.Error(), why) {
-		t.Errorf("got %q, error %v; want an error with %q", got, err, why)
-	}
-	if err != nil && (strings.Contains(err.Error(), masterKey) || strings.Contains(err.Error(), anotherKey)) {
-		t.Errorf("the error repeats a secret: %v", err)
-	}
-}
 
 func TestSealer(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "authly.db.key")
-	for name, cfg := range map[string]secret.Config{"master key": {MasterKey: masterKey}, "key file": {KeyFile: file}} {
-		t.Run(name, func(t *testing.T) {
-			s := newSealer(t, cfg)
-			text, sealing := sealed(t, s, "material", "access EdDSA 1")
-			if bytes.Contains(text, []byte("material")) || sealing == "" {
-				t.Errorf("sealed as %q with %q", text, sealing)
-			}
-			if other, _ := sealed(t, s, "material", "access EdDSA 1"); bytes.Equal(other, text) {
-				t.Error("the same text is sealed to the same")
-			}
-			opens(t, s, text, sealing, "access EdDSA 1", "material")
-			opens(t, newSealer(t, cfg), text, sealing, "access EdDSA 1", "material") // after a restart
-			if !s.Current(sealing) || s.Current("") || s.Current("file:0000") || s.Current("master:0000") {
-				t.Error("Current is not about what Seal uses")
-			}
-			refuses(t, s, text, sealing, "access EdDSA 2", "exchanged")
-			refuses(t, s, text, sealing, "refresh EdDSA 1", "exchanged")
-			for i := range text {
-				damaged := bytes.Clone(text)
-				damaged[i] ^= 1
-				refuses(t, s, damaged, sealing, "access EdDSA 1", "damaged")
-			}
-			refuses(t, s, nil, sealing, "access EdDSA 1", "damaged")
-			refuses(t, s, text, "vault:1", "access EdDSA 1", "does not know")
-		})
-	}
-}
-
-func TestNothingToSealWith(t *testing.T) {
-	s := newSealer(t, secret.Config{})
-	text, sealing := sealed(t, s, "material", "x")
-	if string(text) != "material" || sealing != "" || !s.Current("") {
-		t.Errorf("%q, %q", text, sealing)
-	}
-	text, sealing = sealed(t, newSealer(t, secret.Config{MasterKey: masterKey}), "material", "x")
-	refuses(t, s, text, sealing, "x", "keys.master_key (AUTHLY_MASTER_KEY) is not set")
-	text, sealing = sealed(t, newSealer(t, secret.Config{KeyFile: filepath.Join(t.TempDir(), "key")}), "material", "x")
-	refuses(t, s, text, sealing, "x", "a key file")
-}
-
-func TestWrongMasterKey(t *testing.T) {
-	text, sealing := sealed(t, newSealer(t, secret.Config{MasterKey: masterKey}), "material", "x")
-	wrong := newSealer(t, secret.Config{MasterKey: anotherKey})
-	refuses(t, wrong, text, sealing, "x", "keys.master_key (AUTHLY_MASTER_KEY) is not the master key")
-	if wrong.Current(sealing) {
-		t.Error("it takes another key's for its own")
-	}
-	if strings.Contains(sealing, masterKey) {
-		t.Error("the name holds the key")
-	}
-}
-
-// Whoever sets a master key later still opens what the key file has sealed.
-func TestMasterKeyAfterKeyFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "key")
-	text, sealing := sealed(t, newSealer(t, secret.Config{KeyFile: file}), "material", "x")
-	both := newSealer(t, secret.Config{KeyFile: file, MasterKey: masterKey})
-	opens(t, both, text, sealing, "x", "material")
-	if both.Current(sealing) {
-		t.Error("what the file has sealed counts as sealed with the master key")
-	}
-	if _, sealing := sealed(t, both, "material", "x"); !both.Current(sealing) || !strings.HasPrefix(sealing, "master:") {
-		t.Errorf("sealed with %q", sealing)
-	}
-}
-
-func TestKeyFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "key")
-	s := newSealer(t, secret.Config{KeyFile: file})
-	if s.Current("file:0000") {
-		t.Error("a file that does not exist is current")
-	}
-	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("the file was made before it was needed")
-	}
-	text, sealing := sealed(t, s, "material", "x")
-	info, err := os.Stat(file)
-	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != 32 {
-		t.Fatalf("the file: %v, %v", info, err)
-	}
-	left, err := os.ReadDir(filepath.Dir(file))
-	if err != nil || len(left) != 1 {
-		t.Errorf("beside it: %v, %v", left, err)
-	}
-	good, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		change func() error
-		why    string
-	}{
-		"readable by others": {func() error { return os.Chmod(file, 0o604) }, "chmod 600"},
-		"too short":          {func() error { return os.WriteFile(file, good[:31], 0o600) }, "32 bytes"},
-		"another":            {func() error { return os.WriteFile(file, bytes.Repeat([]byte{7}, 32), 0o600) }, "not the one"},
-		"missing":            {func() error { return os.Remove(file) }, "missing"},
-		"a folder":           {func() error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o700)) }, "not one"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Cleanup(func() {
-				if err := errors.Join(os.RemoveAll(file), os.WriteFile(file, good, 0o600)); err != nil {
-					t.Fatal(err)
-				}
-			})
-			if err := c.change(); err != nil {
-				t.Fatal(err)
-			}
-			refuses(t, newSealer(t, secret.Config{KeyFile: file}), text, sealing, "x", c.why)
-		})
-	}
-	opens(t, newSealer(t, secret.Config{KeyFile: file}), text, sealing, "x", "material")
-	if err := os.Chmod(file, 0o660); err != nil { // as volumes of containers have it
-		t.Fatal(err)
-	}
-	var log strings.Builder
-	opens(t, newSealer(t, secret.Config{KeyFile: file, Log: slog.New(slog.NewTextHandler(&log, nil))}), text, sealing, "x", "material")
-	if !strings.Contains(log.String(), "chmod 600") {
-		t.Errorf("the log: %q", log.String())
-	}
-	nowhere := newSealer(t, secret.Config{KeyFile: filepath.Join(t.TempDir(), "no", "key")})
-	if _, _, err := nowhere.Seal([]byte("material"), "x"); err == nil {
-		t.Error("a file was made in a folder that does not exist")
-	}
-}
-
-// Processes that start at once agree on one file.
-func TestKeyFileIsMadeOnce(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "key")
-	names := make([]string, 20)
-	var all sync.WaitGroup
-	begin := make(chan struct{})
-	for i := range names {
-		s := newSealer(t, secret.Config{KeyFile: file})
-		all.Go(func() {
-			<-begin
-			if _, name, err := s.Seal([]byte("material"), "x"); err == nil {
-				names[i] = name
-			}
-		})
-	}
-	close(begin)
-	all.Wait()
-	for _, name := range names {
-		if name == "" || name != names[0] {
-			t.Fatalf("sealed with %q and %q", name, names[0])
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, open func() *store.Store) {
+		db := open()
+		s := secret.NewSealer(sealing(t, db, masterKey))
+		text, name := sealed(t, s, "material", cell("1"))
+		if bytes.Contains(text, []byte("material")) || name == "" {
+			t.Errorf("sealed as %q with %q", text, name)
 		}
-	}
+		if other, _ := sealed(t, s, "material", cell("1")); bytes.Equal(other, text) {
+			t.Error("the same text is sealed to the same")
+		}
+		opens(t, s, text, name, cell("1"), "material")
+		opens(t, secret.NewSealer(sealing(t, db, masterKey)), text, name, cell("1"), "material") // after a restart
+		if !s.Current(name) || s.Current("") || s.Current("file:0000") || s.Current("master:0000") || s.Current("master:data:00") {
+			t.Error("Current is not about what Seal uses")
+		}
+		if keys := dataKeys(t, db); len(keys) != 1 || keys[0].Master != newMaster(t, masterKey).Name() {
+			t.Errorf("data keys: %v", keys)
+		}
+
+		column, table, of := cell("1"), cell("1"), cell("1")
+		column.Column, table.Table, of.Of = "sealing", "mails", "refresh EdDSA 1"
+		refuses(t, s, text, name, cell("2"), "exchanged") // a copied row
+		refuses(t, s, text, name, column, "exchanged")    // a swapped column
+		refuses(t, s, text, name, table, "exchanged")
+		refuses(t, s, text, name, of, "exchanged")
+		for i := range text {
+			damaged := bytes.Clone(text)
+			damaged[i] ^= 1
+			refuses(t, s, damaged, name, cell("1"), "damaged")
+			refuses(t, s, text[:i], name, cell("1"), "damaged") // cut
+		}
+		refuses(t, s, text, "vault:1", cell("1"), "does not know")
+		refuses(t, s, text, authn.SealingOf("0123456789abcdef"), cell("1"), "does not have")
+	})
+}
+
+// A wrapped data key opens in its own database and under its own id, and nowhere else, whoever has the same master key.
+func TestDataKeyOfAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, open func() *store.Store) {
+		here, there := open(), openAt(t, "sqlite://"+t.TempDir()+"/authly.db")
+		text, name := sealed(t, secret.NewSealer(sealing(t, there, masterKey)), "material", cell("1"))
+		foreign := dataKeys(t, there)[0]
+		if _, err := here.AddDataKey(t.Context(), foreign, "", act()); err != nil {
+			t.Fatal(err)
+		}
+		s := secret.NewSealer(sealing(t, here, masterKey))
+		blames(t, s.Load(t.Context()), "was damaged or exchanged in the database, or is of another database")
+		refuses(t, s, text, name, cell("1"), "or is of another database")
+		opens(t, secret.NewSealer(sealing(t, there, masterKey)), text, name, cell("1"), "material")
+
+		renamed := foreign // of its own database, under another id
+		renamed.ID = "0123456789abcdef"
+		if _, err := there.AddDataKey(t.Context(), renamed, foreign.ID, act()); err != nil {
+			t.Fatal(err)
+		}
+		blames(t, secret.NewSealer(sealing(t, there, masterKey)).Load(t.Context()), "exchanged")
+	})
+}
+
+// A master key that is wrong or missing is told, and nothing is made.
+func TestWrongMasterKey(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, open func() *store.Store) {
+		db := open()
+		right := secret.NewSealer(sealing(t, db, masterKey))
+		text, name := sealed(t, right, "material", cell("1"))
+		before := dataKeys(t, db)
+		for what, c := range map[string]struct{ key, why string }{
+			"another": {anotherKey, "which keys.master_key (AUTHLY_MASTER_KEY) is not"},
+			"none":    {"", "keys.master_key (AUTHLY_MASTER_KEY) is not set"},
+		} {
+			wrong := secret.NewSealer(sealing(t, db, c.key))
+			err := wrong.Load(t.Context())
+			if blames(t, err, c.why); !errors.Is(err, authn.ErrNoMasterKey) {
+				t.Errorf("%s: %v", what, err)
+			}
+			refuses(t, wrong, text, name, cell("1"), c.why)
+			if _, _, err := wrong.Seal(t.Context(), []byte("material"), cell("1")); !errors.Is(err, authn.ErrNoMasterKey) {
+				t.Errorf("%s: sealed, error %v", what, err)
+			}
+			if wrong.Current(name) {
+				t.Errorf("%s: it takes another key's for its own", what)
+			}
+			if _, err := wrong.ReplaceMaster(t.Context(), act()); !errors.Is(err, authn.ErrNoMasterKey) {
+				t.Errorf("%s: replaced, error %v", what, err)
+			}
+		}
+		if diff := cmp.Diff(before, dataKeys(t, db)); diff != "" {
+			t.Errorf("something was overwritten:\n%s", diff)
+		}
+		opens(t, secret.NewSealer(sealing(t, db, masterKey)), text, name, cell("1"), "material")
+	})
+}
+
+// What was sealed before there were data keys opens with the master key that has sealed it, and stops who has another one from
+// making a data key.
+func TestSealedDirectly(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, open func() *store.Store) {
+		db := open()
+		const old = "access EdDSA 0123456789abcdef"
+		at := authn.Cell{Table: "keys", Column: "material", Row: "0123456789abcdef", Of: old}
+		for _, prefix := range []string{"master:", "file:"} {
+			text, name := sealedDirectly(t, prefix, masterKey, "material", old)
+			s := secret.NewSealer(sealing(t, db, anotherKey, masterKey))
+			opens(t, s, text, name, at, "material")
+			refuses(t, s, text, name, cell("2"), "exchanged")
+			refuses(t, s, text[:10], name, at, "damaged")
+			refuses(t, secret.NewSealer(sealing(t, db, anotherKey)), text, name, at, "keys.master_key (AUTHLY_MASTER_KEY) is not")
+			if s.Current(name) {
+				t.Error("it is not to be sealed anew")
+			}
+		}
+		text, name := sealedDirectly(t, "master:", masterKey, "material", old)
+		key := authn.Key{ID: at.Row, Purpose: authn.SignAccess, Algorithm: "EdDSA", Material: text, Sealing: name}
+		if _, err := db.AddKey(t.Context(), key, "", act()); err != nil {
+			t.Fatal(err)
+		}
+		blames(t, secret.NewSealer(sealing(t, db, anotherKey)).Load(t.Context()), "keys.master_key (AUTHLY_MASTER_KEY) is not")
+		if keys := dataKeys(t, db); len(keys) != 0 {
+			t.Errorf("data keys were made: %v", keys)
+		}
+		if err := secret.NewSealer(sealing(t, db, masterKey)).Load(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Replicas that start at once agree on one data key, and each opens what another one has sealed.
+func TestReplicasAgree(t *testing.T) {
+	t.Parallel()
+	onBothDatabases(t, func(t *testing.T, open func() *store.Store) {
+		sealers, names, texts := make([]*secret.Sealer, 6), make([]string, 6), make([][]byte, 6)
+		one, two := open(), open()
+		var all sync.WaitGroup
+		for i := range sealers {
+			sealers[i] = secret.NewSealer(sealing(t, []*store.Store{one, two}[i%2], masterKey))
+			all.Go(func() { texts[i], names[i] = sealed(t, sealers[i], "material", cell("1")) })
+		}
+		all.Wait()
+		for i := range sealers {
+			if names[i] != names[0] || !strings.HasPrefix(names[i], "master:data:") {
+				t.Fatalf("sealed with %q and %q", names[i], names[0])
+			}
+			opens(t, sealers[(i+1)%len(sealers)], texts[i], names[i], cell("1"), "material")
+		}
+		if keys := dataKeys(t, one); len(keys) != 1 {
+			t.Errorf("%d data keys", len(keys))
+		}
+	})
 }

@@ -1,4 +1,4 @@
-// Package web is what people see: so far the pages that the links in mails open.
+// Package web is what people see: so far the pages to sign in and out, and those that the links in mails open.
 //
 // Opening a page changes nothing, whoever opens it: scanners of mails do, with GET and HEAD. A button does, by a form that is
 // sent to where it came from and that no page of another origin can send (http.CrossOriginProtection).

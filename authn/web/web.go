@@ -23,6 +23,8 @@ var (
 	style []byte
 	//go:embed fill.js
 	script []byte
+	//go:embed signin.html
+	signInSource string
 )
 
 // folder is where style and script are, below the prefix.
@@ -35,6 +37,8 @@ type Config struct {
 	Prefix    string               // in front of every path: empty, or such as /api/v1
 	StatusOf  func(authn.Code) int // the table from what went wrong to the HTTP status
 	Log       *slog.Logger
+
+	SignIn *SignIn // nil: there are no pages to sign in and out
 }
 
 // Pages serves the pages.
@@ -42,6 +46,7 @@ type Pages struct {
 	cfg       Config
 	pages     map[string]page // by path
 	template  *template.Template
+	signIn    *template.Template
 	ownOrigin *http.CrossOriginProtection
 }
 
@@ -49,6 +54,9 @@ type Pages struct {
 func New(cfg Config) (*Pages, error) {
 	if cfg.Accounts == nil || cfg.StatusOf == nil || cfg.Log == nil {
 		return nil, errors.New("web: Accounts, StatusOf and Log are required")
+	}
+	if s := cfg.SignIn; s != nil && (s.Logins == nil || s.Sessions == nil || s.Accept == nil || s.Now == nil) {
+		return nil, errors.New("web: SignIn needs Logins, Sessions, Accept and Now")
 	}
 	p := &Pages{cfg: cfg, pages: map[string]page{}, ownOrigin: http.NewCrossOriginProtection()}
 	u, err := url.Parse(cfg.PublicURL)
@@ -61,6 +69,9 @@ func New(cfg Config) (*Pages, error) {
 	}
 	if p.template, err = template.New("page").Parse(source); err != nil {
 		return nil, fmt.Errorf("web: page.html: %w", err)
+	}
+	if p.signIn, err = template.New("signin").Parse(signInSource); err != nil {
+		return nil, fmt.Errorf("web: signin.html: %w", err)
 	}
 	for kind, page := range table() {
 		p.pages[cfg.Prefix+kind.Page()] = page
@@ -80,6 +91,10 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 		switch {
 		case isPage:
 			p.serve(w, r, page)
+		case p.cfg.SignIn != nil && path == p.cfg.Prefix+SignInPath:
+			p.serveSignIn(w, r)
+		case p.cfg.SignIn != nil && path == p.cfg.Prefix+signOutPath:
+			p.serveSignOut(w, r)
 		case path == p.cfg.Prefix+folder+"/style.css":
 			p.publish(w, r, "text/css; charset=utf-8", style)
 		case path == p.cfg.Prefix+folder+"/fill.js":
@@ -146,7 +161,12 @@ func clientOf(r *http.Request) authn.Client {
 
 // fail shows the form again, and what was wrong with it.
 func (p *Pages) fail(w http.ResponseWriter, r *http.Request, page page, f form, e *authn.Error) {
-	status := p.cfg.StatusOf(e.Code)
+	p.show(w, r, p.note(w, r, e), page.view(p.cfg.Prefix, f, e))
+}
+
+// note tells the logs of what went wrong, and the browser when to try again, and returns the status.
+func (p *Pages) note(w http.ResponseWriter, r *http.Request, e *authn.Error) (status int) {
+	status = p.cfg.StatusOf(e.Code)
 	exchange := headers.ExchangeOf(r.Context())
 	exchange.Reason = string(e.Code)
 	if status >= http.StatusInternalServerError {
@@ -155,7 +175,7 @@ func (p *Pages) fail(w http.ResponseWriter, r *http.Request, page page, f form, 
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", headers.Seconds(e.RetryAfter))
 	}
-	p.show(w, r, status, page.view(p.cfg.Prefix, f, e))
+	return status
 }
 
 func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow string) {
@@ -169,10 +189,14 @@ func (p *Pages) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow s
 // policy lets a page have its own style, script and form, and nothing else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// show writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
 func (p *Pages) show(w http.ResponseWriter, r *http.Request, status int, v view) {
+	p.draw(w, r, status, p.template, policy, v)
+}
+
+// draw writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
+func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, t *template.Template, policy string, v any) {
 	var body bytes.Buffer
-	if err := p.template.Execute(&body, v); err != nil {
+	if err := t.Execute(&body, v); err != nil {
 		p.cfg.Log.ErrorContext(r.Context(), "page not drawn", "request_id", headers.ExchangeOf(r.Context()).ID, "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return

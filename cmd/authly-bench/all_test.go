@@ -29,12 +29,12 @@ func TestAll(t *testing.T) {
 		}
 	}
 	for _, name := range missing {
-		if name != "check, session cookie" && !strings.Contains(name, "Traefik") {
+		if !strings.Contains(name, "Traefik") {
 			t.Errorf("%s was not measured", name)
 		}
 	}
-	if got.Passed || got.Machine.Cores == 0 || got.Machine.Kernel == "" || got.Machine.Date.IsZero() {
-		t.Errorf("passed: %v (what is not built has not); %+v", got.Passed, got.Machine)
+	if got.Machine.Cores == 0 || got.Machine.Kernel == "" || got.Machine.Date.IsZero() {
+		t.Errorf("%+v", got.Machine)
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *stage) tryGate(ctx context.Context, cfg gateConfig) (*gate, error) {
 		environ = append(environ, "AUTHLY_TOKENS_SECRET_KEY="+g.secret)
 	}
 	if cfg.database != "" {
-		environ = append(environ, "AUTHLY_STORE_URL="+cfg.database)
+		environ = append(environ, "AUTHLY_STORE_URL="+cfg.database, "AUTHLY_MASTER_KEY="+rand.Text()+rand.Text())
 	}
 	i, err := s.install(ctx, replicaConfig{
 		configuration: gateConfiguration + cfg.more + cfg.routes, environ: environ, quiet: cfg.quiet,

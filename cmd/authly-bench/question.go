@@ -32,14 +32,23 @@ func dialects() map[string]func(host, path string) string {
 
 // question is what a front proxy asks about a request for a page, with a bearer token unless it is empty.
 func question(dialect, host, path, token string) []byte {
-	var b strings.Builder
-	b.WriteString(dialects()[dialect](host, path))
-	b.WriteString("X-Forwarded-For: 203.0.113.9\r\n")
+	credential := ""
 	if token != "" {
-		b.WriteString("Authorization: Bearer " + token + "\r\n")
+		credential = "Authorization: Bearer " + token + "\r\n"
 	}
-	b.WriteString("\r\n")
-	return []byte(b.String())
+	return []byte(dialects()[dialect](host, path) + "X-Forwarded-For: 203.0.113.9\r\n" + credential + "\r\n")
+}
+
+// browserQuestion is the same about a browser's request, with a session cookie among the application's own.
+func browserQuestion(dialect, host, path, cookie string) []byte {
+	asked := dialects()[dialect](host, path)
+	const others = "Cookie: theme=dark; consent=1"
+	if strings.Contains(asked, others) {
+		asked = strings.Replace(asked, others, others+"; "+cookie, 1)
+	} else {
+		asked += others + "; " + cookie + "\r\n"
+	}
+	return []byte(asked + "X-Forwarded-For: 203.0.113.9\r\n\r\n")
 }
 
 // ask is nginx's question about a page that the last route of a hostTable is for.

@@ -119,11 +119,11 @@ func (m *revocation) build(ctx context.Context, s *stage) error {
 		s.atEnd(m.lines.line.Close)
 		database = m.lines.line.URL()
 	}
-	password := rand.Text()
+	password, masterKey := rand.Text(), rand.Text()+rand.Text()
 	s.say("starting three replicas")
 	for range 3 {
 		r, err := s.start(ctx, replicaConfig{configuration: m.configuration(), environ: []string{
-			"AUTHLY_STORE_URL=" + database.String(), "AUTHLY_ADMIN_PASSWORD=" + password,
+			"AUTHLY_STORE_URL=" + database.String(), "AUTHLY_ADMIN_PASSWORD=" + password, "AUTHLY_MASTER_KEY=" + masterKey,
 		}})
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func TestEveryCommandIsAudited(t *testing.T) {
 	a.admin = a.login(t, "admin", adminPassword)
 	a.must(t, http.StatusCreated, "POST", "/users/", "", `{"username":"dave","email":"dave@example.com","password":"`+passwordOf("dave")+`"}`)
 	a.loginStatus(t, "dave", "not this one")
-	a.expect(t, "what comes before", "key_added system nobody", "key_added system nobody", "user_created system somebody",
+	a.expect(t, "what comes before", "data_key_added system nobody", "key_added system nobody", "key_added system nobody", "user_created system somebody",
 		"configuration_loaded system nobody", "login user somebody", "user_created anonymous somebody", "login_failed anonymous invalid_grant somebody")
 	said := map[string]bool{}
 	for _, name := range []string{"audit", "check", "explain", "hash", "health", "serve", "version", "key list", "session list", "user list", "user show",
@@ -57,6 +57,8 @@ func TestEveryCommandIsAudited(t *testing.T) {
 	a.login(t, "dave", passwordOf("dave"))
 	a.expect(t, "a login", "login user somebody")
 	leaves("session revoke", "", "dave --all", "session_revoked operator somebody")
+	leaves("key rotate-master", "", "", "master_key_replaced operator nobody", "data_key_added operator nobody", "key_sealed system nobody",
+		"key_sealed system nobody")
 	key, _ := leaves("key rotate", "", "--purpose refresh --now", "key_added operator nobody")["id"].(string)
 	leaves("key revoke", "", key, "key_revoked operator nobody", "key_added operator nobody")
 	leaves("user delete", "", "carol", "user_deleted operator somebody")

@@ -101,7 +101,7 @@ routes:
   - {name: all, paths: [/app/*], allow: authenticated, upstream: "echo:"}
 `, environ...)}
 		a.admin = a.login(t, "admin", adminPassword)
-		a.expect(t, "the start", "key_added system nobody", "key_added system nobody", "user_created system somebody",
+		a.expect(t, "the start", "data_key_added system nobody", "key_added system nobody", "key_added system nobody", "user_created system somebody",
 			"configuration_loaded system nobody", "login user somebody")
 		secrets := []string{adminPassword, a.admin.Access, a.admin.Refresh, string(secret), "the program's secret"}
 		secrets = append(secrets, a.accounts(t)...)

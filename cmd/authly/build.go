@@ -10,6 +10,7 @@ import (
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/authn/api"
 	"github.com/descoped/authly/authn/breach"
+	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
@@ -22,9 +23,12 @@ import (
 // the server.
 type mind struct {
 	store     *store.Store
-	shared    *limit.Server // where replicas count together; nil: nowhere
+	hsm       hsmToken       // nil: there is none
+	memory    *secret.Memory // of the secrets that are in use
+	shared    *limit.Server  // where replicas count together; nil: nowhere
 	limits    *authn.Limits
 	passwords *authn.Passwords
+	sealer    *secret.Sealer
 	keys      *authn.KeyRing
 	logins    *authn.Logins
 	mails     *authn.Mails
@@ -39,7 +43,7 @@ type mind struct {
 // newMind opens the store and builds what stands on it. The caller closes it.
 // The worker hashes passwords; nil: this process does.
 func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker authn.PasswordWorker) (*mind, error) {
-	m := &mind{geography: new(geography)}
+	m := &mind{geography: new(geography), memory: secret.NewMemory(log)}
 	disk, err := store.Open(ctx, cfg.Store.URL, store.Options{
 		MaxConnections: cfg.Store.MaxConnections, KeepSchema: !cfg.Store.Migrate, Log: log, Audited: authn.LogEvents(log),
 		Geography: m.geography,
@@ -48,6 +52,10 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 		return nil, fmt.Errorf("store.url: %w", err)
 	}
 	m.store = disk
+	if err := m.unlock(ctx, cfg, log); err != nil {
+		m.close()
+		return nil, err
+	}
 	if err := m.build(ctx, cfg, log, worker); err != nil {
 		m.close()
 		return nil, err
@@ -55,14 +63,36 @@ func newMind(ctx context.Context, cfg *config.Config, log *slog.Logger, worker a
 	return m, nil
 }
 
-// close closes what newMind has opened.
+// close closes what newMind has opened, and wipes the secrets last, when nobody needs them any more.
 func (m *mind) close() {
 	if m.shared != nil {
 		_ = m.shared.Close() // what it kept is worth nothing any more
 	}
 	m.geography.close()
+	closeHSM(m.hsm)
 	_ = m.store.Close()
+	m.memory.Close()
 }
+
+// unlock builds what seals, and fails unless it opens what is sealed in the store. Nothing has been written before that, but what
+// migrations have.
+func (m *mind) unlock(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
+	if m.hsm, err = hsmOf(cfg, m.memory, log); err != nil {
+		return err
+	}
+	if m.hsm != nil {
+		if err := m.hsm.Connect(ctx); err != nil {
+			return err
+		}
+	}
+	if m.sealer, err = newSealer(cfg, m.store, m.hsm, m.memory, log); err != nil {
+		return err
+	}
+	return lostKeys(m.sealer.Load(ctx))
+}
+
+// keep copies a secret to where it lies while it is in use.
+func (m *mind) keep(material []byte) authn.Material { return m.memory.Copy(material) }
 
 // share finds where requests are counted.
 func (m *mind) share(ctx context.Context, cfg *config.Config, log *slog.Logger) (err error) {
@@ -89,11 +119,9 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 	if m.passwords, err = authn.NewPasswords(passwords); err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	keys, err := keysConfig(cfg, m.store, log)
-	if err != nil {
-		return err
-	}
-	m.mails = authn.NewMails(mailsConfig(cfg, m.store, keys.Sealer, m.limits, log))
+	m.mails = authn.NewMails(mailsConfig(cfg, m.store, m.sealer, m.limits, log))
+	keys := keysConfig(cfg, m.store, m.sealer, m.hsm, log)
+	keys.Keep = m.keep
 	if m.keys, err = authn.NewKeyRing(ctx, keys); err != nil {
 		return lostKeys(err)
 	}
@@ -107,6 +135,7 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
 		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
+		RememberFor:         cfg.Sessions.RememberFor,
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
 		Limits:              m.limits,
@@ -203,16 +232,22 @@ func (m *mind) follow(ctx context.Context, cfg *config.Config, log *slog.Logger,
 func (m *mind) newDoor(
 	cfg *config.Config, log *slog.Logger, access func(proxy.Access), checker *authn.Checker, follower *authn.Follower,
 ) (*proxy.Door, error) {
+	gate := authn.NewGate(authn.GateConfig{
+		Routes: cfg.Rules(), Authenticator: checker, Limits: m.limits, General: cfg.Limits.General.Rate(), Now: time.Now,
+	})
+	sameOrigin, err := headers.NewSameOrigin(cfg.Server.PublicURL, headers.CORSConfig(cfg.CORS))
+	if err != nil {
+		return nil, fmt.Errorf("cors: %w", err)
+	}
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Trail: m.trail, Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
+		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
 	})
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.New(web.Config{
-		Accounts: m.accounts, PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, StatusOf: api.StatusOf, Log: log,
-	})
+	pages, err := m.newPages(cfg, log, gate)
 	if err != nil {
 		return nil, err
 	}
@@ -221,9 +256,7 @@ func (m *mind) newDoor(
 		return nil, fmt.Errorf("cors: %w", err)
 	}
 	return proxy.New(proxy.Config{
-		Gate: authn.NewGate(authn.GateConfig{
-			Routes: cfg.Rules(), Authenticator: checker, Limits: m.limits, General: cfg.Limits.General.Rate(), Now: time.Now,
-		}),
+		Gate:     gate,
 		Trust:    headers.NewTrust(cfg.Server.TrustedProxies),
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
@@ -234,6 +267,8 @@ func (m *mind) newDoor(
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
+		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
+		LoginPage: headers.LoginPage(cfg.Server.PublicURL + cfg.Server.APIPrefix + web.SignInPath),
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
 		Denied: m.denied(cfg),
 	})

@@ -77,6 +77,9 @@ func (c *cli) check() error {
 
 // checkFiles opens what the configuration names and the start would stop at.
 func checkFiles(cfg *config.Config) error {
+	if err := needsMasterKey(cfg); err != nil {
+		return err
+	}
 	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
@@ -84,6 +87,9 @@ func checkFiles(cfg *config.Config) error {
 		if _, err := geo.Open(file); err != nil {
 			return fmt.Errorf("geo.database: %w", err)
 		}
+	}
+	if cfg.HasHSM() {
+		return checkHSM(cfg)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 // cli is one invocation of the program: its surroundings, and the flags that all commands share.
 type cli struct {
 	environ        []string
+	notPrivate     error                          // what keeps others from reading the memory of this process, and could not be done
 	forget         func(variables []string) error // takes secrets out of the environment of the process
 	stdin          io.Reader
 	stdout, stderr io.Writer

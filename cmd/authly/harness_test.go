@@ -23,14 +23,14 @@ import (
 	"github.com/descoped/authly/store/storetest"
 )
 
-// binary is the program under test, built once from this tree.
+// binary is the program under test, built once from this tree, with the tags of the tests.
 var binary = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "authly-binary-")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(folder, "authly")
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", binaryTags, "-o", path, ".").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	return path, nil
@@ -71,7 +71,7 @@ type authly struct {
 }
 
 // start runs the binary with a configuration on free loopback ports and waits until it is ready. What environ holds comes
-// after the harness's own settings and wins over them. The process is killed when the test ends, if it still runs.
+// after the harness's own settings and wins over them; on PostgreSQL a master key is among these, unless it is in an HSM. The process is killed when the test ends, if it still runs.
 func start(t *testing.T, storeURL, configuration string, environ ...string) *authly {
 	t.Helper()
 	a := launch(t, storeURL, configuration, environ...)
@@ -81,6 +81,14 @@ func start(t *testing.T, storeURL, configuration string, environ ...string) *aut
 
 // launch starts the process without waiting for it to serve.
 func launch(t *testing.T, storeURL, configuration string, environ ...string) *authly {
+	t.Helper()
+	a := prepare(t, storeURL, configuration, environ...)
+	a.spawn(t)
+	return a
+}
+
+// prepare is launch without the start.
+func prepare(t *testing.T, storeURL, configuration string, environ ...string) *authly {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -99,9 +107,18 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 		"AUTHLY_SERVER_ADDRESS=127.0.0.1:0", "AUTHLY_SERVER_OPS_ADDRESS=127.0.0.1:0", "AUTHLY_STORE_URL="+storeURL,
 		"AUTHLY_PASSWORDS_BCRYPT_COST=4", "AUTHLY_ADMIN_PASSWORD="+adminPassword, "AUTHLY_LOG_FORMAT=json",
 		"AUTHLY_LIMITS_LOGIN={requests: 0, per: 1m}", "AUTHLY_LIMITS_REGISTRATION={requests: 0, per: 1m}", "AUTHLY_LOCKOUT_MAX_DELAY=0s")
+	given := strings.Join(environ, " ")
+	if !strings.HasPrefix(storeURL, "sqlite:") && !strings.Contains(given, "MASTER_KEY") && !strings.Contains(given, "KEYS_PKCS11_MODULE") {
+		a.process.Env = append(a.process.Env, "AUTHLY_MASTER_KEY="+masterKey)
+	}
 	a.process.Env = append(a.process.Env, environ...)
 	a.process.Stdout, a.process.Stderr = a.stdout, a.stderr
 	a.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return a
+}
+
+func (a *authly) spawn(t *testing.T) {
+	t.Helper()
 	if err := a.process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +133,6 @@ func launch(t *testing.T, storeURL, configuration string, environ ...string) *au
 			t.Logf("stdout:\n%s\nstderr:\n%s", a.stdout, a.stderr)
 		}
 	})
-	return a
 }
 
 // awaitReady reads the addresses from the log and asks for readiness until it is there.

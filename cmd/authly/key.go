@@ -24,7 +24,7 @@ func (c *cli) keyCommand() *cobra.Command {
 		Use: "key", Short: "See, replace and revoke the keys that sign tokens", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.AddCommand(c.keyListCommand(), c.keyRotateCommand(), c.keyRevokeCommand())
+	root.AddCommand(c.keyListCommand(), c.keyRotateCommand(), c.keyRevokeCommand(), c.keyRotateMasterCommand())
 	return root
 }
 
@@ -36,11 +36,17 @@ func (c *cli) withKeys(ctx context.Context, do func(keys *authn.ManagedKeys) err
 		return err
 	}
 	defer disk.Close()
-	keysCfg, err := keysConfig(cfg, disk, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	token, err := hsmOf(cfg, nil, log)
 	if err != nil {
 		return err
 	}
-	keys, err := authn.NewManagedKeys(keysCfg)
+	defer closeHSM(token)
+	sealer, err := newSealer(cfg, disk, token, nil, log)
+	if err != nil {
+		return err
+	}
+	keys, err := authn.NewManagedKeys(keysConfig(cfg, disk, sealer, token, log))
 	if err != nil {
 		return err
 	}
@@ -237,8 +243,15 @@ func timeOrDash(t *time.Time) string {
 // lostKeys says what can be done where keys cannot be opened and what is missing is gone for good. Of a key file that is there,
 // and only has the wrong mode or owner, it says no such thing.
 func lostKeys(err error) error {
-	if !errors.Is(err, authn.ErrKeySealed) || errors.Is(err, secret.ErrFileMode) || errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, secret.ErrFileMode) || errors.Is(err, fs.ErrPermission):
+		return err
+	case errors.Is(err, authn.ErrNoMasterKey):
+	case errors.Is(err, authn.ErrKeySealed):
+		return fmt.Errorf("%w; put a backup back, or authly key revoke it, which ends what it has signed", err)
+	default:
 		return err
 	}
-	return fmt.Errorf("%w; if that is lost for good: authly key list, and authly key revoke for each key, which ends all sessions", err)
+	return fmt.Errorf("%w; if that is lost for good: authly key list, authly key revoke for each key, which ends all sessions, and "+
+		"authly key rotate-master --lost", err)
 }

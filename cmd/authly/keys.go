@@ -5,30 +5,24 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/authn/secret"
 	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/store"
 )
 
-// keysConfig is what the configuration says of keys.
-func keysConfig(cfg *config.Config, disk *store.Store, log *slog.Logger) (authn.KeyRingConfig, error) {
-	sealer, err := secret.NewSealer(secret.Config{MasterKey: string(cfg.Keys.MasterKey), KeyFile: keyFile(disk), Log: log})
+// keysConfig is what the configuration says of keys. token is the HSM; nil: there is none.
+func keysConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, token hsmToken, log *slog.Logger) authn.KeyRingConfig {
 	t := cfg.Tokens
-	return authn.KeyRingConfig{
+	keys := authn.KeyRingConfig{
 		Store: disk, Sealer: sealer, Algorithm: cfg.Algorithm(),
 		Secret: []byte(t.SecretKey), RefreshSecret: []byte(t.RefreshSecretKey),
 		Assertions: cfg.HasAssertions(), EncryptedClaims: len(t.EncryptedClaims) > 0,
 		PreviousSecret: []byte(t.SecretKeyPrevious), PreviousRefreshSecret: []byte(t.RefreshSecretKeyPrevious),
 		AccessLife: t.AccessTTL + t.Leeway, RefreshLife: t.RefreshTTL + t.Leeway, RotateEvery: cfg.Keys.RotateEvery,
 		Now: time.Now, Log: log,
-	}, err
-}
-
-// keyFile is what signing keys are sealed with if there is no master key: a file beside the database, for SQLite alone. Replicas
-// on several machines have no place for one that all of them see.
-func keyFile(disk *store.Store) string {
-	if disk.File() == "" {
-		return ""
 	}
-	return disk.File() + ".key"
+	if token != nil {
+		keys.HSM = token
+	}
+	return keys
+
 }

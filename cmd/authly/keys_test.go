@@ -196,21 +196,16 @@ func TestPreviousSecrets(t *testing.T) {
 	})
 }
 
-// materialOf returns what the keys of a database are made of, by their ids, and each of them as it is stored.
-func materialOf(t *testing.T, storeURL string, cfg secret.Config) (plain, stored map[string][]byte) {
+// materialOf returns what the keys of a database are made of, by their ids, and each of them as it is stored. Without a master key
+// they are opened with the key file.
+func materialOf(t *testing.T, storeURL string, cfg secret.Wrapper) (plain, stored map[string][]byte) {
 	t.Helper()
 	db, err := store.Open(t.Context(), storeURL, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if cfg.MasterKey == "" {
-		cfg.KeyFile = db.File() + ".key"
-	}
-	sealer, err := secret.NewSealer(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	sealer := secret.NewSealer(secret.Config{Keys: db, Current: cfg, File: secret.NewKeyFile(db.File()+".key", true, nil), Now: time.Now})
 	keys, err := db.ListKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -221,12 +216,21 @@ func materialOf(t *testing.T, storeURL string, cfg secret.Config) (plain, stored
 		if key.Sealing == "" {
 			continue
 		}
-		bound := string(key.Purpose) + " " + key.Algorithm + " " + key.ID
-		if plain[key.ID], err = sealer.Open(key.Material, key.Sealing, bound); err != nil {
+		at := authn.Cell{Table: "keys", Column: "material", Row: key.ID, Of: string(key.Purpose) + " " + key.Algorithm + " " + key.ID}
+		if plain[key.ID], err = sealer.Open(t.Context(), key.Material, key.Sealing, at); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return plain, stored
+}
+
+func masterOf(t *testing.T, key string) secret.Wrapper {
+	t.Helper()
+	master, err := secret.NewMaster([]byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return master
 }
 
 // isOn reports whether bytes are in a text, in one of the ways in which bytes are written.
@@ -257,12 +261,12 @@ func TestKeysAreSealed(t *testing.T) {
 		if !strings.Contains(first.stderr.String(), "made a key file") {
 			t.Error("nobody was told that there is a key file to keep")
 		}
-		plain, stored := materialOf(t, storeURL, secret.Config{})
+		plain, stored := materialOf(t, storeURL, nil)
 		disk := sqliteFiles(t, storeURL)
 		keysAreSealed(t, disk, plain, stored)
 
 		a := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey) // set later
-		again, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		again, _ := materialOf(t, storeURL, masterOf(t, masterKey))
 		if !maps.EqualFunc(plain, again, bytes.Equal) {
 			t.Error("the keys are others")
 		}
@@ -276,23 +280,14 @@ func TestKeysAreSealed(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		storeURL := storetest.PostgresURL(t)
-		open := start(t, storeURL, protectedEcho)
-		if !strings.Contains(open.stderr.String(), "keys.master_key") {
-			t.Error("nobody was warned")
+		said := refusesToStart(t, storeURL, "keys.master_key", "WITHOUT_MASTER_KEY=1")
+		if !strings.Contains(said, "AUTHLY_MASTER_KEY") || !strings.Contains(said, "openssl rand -base64 32") {
+			t.Errorf("it is not said how to make one: %s", said)
 		}
-		pair := open.login(t, "admin", adminPassword)
-		plain, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
 		sealed := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey)
-		if strings.Contains(sealed.stderr.String(), "keys.master_key") {
-			t.Error("a warning without a reason")
-		}
-		again, stored := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
-		if !maps.EqualFunc(plain, again, bytes.Equal) {
-			t.Error("the keys are others")
-		}
+		again, stored := materialOf(t, storeURL, masterOf(t, masterKey))
 		keysAreSealed(t, postgresRows(t, storeURL), again, stored)
-		sealed.isIn(t, "signed before the keys were sealed", pair, true)
-		open.isIn(t, "at the replica that was started before", sealed.login(t, "admin", adminPassword), true)
+		sealed.isIn(t, "with sealed keys", sealed.login(t, "admin", adminPassword), true)
 	})
 }
 
@@ -314,11 +309,11 @@ func TestMasterKeyIsNeeded(t *testing.T) {
 	onBothDatabases(t, func(t *testing.T, storeURL string) {
 		first := start(t, storeURL, protectedEcho, "AUTHLY_MASTER_KEY="+masterKey)
 		pair := first.login(t, "admin", adminPassword)
-		before, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey})
+		before, _ := materialOf(t, storeURL, masterOf(t, masterKey))
 		refusesToStart(t, storeURL, "keys.master_key", "AUTHLY_MASTER_KEY="+anotherKey)
 		refusesToStart(t, storeURL, "keys.master_key", "AUTHLY_MASTER_KEY="+anotherKey, "JWT_ALGORITHM=ES256")
-		refusesToStart(t, storeURL, "keys.master_key")
-		if after, _ := materialOf(t, storeURL, secret.Config{MasterKey: masterKey}); !maps.EqualFunc(before, after, bytes.Equal) {
+		refusesToStart(t, storeURL, "keys.master_key", "WITHOUT_MASTER_KEY=1")
+		if after, _ := materialOf(t, storeURL, masterOf(t, masterKey)); !maps.EqualFunc(before, after, bytes.Equal) {
 			t.Errorf("there are %d keys, and were %d", len(after), len(before))
 		}
 		again := start(t, storeURL, protectedEcho, "AUTHLY_KEYS_MASTER_KEY="+masterKey)
@@ -351,7 +346,7 @@ func TestKeyFileIsNeeded(t *testing.T) {
 	file := strings.TrimPrefix(storeURL, "sqlite://") + ".key"
 	first := start(t, storeURL, protectedEcho)
 	pair := first.login(t, "admin", adminPassword)
-	ids, _ := materialOf(t, storeURL, secret.Config{})
+	ids, _ := materialOf(t, storeURL, nil)
 	kept, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -384,14 +379,22 @@ func TestKeyFileIsNeeded(t *testing.T) {
 		t.Error("another key file was made")
 	}
 	put(kept, 0o600)
-	start(t, storeURL, protectedEcho).isIn(t, "with the key file", pair, true)
+	again := start(t, storeURL, protectedEcho)
+	again.isIn(t, "with the key file", pair, true)
 
+	first.kill(t)
+	again.kill(t) // it would make other keys while it has what seals them
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
+	}
+	if said := first.run(t, 1, "key", "rotate-master", "--lost"); !strings.Contains(said, "authly key revoke") {
+		t.Errorf("keys that live are given up: %s", said)
 	}
 	for id := range ids {
 		first.command(t, "", "key", "revoke", id)
 	}
+	refusesToStart(t, storeURL, "rotate-master --lost")
+	first.run(t, 0, "key", "rotate-master", "--lost")
 	anew := start(t, storeURL, protectedEcho)
 	anew.isIn(t, "after all keys were revoked", pair, false)
 	anew.isIn(t, "with new keys", anew.login(t, "admin", adminPassword), true)

@@ -23,26 +23,28 @@ const module = "github.com/descoped/authly"
 func rooms() map[string][]string {
 	edge := []string{"authn", "headers"}
 	return map[string][]string{
-		"authn":               nil,
-		"authn/secret":        {"authn"},
-		"authn/api":           edge,
-		"authn/web":           edge,
-		"authn/hasher":        {"authn"},
-		"authn/breach":        nil,
-		"authn/geo":           {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
-		"authn/geo/geotest":   nil,
-		"authn/mail":          {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
-		"authn/mail/mailtest": nil,
-		"headers":             {"authn"},
-		"proxy":               edge,
-		"store":               {"authn"},
-		"store/limit":         {"authn"},
-		"store/fill":          {"authn"},
-		"store/pgserver":      nil,
-		"store/storetest":     {"authn", "store/pgserver"},
-		"cmd/authly/config":   {"authn", "authn/secret", "headers"},
+		"authn":                    nil,
+		"authn/secret":             {"authn"},
+		"authn/secret/hsm":         {"authn", "authn/secret"}, // the one room that knows a library of C
+		"authn/secret/hsm/hsmtest": nil,
+		"authn/api":                edge,
+		"authn/web":                edge,
+		"authn/hasher":             {"authn"},
+		"authn/breach":             nil,
+		"authn/geo":                {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
+		"authn/geo/geotest":        nil,
+		"authn/mail":               {"authn"}, // sending is a matter of its own: the mind has no words, templates and mail servers
+		"authn/mail/mailtest":      nil,
+		"headers":                  {"authn"},
+		"proxy":                    edge,
+		"store":                    {"authn"},
+		"store/limit":              {"authn"},
+		"store/fill":               {"authn"},
+		"store/pgserver":           nil,
+		"store/storetest":          {"authn", "store/pgserver"},
+		"cmd/authly/config":        {"authn", "authn/secret", "headers"},
 		"cmd/authly": {
-			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/mail", "authn/secret", "authn/web", "cmd/authly/config",
+			"authn", "authn/api", "authn/breach", "authn/geo", "authn/hasher", "authn/mail", "authn/secret", "authn/secret/hsm", "authn/web", "cmd/authly/config",
 			"headers", "proxy", "store", "store/limit",
 		},
 		"cmd/authly-bench": {"store/fill", "store/pgserver"}, // it measures the program from outside, on full databases
@@ -59,7 +61,7 @@ func restricted() map[string][]string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
 	disk := []string{"store", "store/fill", "store/storetest", "store/pgserver"}
-	testing := []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest"}
+	testing := []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest", "authn/secret/hsm/hsmtest"}
 	return map[string][]string{
 		"net/http": but("authn", "authn/mail", "authn/mail/mailtest", "store", "store/fill", "store/pgserver"),
 
@@ -78,6 +80,10 @@ func restricted() map[string][]string {
 		"github.com/maxmind":          testing,
 		"github.com/wneessen/go-mail": {"authn/mail"},
 		"net/smtp":                    {},
+
+		"github.com/ThalesGroup/crypto11": {"authn/secret/hsm"},
+		"github.com/miekg/pkcs11":         {"authn/secret/hsm"},
+		"C":                               {},
 
 		"github.com/go-jose":            {"authn"},
 		"github.com/MicahParks/keyfunc": {"examples/assertion/go"},
@@ -357,6 +363,11 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"examples/assertion/go/main.go", "main", "net/http", true},
 		{"examples/assertion/go/main.go", "main", ours("authn"), false},
 		{"authn/seal.go", "authn", "github.com/go-jose/go-jose/v4", true},
+		{"authn/secret/hsm/line.go", "hsm", "github.com/ThalesGroup/crypto11", true},
+		{"authn/secret/hsm/line.go", "hsm", "C", false},
+		{"authn/secret/sealer.go", "secret", "github.com/ThalesGroup/crypto11", false},
+		{"authn/hsm.go", "authn", "github.com/miekg/pkcs11", false},
+		{"authn/secret/sealer.go", "secret", ours("authn/secret/hsm"), false},
 		{"authn/geo/database.go", "geo", "github.com/oschwald/maxminddb-golang/v2", true},
 		{"authn/place.go", "authn", "github.com/oschwald/maxminddb-golang/v2", false},
 		{"authn/place.go", "authn", ours("authn/geo"), false},

@@ -41,9 +41,6 @@ func (c *changingMailer) Send(ctx context.Context, m authn.Mail) error {
 // mailsConfig is what the configuration says of mails. A new address is confirmed before it counts where mails arrive; else people
 // would wait for something that never comes, and so it counts at once and is not verified, as in the time before there were mails.
 func mailsConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, limits *authn.Limits, log *slog.Logger) authn.MailsConfig {
-	if cfg.Keys.MasterKey == "" && !cfg.HasManagedKeys() {
-		sealer = nil // there is no key file, and mails are no reason to make one
-	}
 	return authn.MailsConfig{
 		Store: disk, Sealer: sealer, Lifetimes: authn.MailLifetimes(cfg.Mail.Lifetimes), Keep: cfg.Mail.RetryFor,
 		Limits: limits, Limit: cfg.Limits.Mail.Rate(), ConfirmEmail: cfg.Mail.Server() != nil,

@@ -25,6 +25,6 @@ func main() {
 // run is the whole program as a function of what it is given. It returns the exit status: 0 for success, 1 for a failure
 // that has been told on stderr, 2 for a command line or configuration that makes no sense.
 func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	cli := &cli{environ: environ, forget: forgetVariables, stdin: stdin, stdout: stdout, stderr: stderr}
+	cli := &cli{environ: environ, notPrivate: keepPrivate(), forget: forgetVariables, stdin: stdin, stdout: stdout, stderr: stderr}
 	return cli.execute(ctx, args)
 }

@@ -158,8 +158,8 @@ func TestSecurityOriginsAtStart(t *testing.T) {
 	})
 }
 
-// A token that a browser would send by itself, as a cookie does, is none here.
-func TestSecurityCookiesAreNoCredentials(t *testing.T) {
+// A token is none as a cookie, which a browser would send by itself.
+func TestSecurityTokensAreNoCookies(t *testing.T) {
 	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
 	for _, name := range []string{"token", "access_token", "refresh_token", "Authorization", "session", "authly",

@@ -38,6 +38,9 @@ func (c *cli) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.notPrivate != nil {
+		log.Warn("the memory of this process, with the keys in it, can be read by others or be written to the file of a crash", "error", c.notPrivate)
+	}
 	warn(log, warnings)
 	if c.notForgotten != nil {
 		log.Warn("secrets are still to be seen in the environment of this process: give them in files", "error", c.notForgotten)
@@ -58,7 +61,10 @@ func (c *cli) serve(ctx context.Context) error {
 	if err := m.geography.open(cfg.Geo.Database, log); err != nil {
 		return err
 	}
-	if err := m.keys.Reseal(ctx); err != nil {
+	if err := m.reseal(ctx); err != nil {
+		return err
+	}
+	if err := m.keys.Settle(ctx); err != nil {
 		return err
 	}
 	metrics := newMetrics()
@@ -75,6 +81,9 @@ func (c *cli) serve(ctx context.Context) error {
 	})
 	metrics.showMail(outbox, time.Now)
 	metrics.showLogins(m.passwords)
+	if m.hsm != nil {
+		metrics.showHSM(m.hsm)
+	}
 	checker := authn.NewChecker(m.logins, follower)
 	door, err := m.newDoor(cfg, log, access, checker, follower)
 	if err != nil {
@@ -99,6 +108,10 @@ func (c *cli) serve(ctx context.Context) error {
 	work.Go(func() { follower.Run(background) })
 	work.Go(func() { m.housekeep(background, cfg, checker, log) })
 	work.Go(func() { m.keys.Run(background) })
+	if m.hsm != nil {
+		work.Go(func() { m.hsm.Run(background) })
+	}
+	work.Go(func() { m.sealer.Run(background, m.keys.Reseal, m.mails.Reseal) })
 	work.Go(func() { m.arrivals.Run(background) })
 	work.Go(func() { outbox.Run(background) })
 	work.Go(func() { m.trail.Run(background) })

@@ -15,7 +15,8 @@ local identity = {
 -- What the question carries over from the request: credentials, and what tells a preflight or a navigation.
 local carried = {
     "authorization", "cookie", "user-agent", "origin", "access-control-request-method",
-    "accept", "x-requested-with", "sec-fetch-mode",
+    "accept", "x-requested-with", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-dest", "sec-purpose", "referer",
+    "sec-websocket-key",
 }
 
 -- What a refusal carries over to the client.

@@ -113,6 +113,10 @@ func acts() []act {
 			policy := authn.SessionPolicy{MaxPerUser: 1, EvictOldest: true}
 			return w.s.BeginSession(t.Context(), sessionOf(refresh, now), access, refresh, hash, policy, by)
 		}, one(authn.EventSessionRevoked, authn.EventLogin)},
+		{"a login of a browser", "BeginCookieSession", func(t *testing.T, w setting, by authn.Act) error {
+			session := authn.Session{ID: uuid.New(), UserID: w.user.ID, CreatedAt: now, LastSeenAt: now}
+			return w.s.BeginCookieSession(t.Context(), session, cookieOf(session, now), hash, authn.SessionPolicy{}, by)
+		}, one(authn.EventLogin)},
 		{"a refresh", "RotateRefresh", func(t *testing.T, w setting, by authn.Act) error { return w.rotate(t, by) }, nil},
 		{"a refresh token used twice", "RotateRefresh", func(t *testing.T, w setting, by authn.Act) error {
 			must(t, w.rotate(t, by))
@@ -164,7 +168,35 @@ func acts() []act {
 			key.Sealing = "another"
 			return w.s.SealKey(t.Context(), key, w.key.Sealing, by)
 		}, one(authn.EventKeySealed)},
+		{"a data key", "AddDataKey", func(t *testing.T, w setting, by authn.Act) error {
+			_, err := w.s.AddDataKey(t.Context(), newDataKey(w.n+1), w.lastDataKey(t).ID, by)
+			return err
+		}, one(authn.EventDataKeyAdded)},
+		{"a data key that another replica has made", "AddDataKey", func(t *testing.T, w setting, by authn.Act) error {
+			_, err := w.s.AddDataKey(t.Context(), newDataKey(w.n+1), "another", by)
+			return err
+		}, nil},
+		{"another master key", "ReplaceMaster", func(t *testing.T, w setting, by authn.Act) error {
+			next := newDataKey(w.n + 1)
+			next.Master = "hsm:keys"
+			return w.s.ReplaceMaster(t.Context(), rewrapped(w.lastDataKey(t)), next, newDataKey(0).Master, by)
+		}, one(authn.EventMasterKeyReplaced, authn.EventDataKeyAdded)},
+		{"a master key that is lost", "AbandonDataKeys", func(t *testing.T, w setting, by authn.Act) error {
+			keep := []string{w.key.Sealing, "another"}
+			return w.s.AbandonDataKeys(t.Context(), w.lastDataKey(t).Master, keep, newDataKey(w.n+1), by)
+		}, one(authn.EventMasterKeyReplaced, authn.EventDataKeyAdded)},
 	}
+}
+
+// lastDataKey is the one that seals; without an id if there is none.
+func (w setting) lastDataKey(t *testing.T) (last authn.DataKey) {
+	t.Helper()
+	keys, err := w.s.ListDataKeys(t.Context())
+	must(t, err)
+	if len(keys) > 0 {
+		last = keys[len(keys)-1]
+	}
+	return last
 }
 
 func (w setting) rotate(t *testing.T, by authn.Act) error {
@@ -220,17 +252,17 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 }
 
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
-var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner PurgeTokens
+var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner CookieOwner PurgeTokens
 	SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
 	ForgetAttempts RememberClient PurgeAttempts
-	ListKeys PurgeKeys RecordEvents ListEvents PurgeEvents`)
+	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents PurgeEvents`)
 
 func noActForgotten(t *testing.T, _ Database) {
 	tested := []string{"CreateFirstUser"}
 	for _, a := range acts() {
 		tested = append(tested, a.method)
 	}
-	for _, one := range []reflect.Type{reflect.TypeFor[authn.LoginStore](), reflect.TypeFor[authn.KeyStore]()} {
+	for _, one := range []reflect.Type{reflect.TypeFor[authn.LoginStore](), reflect.TypeFor[authn.KeyStore](), reflect.TypeFor[authn.DataKeyStore]()} {
 		for method := range one.Methods() {
 			if takesAct(method.Type) == slices.Contains(quiet, method.Name) {
 				t.Errorf("%s: must take an act, or be named as one that needs none", method.Name)

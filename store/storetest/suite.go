@@ -20,6 +20,7 @@ import (
 type Store interface {
 	authn.LoginStore
 	authn.KeyStore
+	authn.DataKeyStore
 	authn.MailStore
 	authn.Feed
 	authn.Pinger
@@ -35,7 +36,8 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 	for _, group := range [][]promise{
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), arrivalCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
-		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(), invitationCases(),
+		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(), dataKeyCases(),
+		invitationCases(), cookieCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

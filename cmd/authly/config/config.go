@@ -29,6 +29,7 @@ type Config struct {
 	Keys       Keys       `yaml:"keys"`       // that Authly makes
 	Secrets    Secrets    `yaml:"secrets"`    // where they come from
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
+	Cookies    Cookies    `yaml:"cookies"`    // what browsers hold of sessions
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
@@ -136,8 +137,23 @@ type Tokens struct {
 type Keys struct {
 	// For how long a key signs; 0: until it is revoked. At least an hour, and the life of an access token.
 	RotateEvery time.Duration `yaml:"rotate_every" min:"0s" max:"87840h"`
-	// What the keys in the store are sealed with; empty: a key file beside a SQLite database, nothing in PostgreSQL.
+	// What wraps the data keys that everything secret in the store is sealed with; empty: MasterKeyFile.
 	MasterKey Secret `yaml:"master_key" secret:"all"`
+	// The file that holds it; it is made if there is none. Empty: one beside a SQLite database; PostgreSQL then needs MasterKey.
+	MasterKeyFile string `yaml:"master_key_file"`
+	// The one of before, while it is being replaced; empty: it is not.
+	MasterKeyPrevious Secret `yaml:"master_key_previous" secret:"all"`
+	// For how long a data key seals; 0: for ever. At least an hour.
+	RotateDataKeysEvery time.Duration `yaml:"rotate_data_keys_every" min:"0s" max:"87840h"`
+	// The HSM that makes the keys and holds the master key.
+	PKCS11 PKCS11 `yaml:"pkcs11"`
+}
+
+// PKCS11 names a token in an HSM. All of it or nothing is given. It needs a binary that was built for it.
+type PKCS11 struct {
+	Module     string `yaml:"module"`           // the library, with its whole path; empty: there is no HSM
+	TokenLabel string `yaml:"token_label"`      // of one token
+	PIN        Secret `yaml:"pin" secret:"all"` // of the token's user
 }
 
 // Secrets says where secrets come from that are neither in the file nor in the environment. A secret has the name of its variable:
@@ -170,6 +186,14 @@ type Sessions struct {
 	MaxPerUser int `yaml:"max_per_user" min:"0" max:"10000"`
 	// What a login beyond that does: it ends the oldest session, or is refused.
 	OnLimit string `yaml:"on_limit" oneof:"evict_oldest|refuse"`
+	// The life of a browser's session whose user asked to be remembered; it does not end by IdleTimeout. 0: nobody is offered it.
+	RememberFor time.Duration `yaml:"remember_for" min:"0s" max:"9600h"`
+}
+
+// Cookies says which hosts browsers send the session cookie to.
+type Cookies struct {
+	// A domain to all of whose hosts it is sent, such as example.com; empty: to the host of Server.PublicURL alone.
+	Domain string `yaml:"domain"`
 }
 
 // Revocation says how a replica keeps up with what others have taken back. Tokens are checked against its memory.

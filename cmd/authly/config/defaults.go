@@ -37,14 +37,14 @@ func Defaults() *Config {
 			MaxWait:    10 * time.Second,
 			Argon2id:   Argon2id{Memory: 19 << 10, Iterations: 2, Parallelism: 1},
 		},
-		Keys:    Keys{RotateEvery: 30 * 24 * time.Hour},
+		Keys:    Keys{RotateEvery: 30 * 24 * time.Hour, RotateDataKeysEvery: 90 * 24 * time.Hour},
 		Secrets: Secrets{Provider: "environment"},
 		Users:   Users{Registration: "open", RequireVerification: true, RequireCurrentPassword: true},
 		Mail: Mail{
 			URL: "log:", Timeout: 30 * time.Second, RetryFor: 72 * time.Hour,
 			Lifetimes: MailLifetimes{Verification: 24 * time.Hour, EmailChange: time.Hour, PasswordReset: 30 * time.Minute, Invitation: 24 * time.Hour},
 		},
-		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest"},
+		Sessions:   Sessions{IdleTimeout: 7 * 24 * time.Hour, MaxLifetime: 30 * 24 * time.Hour, OnLimit: "evict_oldest", RememberFor: 30 * 24 * time.Hour},
 		Revocation: Revocation{PollInterval: time.Second, MaxStaleness: 10 * time.Second},
 		Limits: Limits{
 			Login: Limit{Requests: 5, Per: time.Minute}, LoginPair: Limit{Per: time.Minute}, LoginSpraying: Limit{Per: time.Hour},
@@ -89,7 +89,7 @@ type defaulter interface {
 
 func (r *Route) defaults(*Config) {
 	*r = Route{
-		Credentials: []string{"bearer"},
+		Credentials: []string{"bearer", "cookie"},
 		Limit:       RouteLimit{Limit: Limit{Per: time.Minute}, By: "network"},
 		Timeouts:    Timeouts{Connect: 5 * time.Second, Response: time.Minute},
 		CORS:        true,
@@ -111,6 +111,9 @@ func (c *Config) Issuer() string {
 	return c.Server.PublicURL
 }
 
+// HasHSM reports whether keys are made and kept in an HSM.
+func (c *Config) HasHSM() bool { return c.Keys.PKCS11.Module != "" }
+
 // IsPostgres reports whether the store is a PostgreSQL database.
 func (c *Config) IsPostgres() bool {
 	return strings.HasPrefix(strings.ToLower(c.Store.URL), "postgres")
@@ -131,13 +134,15 @@ func (c *Config) HasAssertions() bool {
 // is SHA-256 for refresh tokens unless another one is chosen.
 func (c *Config) LeastSecret() int { return max(hmacBytes(c.Algorithm()), 32) }
 
-// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else EdDSA.
+// Algorithm is the algorithm of tokens: Tokens.Algorithm, else HS256 if there is a secret, else ES256 in an HSM, else EdDSA.
 func (c *Config) Algorithm() string {
 	switch {
 	case c.Tokens.Algorithm != "":
 		return c.Tokens.Algorithm
 	case c.Tokens.SecretKey != "":
 		return "HS256"
+	case c.HasHSM():
+		return "ES256"
 	}
 	return "EdDSA"
 }

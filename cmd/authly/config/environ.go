@@ -28,6 +28,7 @@ func aliases() []alias {
 		{variable: "JWT_SECRET_KEY_PREVIOUS", path: "tokens.secret_key_previous"},
 		{variable: "JWT_REFRESH_SECRET_KEY_PREVIOUS", path: "tokens.refresh_secret_key_previous"},
 		{variable: "AUTHLY_MASTER_KEY", path: "keys.master_key"},
+		{variable: "AUTHLY_MASTER_KEY_PREVIOUS", path: "keys.master_key_previous"},
 		{variable: "JWT_ALGORITHM", path: "tokens.algorithm"},
 		{variable: "ACCESS_TOKEN_EXPIRE_MINUTES", path: "tokens.access_ttl", unit: "m", times: 1},
 		{variable: "REFRESH_TOKEN_EXPIRE_DAYS", path: "tokens.refresh_ttl", unit: "h", times: 24},

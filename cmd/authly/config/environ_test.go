@@ -63,6 +63,12 @@ func TestEnvironment(t *testing.T) {
 		{"a key that ends in _file", "", []string{"AUTHLY_SERVER_TLS_CERT_FILE=a.pem", "AUTHLY_SERVER_TLS_KEY_FILE=b.pem"}, func(c *Config) any { return c.Server.TLS }, TLS{"a.pem", "b.pem"}},
 		{"the file of such a key", "", []string{"AUTHLY_SERVER_TLS_CERT_FILE_FILE=" + inFile(t, "a.pem\n"), "AUTHLY_SERVER_TLS_KEY_FILE=b.pem"}, func(c *Config) any { return c.Server.TLS }, TLS{"a.pem", "b.pem"}},
 
+		{"a key of the same name", "", []string{"AUTHLY_KEYS_MASTER_KEY_FILE=" + secretFile}, func(c *Config) any { return c.Keys }, Keys{
+			RotateEvery: 720 * time.Hour, RotateDataKeysEvery: 2160 * time.Hour, MasterKeyFile: secretFile}},
+		{"what is in such a file", "", []string{"AUTHLY_MASTER_KEY_FILE=" + secretFile}, func(c *Config) any { return string(c.Keys.MasterKey) }, strong},
+		{"what was in one before", "", []string{"AUTHLY_MASTER_KEY=x" + strong, "AUTHLY_MASTER_KEY_PREVIOUS_FILE=" + secretFile},
+			func(c *Config) any { return string(c.Keys.MasterKeyPrevious) }, strong},
+
 		{"JWT_SECRET_KEY", "", []string{"JWT_SECRET_KEY=" + strong}, func(c *Config) any { return []string{string(c.Tokens.SecretKey), c.Algorithm()} }, []string{strong, "HS256"}},
 		{"JWT_SECRET_KEY_FILE", "", []string{"JWT_SECRET_KEY_FILE=" + secretFile}, func(c *Config) any { return string(c.Tokens.SecretKey) }, strong},
 		{"JWT_REFRESH_SECRET_KEY", "", []string{"JWT_REFRESH_SECRET_KEY=" + strong}, func(c *Config) any { return []string{string(c.Tokens.RefreshSecretKey), c.Algorithm()} }, []string{strong, "EdDSA"}},
@@ -109,6 +115,7 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{"empty secret in a file", []string{"JWT_SECRET_KEY_FILE=" + inFile(t, "\n")}, "JWT_SECRET_KEY_FILE: tokens.secret_key: is empty, expected a secret; leave the variable out if there is to be none"},
 		{"published secret", []string{"JWT_SECRET_KEY=your-secret-key-here"}, "JWT_SECRET_KEY: tokens.secret_key: is a published example, expected a random secret of at least 32 bytes"},
 		{"both", []string{"JWT_SECRET_KEY=" + strong, "JWT_SECRET_KEY_FILE=" + secretFile}, "JWT_SECRET_KEY_FILE: is given beside JWT_SECRET_KEY, expected only one of them"},
+		{"a master key and its file", []string{"AUTHLY_MASTER_KEY=" + strong, "AUTHLY_KEYS_MASTER_KEY_FILE=master.key"}, "AUTHLY_KEYS_MASTER_KEY_FILE: keys.master_key_file: is given beside keys.master_key, expected only one of them"},
 		{"both by its own name", []string{"AUTHLY_STORE_URL=sqlite://a.db", "AUTHLY_STORE_URL_FILE=" + secretFile}, "AUTHLY_STORE_URL_FILE: is given beside AUTHLY_STORE_URL, expected only one of them"},
 		{"no such file", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE=/nowhere/at/all"}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names a file that does not exist"},
 		{"no file", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE="}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names no file, expected the path of one"},

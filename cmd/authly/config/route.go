@@ -25,7 +25,7 @@ type Route struct {
 	// Who may pass; required.
 	Allow Allow `yaml:"allow"`
 
-	// Which are read: bearer; an empty list: none.
+	// Which are read: bearer, cookie; whose word counts first stands first; an empty list: none.
 	Credentials []string `yaml:"credentials"`
 	// Let CORS preflights pass without an identity.
 	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
@@ -135,9 +135,14 @@ func (r *Route) Rule() authn.Route {
 			rule.Users = append(rule.Users, mapped)
 		}
 	}
-	for _, kind := range r.Credentials {
-		if kind == "bearer" {
+	for i, kind := range r.Credentials {
+		switch {
+		case kind == "bearer":
 			rule.IgnoreBearer = false
+		case i == 0:
+			rule.Cookies = authn.CookieFirst
+		default:
+			rule.Cookies = authn.BearerFirst
 		}
 	}
 	return rule

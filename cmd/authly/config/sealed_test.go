@@ -68,6 +68,8 @@ func TestSealedValues(t *testing.T) {
 				"of its own":        {test.file, "AUTHLY_KEYS_MASTER_KEY=" + testMasterKey},
 				"in its structure":  {test.file, "AUTHLY_KEYS={master_key: " + testMasterKey + "}"},
 				"in a file":         {test.file, "AUTHLY_MASTER_KEY_FILE=" + inFile(t, testMasterKey+"\n")},
+				"in the key file":   {test.file + "\nkeys: {master_key_file: " + inFile(t, testMasterKey+"\n") + "}\n", "X="},
+				"the one of before": {test.file, "AUTHLY_KEYS={master_key: another-master-key-that-was-made-for-these-tests, master_key_previous: " + testMasterKey + "}"},
 				"by another's name": {test.file + "\nkeys: {master_key: \"${THE_KEY}\"}\n", "THE_KEY=" + testMasterKey},
 			} {
 				if i > 0 && what != "in the file" {

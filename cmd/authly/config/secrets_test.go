@@ -44,6 +44,8 @@ func TestMistakesHideSecrets(t *testing.T) {
 		"routes: [{name: a, paths: [/*], allow: " + marked + "}]\n",
 		"keys: {master_key: [" + marked + "]}\n",
 		"keys: {master_key: " + marked[:20] + "}\n",
+		"keys: {pkcs11: {pin: " + marked + "}}\n",
+		"keys: {pkcs11: {module: /lib.so, token_label: " + marked + "}}\n",
 		"log: {level: " + marked + "}\n",
 		"mail: {url: \"smtp://u:" + marked + "@h/x\", from: a@example.com}\n",
 		"mail: {url: \"mailto:" + marked + "\"}\n",
@@ -79,7 +81,8 @@ func TestMistakesHideSecrets(t *testing.T) {
 func TestConfigurationHidesSecrets(t *testing.T) {
 	c, err := load("config.yaml", nil, true, []string{
 		"JWT_SECRET_KEY=" + marked, "JWT_REFRESH_SECRET_KEY=" + marked + "2", "AUTHLY_MASTER_KEY=" + marked + "3",
-		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5",
+		"JWT_SECRET_KEY_PREVIOUS=" + marked + "4", "JWT_REFRESH_SECRET_KEY_PREVIOUS=" + marked + "5", "AUTHLY_MASTER_KEY_PREVIOUS=" + marked + "6",
+		"AUTHLY_KEYS_PKCS11_PIN=" + marked + "7", "AUTHLY_KEYS_PKCS11_MODULE=/lib.so", "AUTHLY_KEYS_PKCS11_TOKEN_LABEL=authly", "JWT_ALGORITHM=ES256",
 		"AUTHLY_LIMITS_BACKEND=rediss://ben:" + marked + "@cache:6379/1",
 		"DATABASE_URL=postgresql://ann:" + marked + "@db:5432/authly?sslmode=require&sslpassword=" + marked + "&PASSWORD=" + marked,
 		"AUTHLY_MAIL_URL=smtp://ann:" + marked + "@mail.example.com:587", "AUTHLY_MAIL_FROM=a@example.com",

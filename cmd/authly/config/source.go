@@ -117,10 +117,18 @@ func (s *source) decoder(root *yaml.Node, provider secret.Provider, values *secr
 
 // valuesOf is what seals values and opens them; nil if there is no master key.
 func valuesOf(k Keys) *secret.Values {
-	if k.MasterKey == "" {
+	master, before := []byte(k.MasterKey), []byte(k.MasterKeyPrevious)
+	if len(master) == 0 && k.MasterKeyFile != "" {
+		master, before = secret.KeysInFile(k.MasterKeyFile) // it may not have been made yet: then nothing is sealed with it
+	}
+	if len(master) == 0 {
 		return nil
 	}
-	values, err := secret.NewValues([]byte(k.MasterKey))
+	var olds [][]byte
+	if len(before) > 0 {
+		olds = append(olds, before)
+	}
+	values, err := secret.NewValues(master, olds...)
 	if err != nil {
 		return nil // no key is so long that nothing can be derived from it
 	}

@@ -10,6 +10,7 @@ func (d *decoder) check() {
 	d.checkServer()
 	d.checkStore()
 	d.checkTokens()
+	d.checkCookies()
 	d.checkLimits()
 	d.checkGeo()
 	d.checkMail()

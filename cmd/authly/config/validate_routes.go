@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/descoped/authly/authn"
@@ -79,8 +80,11 @@ func (d *decoder) checkMatch(path string, r *Route) {
 	d.notEmptied(join(path, "methods"), len(r.Methods), "any method")
 	d.notEmptied(join(path, "networks"), len(r.Networks), "any client")
 	for i, kind := range r.Credentials {
-		if kind != "bearer" {
-			d.bad(at(join(path, "credentials"), i), "is no kind of credential, expected bearer, or an empty list for none")
+		switch {
+		case kind != "bearer" && kind != "cookie":
+			d.bad(at(join(path, "credentials"), i), "is no kind of credential, expected bearer or cookie, or an empty list for none")
+		case slices.Contains(r.Credentials[:i], kind):
+			d.bad(at(join(path, "credentials"), i), "is there twice, expected each kind once")
 		}
 	}
 }

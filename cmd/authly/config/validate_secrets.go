@@ -7,6 +7,9 @@ import (
 // MasterKeyPath is the key of what all else is sealed with, and so cannot be sealed itself.
 const MasterKeyPath = "keys.master_key"
 
+// previousMasterKeyPath is the key of the one of before.
+const previousMasterKeyPath = "keys.master_key_previous"
+
 // leastMaster is how many bytes a master key must have: one that could be guessed would protect nothing from who has a copy of
 // the database and all the time in the world.
 const leastMaster = 32
@@ -17,7 +20,7 @@ func (d *decoder) checkMaterial(path string, material Secret) {
 		return
 	}
 	least := 0
-	if path == MasterKeyPath {
+	if path == MasterKeyPath || path == previousMasterKeyPath {
 		least = leastMaster
 	}
 	flaw := secret.Judge([]byte(material), least)

@@ -19,12 +19,14 @@ func (d *decoder) checkTokens() {
 	d.checkMaterial("tokens.secret_key_previous", t.SecretKeyPrevious)
 	d.checkMaterial("tokens.refresh_secret_key_previous", t.RefreshSecretKeyPrevious)
 	d.checkMaterial(MasterKeyPath, d.config.Keys.MasterKey)
+	d.checkMaterial(previousMasterKeyPath, d.config.Keys.MasterKeyPrevious)
 	if t.RefreshTTL < t.AccessTTL {
 		d.bad(d.eitherGiven("tokens.refresh_ttl", "tokens.access_ttl"),
 			"access tokens would outlive refresh tokens, expected tokens.refresh_ttl to be at least tokens.access_ttl")
 	}
 	d.checkEncryptedClaims()
 	d.checkKeys()
+	d.checkHSM()
 	if r := d.config.Revocation; r.MaxStaleness > 0 && r.MaxStaleness < 2*r.PollInterval {
 		d.bad(d.eitherGiven("revocation.max_staleness", "revocation.poll_interval"),
 			"memory would be distrusted between two looks, expected revocation.max_staleness to be 0s or at least twice revocation.poll_interval")
@@ -58,6 +60,15 @@ func (d *decoder) checkPasswords() {
 // checkKeys looks at how long the keys that Authly makes sign.
 func (d *decoder) checkKeys() {
 	k := d.config.Keys
+	switch {
+	case k.MasterKey != "" && k.MasterKeyFile != "":
+		d.bad("keys.master_key_file", "is given beside keys.master_key, expected only one of them")
+	case k.MasterKey != "" && k.MasterKey == k.MasterKeyPrevious:
+		d.bad("keys.master_key_previous", "is the same as keys.master_key, expected the one of before")
+	}
+	if every := k.RotateDataKeysEvery; every > 0 && every < time.Hour {
+		d.bad("keys.rotate_data_keys_every", "is too short, expected 0s for never, or at least 1h")
+	}
 	switch {
 	case k.RotateEvery == 0:
 	case k.RotateEvery < time.Hour:

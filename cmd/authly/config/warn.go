@@ -139,10 +139,6 @@ func (w *warnings) keys() {
 		}
 		w.material(s.path, s.secret, w.config.LeastSecret())
 	}
-	if w.config.IsPostgres() && w.config.HasManagedKeys() && w.config.Keys.MasterKey == "" {
-		w.add("keys.master_key", "Is empty: the signing keys are in the database as they are, and who can read it, or a backup of "+
-			"it, can make tokens. Set it (AUTHLY_MASTER_KEY) on every replica; the keys are sealed at the next start.")
-	}
 }
 
 func (w *warnings) passwords() {

@@ -23,6 +23,7 @@ func (w *warnings) routes() {
 		if len(r.Upstream) > 0 {
 			w.hidden(join(path, "paths"), r)
 		}
+		w.unreached(join(path, "hosts"), r)
 		if r.Audience != "" && !r.Assertion {
 			w.add(join(path, "audience"), "Is of no use: the route has no assertion.")
 		}

@@ -47,7 +47,8 @@ func (c *Config) Redacted() *Config {
 	shown.Limits.Backend = Address(c.Limits.Backend.String())
 	for _, secret := range []*Secret{
 		&shown.Tokens.SecretKey, &shown.Tokens.RefreshSecretKey, &shown.Tokens.SecretKeyPrevious,
-		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey,
+		&shown.Tokens.RefreshSecretKeyPrevious, &shown.Keys.MasterKey, &shown.Keys.MasterKeyPrevious,
+		&shown.Keys.PKCS11.PIN,
 	} {
 		*secret = Secret(secret.String())
 	}
