@@ -160,7 +160,7 @@ func TestFilesMistakes(t *testing.T) {
 		{"no path", "", "names no file"},
 		{"nothing there", filepath.Join(folder, "nothing"), "names a file that does not exist"},
 		{"two spellings", twice, "holds JWT_SECRET_KEY twice, in another spelling"},
-		{"a folder for a secret", inside, "holds JWT_SECRET_KEY, which is something that is no readable file"},
+		{"a folder for a secret", inside, "holds JWT_SECRET_KEY, which is something that is no regular file"},
 		{"too long", in(`{"JWT_SECRET_KEY": "` + strings.Repeat("x", 1<<20) + `"}`), "is too long"},
 		{"empty", in(""), "holds no JSON object"},
 		{"cut", in(`{"JWT_SECRET_KEY": "` + material), "holds no JSON object"},

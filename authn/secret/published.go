@@ -8,6 +8,7 @@ func placeholders() []string {
 		"yourtokensecret", "youraccesssecret", "yourrefreshsecret", "yourverystrong", "yourproductionsecret", "yourmasterkey",
 		"your256bit", "your384bit", "your512bit", "secretkeyhere", "secrethere", "putyour", "insertyour", "enteryour", "tobemodified",
 		"donotuseinproduction", "notforproduction", "onlyfordevelopment", "djangoinsecure", "randomstringatleast",
+		"opensslrand", "generateme",
 	}
 }
 

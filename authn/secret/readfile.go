@@ -12,6 +12,9 @@ import (
 // mostInFile is the most bytes of a file that holds a secret, or several.
 const mostInFile = 1 << 20
 
+// errNotRegular is what is wrong with a folder, a pipe or a device.
+var errNotRegular = errors.New("names something that is no regular file, expected one that can be read again, and so no pipe")
+
 // ReadFile returns what a file of secrets holds. It follows symbolic links, which is how orchestrators mount secrets. The error is
 // in words that follow the name of what names the file, and holds neither its path nor its content.
 func ReadFile(path string) ([]byte, error) {
@@ -24,6 +27,8 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, errors.New("names a file that does not exist")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, errors.New("names a file that may not be read")
+	case errors.Is(err, errNotRegular):
+		return nil, errNotRegular
 	case err != nil:
 		return nil, errors.New("names something that is no readable file")
 	case len(content) > mostInFile:
@@ -34,6 +39,14 @@ func ReadFile(path string) ([]byte, error) {
 }
 
 func readAtMost(path string, most int64) ([]byte, error) {
+	// A pipe gives what it holds once, and to open one that nobody writes to would never end.
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path) // #nosec G304 -- named by whoever configures Authly
 	if err != nil {
 		return nil, err

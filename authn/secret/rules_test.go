@@ -34,6 +34,7 @@ func TestRules(t *testing.T) {
 		{"a letter off", "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e8", 32, secret.FlawNone},
 		{"a placeholder", "your_jwt_secret_key_change_in_production_min32chars", 32, secret.FlawPlaceholder},
 		{"another", "<REPLACE ME with 32 random bytes>", 32, secret.FlawPlaceholder},
+		{"a command that nobody ran", "$(openssl rand -base64 32)", 32, secret.FlawPlaceholder},
 		{"of Django", "django-insecure-k3v9x!2m@q8z#w7e$r5t%y6u&i0o", 32, secret.FlawPlaceholder},
 		{"words that are no placeholder", "the change of the year is a secret key of ours", 32, secret.FlawNone},
 		{"one character", strings.Repeat("a", 40), 32, secret.FlawOneByte},

@@ -175,6 +175,23 @@ func TestSecretThatGoes(t *testing.T) {
 	a.isIn(t, "of the one that went", pair, true)
 }
 
+// A previous secret that is too short and was not in use may be half written: it verifies nothing, then or after it is whole.
+func TestPreviousSecretThatIsHalfWritten(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	writeFile(t, filepath.Join(folder, "JWT_SECRET_KEY"), []byte("short-one-in-use"))
+	a := start(t, sqliteURL(t), protectedEcho, "AUTHLY_SECRETS={provider: file, path: "+folder+"}")
+	pair := a.login(t, "admin", adminPassword)
+	writeFile(t, filepath.Join(folder, "JWT_SECRET_KEY_PREVIOUS"), []byte("half-wri"))
+	eventually(t, "the log says that it is short", func() bool {
+		return strings.Contains(a.stderr.String(), "tokens.secret_key_previous: is shorter than 32 bytes")
+	})
+	writeFile(t, filepath.Join(folder, "JWT_SECRET_KEY_PREVIOUS"), []byte("short-one-in-use"))
+	writeFile(t, filepath.Join(folder, "JWT_SECRET_KEY"), []byte(secretOf(2)))
+	a.isIn(t, "when there is another", a.signsAnew(t, pair), true)
+	a.isIn(t, "of the short one that was in use", pair, true)
+}
+
 // SIGHUP has the configuration read anew with its own file: what can be is taken up, what cannot waits for a restart, and a mistake
 // changes nothing.
 func TestHangup(t *testing.T) {

@@ -40,7 +40,8 @@ func (r *reloader) takeUp(cfg *config.Config) (keys, restart []string, err error
 }
 
 // takeTokens takes up the secrets of tokens. One that was not there before would make tokens of another algorithm, and so waits
-// for a restart; that one is gone is more likely a slip than meant, and would log everybody out.
+// for a restart; that one is gone is more likely a slip than meant, and would log everybody out. A previous one that is too short, and
+// was not in use, may be half written: whoever guesses it could make tokens for as long as they live, and after it is whole too.
 func takeTokens(running *config.Tokens, cfg *config.Config) error {
 	t := cfg.Tokens
 	var refused config.Mistakes
@@ -54,12 +55,21 @@ func takeTokens(running *config.Tokens, cfg *config.Config) error {
 		}
 		*to = from
 	}
+	takePrevious := func(path string, to *config.Secret, from, inUse config.Secret) {
+		if least := cfg.LeastSecret(); from != "" && from != *to && from != inUse && len(from) < least {
+			refused = append(refused, config.Mistake{Place: config.Place{Variable: "secrets"}, Key: path, Problem: fmt.Sprintf(
+				"is shorter than %d bytes, and was not in use: it may be half written, and what was there stays; expected it whole, or a restart", least)})
+			return
+		}
+		*to = from
+	}
+	takePrevious("tokens.secret_key_previous", &running.SecretKeyPrevious, t.SecretKeyPrevious, running.SecretKey)
+	takePrevious("tokens.refresh_secret_key_previous", &running.RefreshSecretKeyPrevious, t.RefreshSecretKeyPrevious, running.RefreshSecretKey)
 	take("tokens.secret_key", &running.SecretKey, t.SecretKey)
 	take("tokens.refresh_secret_key", &running.RefreshSecretKey, t.RefreshSecretKey)
 	if len(refused) > 0 {
 		return refused
 	}
-	running.SecretKeyPrevious, running.RefreshSecretKeyPrevious = t.SecretKeyPrevious, t.RefreshSecretKeyPrevious
 	return nil
 }
 

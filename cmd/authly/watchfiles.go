@@ -63,11 +63,11 @@ func (w *watchedFiles) follow() {
 	pending, complaint := false, ""
 	for {
 		select {
-		case event, ok := <-w.watcher.Events:
+		case _, ok := <-w.watcher.Events:
 			if !ok {
 				return
 			}
-			if event.Op != fsnotify.Chmod && !pending {
+			if !pending { // whatever it was: a file that could not be read may have got its owner now
 				pending = true // not put off by further events: a folder may never be quiet
 				quiet.Reset(settle)
 			}

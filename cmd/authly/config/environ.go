@@ -104,7 +104,14 @@ func textOf(material secret.Bytes) string {
 func (d *decoder) aliases() {
 	for _, a := range aliases() {
 		own := variableOf(strings.Split(a.path, "."))
-		if d.isGiven(own) || !d.isGiven(a.variable) {
+		if !d.isGiven(a.variable) {
+			continue
+		}
+		if d.isGiven(own) {
+			name, file := d.environment.Source(a.variable)
+			if file == "" { // what nobody reads may be a secret all the same
+				d.config.heed(name, "", holdsSecret(keyAt(a.path)))
+			}
 			continue
 		}
 		value, from, ok := d.given(a.variable, keyAt(a.path))

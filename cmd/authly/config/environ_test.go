@@ -119,7 +119,7 @@ func TestEnvironmentMistakes(t *testing.T) {
 		{"both by its own name", []string{"AUTHLY_STORE_URL=sqlite://a.db", "AUTHLY_STORE_URL_FILE=" + secretFile}, "AUTHLY_STORE_URL_FILE: is given beside AUTHLY_STORE_URL, expected only one of them"},
 		{"no such file", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE=/nowhere/at/all"}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names a file that does not exist"},
 		{"no file", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE="}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names no file, expected the path of one"},
-		{"a folder", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE=" + t.TempDir()}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names something that is no readable file"},
+		{"a folder", []string{"AUTHLY_TOKENS_SECRET_KEY_FILE=" + t.TempDir()}, "AUTHLY_TOKENS_SECRET_KEY_FILE: names something that is no regular file, expected one that can be read again, and so no pipe"},
 		{"minutes", []string{"ACCESS_TOKEN_EXPIRE_MINUTES=30m"}, "ACCESS_TOKEN_EXPIRE_MINUTES: tokens.access_ttl: is no whole number, expected one of minutes"},
 		{"no minutes", []string{"ACCESS_TOKEN_EXPIRE_MINUTES=0"}, "ACCESS_TOKEN_EXPIRE_MINUTES: tokens.access_ttl: is out of range, expected a duration from 1s to 744h"},
 		{"days", []string{"REFRESH_TOKEN_EXPIRE_DAYS=-1"}, "REFRESH_TOKEN_EXPIRE_DAYS: tokens.refresh_ttl: is no whole number, expected one of days"},

@@ -20,13 +20,20 @@ func (c *Config) heed(named, file string, isSecret bool) {
 		return
 	}
 	c.files = append(c.files, file)
+	if isSecret {
+		c.expose(named, file)
+	}
+}
+
+// expose notes a file that holds a secret, to be told of if others may read it.
+func (c *Config) expose(named, file string) {
 	mode := secret.Exposure(file)
-	if !isSecret || mode == "" {
+	if mode == "" {
 		return
 	}
 	said := Warning{named, fmt.Sprintf(
 		"Others than its owner may read or write the file %s (%s): chmod 600 it, or mount it with a narrower mode.", file, mode)}
-	if !slices.Contains(c.exposed, said) { // several secrets may lie in one file
+	if !slices.ContainsFunc(c.exposed, func(w Warning) bool { return w.Text == said.Text }) { // several secrets may lie in one file
 		c.exposed = append(c.exposed, said)
 	}
 }

@@ -197,6 +197,41 @@ func TestExposedFiles(t *testing.T) {
 	}
 }
 
+// The file of the configuration itself is told of where a secret stands in it as it is, and not for what is sealed, named, or nobody
+// can log in with.
+func TestExposedConfiguration(t *testing.T) {
+	const hash = "$2a$04$Gg91pyMdkpIwT2MRMl7xxObPSOAQpS2Gnt29indH8Q4jxpiSfPupu"
+	for _, test := range []struct {
+		name, more string
+		mode       os.FileMode
+		want       string
+	}{
+		{"as it is", "tokens: {secret_key: \"" + fromVariable + "\"}", 0o644, "tokens.secret_key: Others than its owner may read or write the file "},
+		{"of its owner alone", "tokens: {secret_key: \"" + fromVariable + "\"}", 0o600, ""},
+		{"sealed", "tokens: {secret_key: " + seal(t, testMasterKey, fromVariable, "") + "}", 0o644, ""},
+		{"named", "tokens: {secret_key: \"${NAMED}\"}", 0o644, ""},
+		{"a hash", "clients: [{id: a, secret_hash: " + hash + "}]", 0o644, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			path := inFile(t, quiet+test.more+"\n"+quietRoutes)
+			if err := os.Chmod(path, test.mode); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Load(path, true, []string{"AUTHLY_MASTER_KEY=" + testMasterKey, "NAMED=" + fromVariable})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			for _, w := range c.Warnings() {
+				said = append(said, w.String())
+			}
+			if got := strings.Join(said, "\n"); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" || len(said) > 1 {
+				t.Errorf("warned of %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // Warnings of where secrets come from.
 func TestProviderWarnings(t *testing.T) {
 	static := "static: [{name: JWT_SECRET_KEY, value: " + strong + "}]"
@@ -225,6 +260,7 @@ func TestProviderWarnings(t *testing.T) {
 func TestSecretVariables(t *testing.T) {
 	env := []string{
 		"JWT_SECRET_KEY=" + fromVariable, "AUTHLY_MASTER_KEY=" + fromVariable + "2", "DATABASE_URL=postgres://u:p@h/d", "AUTHLY_ADMIN_PASSWORD=x",
+		"AUTHLY_STORE_URL=postgres://u:p@h/e", // which is stronger
 		"AUTHLY_TOKENS={audience: x}", "AUTHLY_CLIENTS=[]", "REFRESH=" + fromVariable + "3", "PASSWORD=p",
 		"AUTHLY_LOG_LEVEL=warn", "AUTHLY_LIMITS_LOGIN_REQUESTS=9", "HOST=h", "PATH=/bin", "AUTHLY_TOKENS_AUDIENCE=y",
 		"JWT_SECRET_KEY_PREVIOUS_FILE=" + inFile(t, fromVariable+"4"),
@@ -235,7 +271,7 @@ func TestSecretVariables(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := slices.Compact(slices.Sorted(slices.Values(c.SecretVariables())))
-	want := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CLIENTS", "AUTHLY_MASTER_KEY", "AUTHLY_TOKENS", "DATABASE_URL", "JWT_SECRET_KEY", "PASSWORD", "REFRESH"}
+	want := []string{"AUTHLY_ADMIN_PASSWORD", "AUTHLY_CLIENTS", "AUTHLY_MASTER_KEY", "AUTHLY_STORE_URL", "AUTHLY_TOKENS", "DATABASE_URL", "JWT_SECRET_KEY", "PASSWORD", "REFRESH"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

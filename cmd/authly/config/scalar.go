@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/descoped/authly/authn/secret"
 )
 
 // text returns what a scalar says after its variables are expanded, and what YAML takes it for. The latter is empty where
@@ -31,6 +33,10 @@ func (d *decoder) text(n *yaml.Node, k key, path string) (text, tag string, ok b
 	if k.secret == "all" && expanded && text == "" && !strings.Contains(n.Value, ":-") {
 		d.wrong(n, path, "is empty, expected a secret; leave the key out to have Authly make and keep one")
 		return "", "", false
+	}
+	// Of a list's, such as the hash of a client's secret, nothing is said: nobody can log in with it.
+	if k.secret == "all" && !expanded && text != "" && !secret.IsSealedValue(text) && !index.MatchString(path) {
+		d.config.expose(path, d.from.path)
 	}
 	if expanded {
 		tag = ""

@@ -14,13 +14,21 @@ import (
 // sealedValue is what is shown of a value that was sealed.
 const sealedValue = "(sealed)"
 
+// holdsSealed matches a text that would be taken for a value as it stands, although it was sealed: whoever can read the
+// configuration would then know the secret.
+var holdsSealed = regexp.MustCompile(`(?i)sealed:v[0-9]+:`)
+
 // opened returns a text as it is meant, which a sealed one is not yet. What comes out is whatever is expected there, as the value of
 // a variable is.
 func (d *decoder) opened(n *yaml.Node, path, text, tag string) (plain, as string, ok bool) {
 	switch {
-	case !secret.IsSealedValue(text):
+	case !secret.IsSealedValue(text) && (d.probing || !holdsSealed.MatchString(text)):
 		return text, tag, true
 	case d.probing:
+		return "", "", false
+	case !secret.IsSealedValue(text):
+		d.wrong(n, path, "holds a sealed value and something before it, such as a space or a quotation mark that belongs to the value, "+
+			"expected it to begin with sealed:, since what is sealed is opened as a whole")
 		return "", "", false
 	case path == MasterKeyPath:
 		d.wrong(n, path, "is sealed, and is what sealed values are opened with, expected the master key itself")

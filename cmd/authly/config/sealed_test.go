@@ -156,6 +156,7 @@ func TestValues(t *testing.T) {
 		{"beside mistakes", "log: {level: loud}\ntokens: {secret_key: sealed:v1:x}\nkeys: {master_key: " + testMasterKey + "}", nil, testMasterKey},
 		{"too short", "keys: {master_key: short}", nil, ":1:20: keys.master_key: is too short, expected a random secret of at least 32 bytes"},
 		{"sealed", "keys: {master_key: sealed:v1:x}", nil, ":1:20: keys.master_key: is sealed, and is what sealed values are opened with, expected the master key itself"},
+		{"no file of a variable", "", []string{"AUTHLY_MASTER_KEY_FILE=/nowhere/at/all", "JWT_SECRET_KEY_FILE=/nowhere/else"}, "AUTHLY_MASTER_KEY_FILE: names a file that does not exist"},
 		{"no YAML", "keys: {master_key: " + testMasterKey, nil, "is not good YAML: did not find expected ',' or '}' while parsing a flow mapping that begins at line 1"},
 		{"no provider", "secrets: {provider: file, path: /nowhere/at/all}", []string{"AUTHLY_MASTER_KEY=" + testMasterKey}, ":1:33: secrets.path: names a file that does not exist"},
 	} {

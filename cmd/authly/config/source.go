@@ -2,6 +2,8 @@ package config
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -67,7 +69,7 @@ func Values(path string, required bool, environ []string) (*secret.Values, error
 	d.checkProvider(problem)
 	d.checkMaterial(MasterKeyPath, d.config.Keys.MasterKey)
 	for _, m := range d.mistakes {
-		if m.Key == MasterKeyPath || m.Key == "keys" || m.Key == "secrets" || within(m.Key, "secrets") {
+		if m.Key == MasterKeyPath || m.Key == "keys" || m.Key == "secrets" || within(m.Key, "secrets") || ofMasterKey(m.Place.Variable) {
 			mistakes = append(mistakes, m)
 		}
 	}
@@ -76,6 +78,14 @@ func Values(path string, required bool, environ []string) (*secret.Values, error
 		return nil, mistakes
 	}
 	return valuesOf(d.config.Keys), nil
+}
+
+// ofMasterKey reports whether a variable gives the master key, or names a file that does: where that cannot be read, there is no key to
+// name yet.
+func ofMasterKey(variable string) bool {
+	name := strings.TrimSuffix(variable, "_FILE")
+	return name == variableOf(strings.Split(MasterKeyPath, ".")) ||
+		slices.ContainsFunc(aliases(), func(a alias) bool { return a.variable == name && a.path == MasterKeyPath })
 }
 
 // parse returns the root of the file, nil if there is none.
