@@ -55,8 +55,30 @@ func migratePostgres(ctx context.Context, db *sql.DB) (found int64, err error) {
 	if _, err := lock.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(migrationLock)); err != nil {
 		return 0, err
 	}
-	return migrate(ctx, goose.DialectPostgres, db, "migrations/postgres")
+	if found, err = migrate(ctx, goose.DialectPostgres, db, "migrations/postgres"); err != nil {
+		return 0, err
+	}
+	if _, err := db.ExecContext(ctx, keepVersions); err != nil {
+		return 0, fmt.Errorf("keeping others from the schema version: %w", err)
+	}
+	return found, nil
 }
+
+// keepVersions takes from everybody but the owner what default privileges may have given them: to say which migrations there were.
+// Who may write rows could otherwise keep every Authly from starting.
+const keepVersions = `
+	DO $$
+	DECLARE other text;
+	BEGIN
+		FOR other IN
+			SELECT DISTINCT CASE given.grantee WHEN 0 THEN 'PUBLIC' ELSE given.grantee::regrole::text END
+			FROM pg_class versions, aclexplode(versions.relacl) given
+			WHERE versions.oid = '` + versionTable + `'::regclass AND given.grantee <> versions.relowner AND given.privilege_type <> 'SELECT'
+				AND pg_has_role(versions.relowner, 'USAGE')
+		LOOP
+			EXECUTE 'REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON ` + versionTable + ` FROM ' || other;
+		END LOOP;
+	END $$`
 
 func pingOnce(ctx context.Context, db *sql.DB, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

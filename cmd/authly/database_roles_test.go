@@ -129,6 +129,7 @@ func TestServingRole(t *testing.T) {
 		`DROP TABLE users`, `DROP TABLE users CASCADE`, `DROP SCHEMA authly CASCADE`, `DROP INDEX users_by_creation`,
 		`TRUNCATE audit_events`, `TRUNCATE users CASCADE`, `SELECT setval('changes_position_seq', 1)`, `CREATE TABLE payroll.mine (id INTEGER)`,
 		`SELECT * FROM payroll.salaries`, `INSERT INTO payroll.salaries VALUES (1)`,
+		`INSERT INTO schema_version (version_id, is_applied) VALUES (9999, true)`, `DELETE FROM schema_version`, `UPDATE schema_version SET version_id = 1`,
 		`SELECT rolpassword FROM pg_authid`, `SELECT pg_read_file('PG_VERSION')`, `COPY users TO '/tmp/authly'`, `COPY users FROM PROGRAM 'id'`,
 		`SELECT lo_import('/etc/passwd')`, `SELECT pg_reload_conf()`, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user`,
 		`SET ROLE authly_owner`, `SET SESSION AUTHORIZATION authly_owner`, `ALTER ROLE authly_owner PASSWORD 'x'`, `ALTER ROLE authly_app SUPERUSER`,

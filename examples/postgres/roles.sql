@@ -54,6 +54,9 @@ WHERE schemaname = :'schema' AND tableowner <> 'authly_owner' \gexec
 GRANT USAGE ON SCHEMA :"schema" TO authly_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA :"schema" TO authly_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA :"schema" TO authly_app;
+-- Which migrations there were is for the owner to say. "authly migrate" sees to that in a new database.
+SELECT format('REVOKE INSERT, UPDATE, DELETE ON %I.%I FROM authly_app', schemaname, tablename) FROM pg_tables
+WHERE schemaname = :'schema' AND tablename = 'schema_version' \gexec
 ALTER DEFAULT PRIVILEGES FOR ROLE authly_owner IN SCHEMA :"schema"
   GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO authly_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE authly_owner IN SCHEMA :"schema"

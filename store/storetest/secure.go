@@ -36,6 +36,8 @@ type Secure struct {
 	Server *pgserver.Server
 	CA     *Authority
 	owner  *url.URL // of no database
+
+	changing sync.Mutex // the roles, which are those of all databases: PostgreSQL refuses who changes one at the same moment
 }
 
 // SecurePostgres returns the server, which the process starts on first use and which ends with it.
@@ -93,7 +95,10 @@ func (s *Secure) Database(t testing.TB) (owner, app string) {
 // TakeOver runs the file on a database that may be there, with variables of psql, and returns its URL for either role.
 func (s *Secure) TakeOver(t testing.TB, name string, variables ...string) (owner, app string) {
 	t.Helper()
-	secured(t, pgserver.RunScript(s.Server.Admin(), rolesScript(), append(variables, "database="+name)...))
+	s.changing.Lock()
+	err := pgserver.RunScript(s.Server.Admin(), rolesScript(), append(variables, "database="+name)...)
+	s.changing.Unlock()
+	secured(t, err)
 	password, _ := s.owner.User.Password() // of letters and digits alone
 	for _, role := range []string{ownerRole, appRole} {
 		s.Execute(t, `ALTER ROLE `+role+` PASSWORD '`+password+`'`)
@@ -104,6 +109,8 @@ func (s *Secure) TakeOver(t testing.TB, name string, variables ...string) (owner
 // Execute runs a statement as the superuser, on no database of a test.
 func (s *Secure) Execute(t testing.TB, statement string) {
 	t.Helper()
+	s.changing.Lock()
+	defer s.changing.Unlock()
 	ctx := context.WithoutCancel(t.Context())
 	conn, err := pgx.Connect(ctx, s.Server.Admin().String())
 	secured(t, err)
