@@ -76,7 +76,7 @@ func (m *Mails) notice(ctx context.Context, mail Mail) (Posting, error) {
 func (m *Mails) withToken(ctx context.Context, t MailToken, username string) (Posting, error) {
 	token := newMailToken()
 	t.Hash, _ = hashMailToken(t.Kind, token)
-	t.CreatedAt = m.cfg.Now()
+	t.CreatedAt = m.cfg.Now().Truncate(time.Microsecond) // as it is kept
 	t.ExpiresAt = t.CreatedAt.Add(m.cfg.Lifetimes.of(t.Kind))
 	mail := Mail{Kind: t.Kind, To: t.Email, CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, Username: username, Token: token}
 	if t.Kind == MailEmailChange {
