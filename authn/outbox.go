@@ -116,7 +116,7 @@ func (o *Outbox) attempt(ctx context.Context, q QueuedMail) {
 	defer cancel()
 	mail, err := o.cfg.Mails.open(ctx, q)
 	switch {
-	case errors.Is(err, ErrNoMasterKey): // another replica may have it
+	case errors.Is(err, ErrNoMasterKey) || errors.Is(err, ErrUnavailable): // another replica may have it, or this one, later
 		o.failed.Add(1)
 		o.retry(ctx, q, err)
 		return

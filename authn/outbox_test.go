@@ -249,6 +249,20 @@ func TestMailsAreSealed(t *testing.T) {
 	stranger.expect(t, nil)
 	p.clock.advance(time.Minute)
 	p.expect(t, map[authn.MailKind]string{authn.MailNewSignIn: alice.Email})
+
+	// One that cannot find out whether it can open a mail has not lost it.
+	p.notice(t)
+	waiting := withMail(t, p.mind, func(c *authn.MailsConfig, _ *authn.AccountsConfig) { c.Sealer = absentSealer{testSealer("master")} })
+	waiting.expect(t, nil)
+	p.clock.advance(time.Minute)
+	p.expect(t, map[authn.MailKind]string{authn.MailNewSignIn: alice.Email})
+}
+
+// absentSealer does not open anything, because what it needs for that does not answer.
+type absentSealer struct{ authn.Sealer }
+
+func (absentSealer) Open(context.Context, []byte, string, authn.Cell) ([]byte, error) {
+	return nil, fmt.Errorf("the data key: %w", &authn.HSMAway{Why: "it was pulled out"})
 }
 
 // An outbox whose store does not answer says so, once, and goes on.

@@ -65,8 +65,9 @@ func (s *Sealer) unwrap(ctx context.Context, stored authn.DataKey) ([]byte, erro
 		return nil, err
 	}
 	key, err := master.Unwrap(ctx, stored.Wrapped, bound)
+	_, known := master.(*Master) // by its fingerprint; an HSM by a label, which another one may have
 	switch {
-	case errors.Is(err, authn.ErrNoMasterKey): // though it has the right name
+	case known && errors.Is(err, authn.ErrNoMasterKey):
 		return nil, fmt.Errorf("the data key %s: %w, or is of another database", stored.ID, errDamaged)
 	case err != nil:
 		return nil, fmt.Errorf("the data key %s: %w", stored.ID, err)

@@ -2,7 +2,9 @@ package secret_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -50,6 +52,36 @@ func TestSealer(t *testing.T) {
 		refuses(t, s, text, "vault:1", cell("1"), "does not know")
 		refuses(t, s, text, authn.SealingOf("0123456789abcdef"), cell("1"), "does not have")
 	})
+}
+
+// Another HSM with the same label is no damage to the database: what is told is which one to bring back.
+func TestDataKeyOfAnotherToken(t *testing.T) {
+	t.Parallel()
+	db := openAt(t, "sqlite://"+t.TempDir()+"/authly.db")
+	cfg := sealing(t, db, masterKey)
+	cfg.Current = token{cfg.Current}
+	_, name := sealed(t, secret.NewSealer(cfg), "material", cell("1"))
+	cfg.Current = token{sealing(t, db, anotherKey).Current}
+	other := secret.NewSealer(cfg)
+	for _, err := range []error{other.Load(t.Context()), func() error { _, err := other.Open(t.Context(), nil, name, cell("1")); return err }()} {
+		blames(t, err, "bring back the one that has it")
+		if !errors.Is(err, authn.ErrNoMasterKey) || strings.Contains(err.Error(), "exchanged") {
+			t.Errorf("the database is blamed: %v", err)
+		}
+	}
+}
+
+// token is a master key that is known by a label, as one in an HSM is.
+type token struct{ secret.Wrapper }
+
+func (token) Name() string { return "hsm:label" }
+
+func (t token) Unwrap(ctx context.Context, wrapped []byte, bound string) ([]byte, error) {
+	key, err := t.Wrapper.Unwrap(ctx, wrapped, bound)
+	if err != nil {
+		return nil, fmt.Errorf("it is %w: the token has no such key, bring back the one that has it", authn.ErrNoMasterKey)
+	}
+	return key, nil
 }
 
 // A wrapped data key opens in its own database and under its own id, and nowhere else, whoever has the same master key.

@@ -46,6 +46,9 @@ type signInView struct {
 	origin string // of Back, if it is another one
 }
 
+// notOurs is for whom signing in may lead here again and again: a cookie that another host of the site has set stands beside the right one.
+const notOurs = "Your browser sends a session cookie that is not from here. If you are asked to sign in again and again, delete the cookies of this site."
+
 // signInForm are the fields of the form, for readForm.
 func signInForm() page {
 	return page{fields: []field{{name: "username"}, {name: "password"}, {name: "remember", optional: true}}}
@@ -64,6 +67,9 @@ func (p *Pages) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		case authn.Fault(err).Code == authn.CodeUnavailable || authn.Fault(err).Code == authn.CodeInternal:
 			p.failSignIn(w, r, v, authn.Fault(err))
 		default:
+			if p.cfg.SignIn.Cookie.Read(r.Header).Kind == authn.MalformedCredential {
+				v.Text = notOurs
+			}
 			p.showSignIn(w, r, http.StatusOK, v)
 		}
 	case r.Method == http.MethodPost:

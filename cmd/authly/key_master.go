@@ -78,7 +78,7 @@ func (c *cli) replaceMaster(ctx context.Context, cfg *config.Config, disk *store
 				"keys.master_key_previous, start every replica anew, and call this again")
 		case done.File != "":
 			fmt.Fprintf(w, "%s has taken the place of %s and is in %s\n", done.After, done.Before, done.File)
-			fmt.Fprintf(w, "back that file up, apart from the database; only backups of before need %s.previous\n", done.File)
+			fmt.Fprintf(w, "back that file up, apart from the database; only backups of before need %s.previous, which the next call replaces\n", done.File)
 		default:
 			fmt.Fprintf(w, "%s has taken the place of %s\n", done.After, done.Before)
 			fmt.Fprintln(w, "now take keys.master_key_previous out, and keep it with the backups of before")
@@ -107,7 +107,7 @@ func (c *cli) abandonMaster(ctx context.Context, sealer *secret.Sealer) error {
 	case errors.Is(err, secret.ErrSameMaster):
 		return errors.New("the master key that the database is sealed with is at hand: nothing is lost")
 	case errors.Is(err, authn.ErrKeySealed):
-		return errors.New("signing keys are sealed with what is lost: authly key list, and authly key revoke for each key first, which ends all sessions")
+		return errors.New("signing keys are sealed with what is lost: authly key list, and authly key revoke for each key first, which ends all tokens")
 	case err != nil:
 		return err
 	}

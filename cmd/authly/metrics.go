@@ -93,7 +93,7 @@ func (m *metrics) showLogins(p *authn.Passwords) {
 // showHSM adds whether the HSM does what it is asked, where there is one. It is called once.
 func (m *metrics) showHSM(token hsmToken) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "authly_hsm_available", Help: "Whether the HSM does what it is asked (1), or nobody can sign in (0).",
+		Name: "authly_hsm_available", Help: "Whether the HSM does what it is asked (1), or nobody gets new tokens (0).",
 	}, func() float64 {
 		if token.Away() == nil {
 			return 1

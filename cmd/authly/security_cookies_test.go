@@ -308,6 +308,13 @@ func TestSecuritySignInPage(t *testing.T) {
 	if answer, value := g.signIn(t, "/auth/login", "alice", passwordOf("alice"), "Origin", publicURL); answer.status != 303 || value == "" {
 		t.Errorf("a browser without Fetch Metadata: %d", answer.status)
 	}
+	// Whose browser has a second cookie, which makes the right one worthless, is not sent round and round without a word.
+	for said, value := range map[string]string{"delete the cookies": "a; " + sessionCookie + "=b", "Sign in": strings.Repeat("a", 43)} {
+		answer := g.do(t, "GET", "/auth/login", "", "", "Cookie", sessionCookie+"="+value)
+		if answer.status != 200 || !strings.Contains(answer.body, said) || strings.Contains(answer.body, "delete the cookies") != (said != "Sign in") {
+			t.Errorf("%s: %d %s", value, answer.status, answer.body)
+		}
+	}
 	posted := g.do(t, "GET", "/auth/login?posted=1&return="+url.QueryEscape("https://admin.example.com/edit"), "", "")
 	if !strings.Contains(posted.body, "has not arrived") || !strings.Contains(posted.body, `href="https://admin.example.com/edit"`) ||
 		!strings.Contains(posted.header.Get("Content-Security-Policy"), "form-action 'self' https://admin.example.com;") {

@@ -87,7 +87,7 @@ func (t *Token) note(ctx context.Context, err error) error {
 	switch {
 	case isAway && !reason.Missing:
 		if t.away.Swap(reason) == nil {
-			t.cfg.Log.Warn("the HSM is away: tokens are checked as before, and nobody can sign in", "error", reason)
+			t.cfg.Log.Warn("the HSM is away: tokens are checked as before, and nobody gets new ones", "error", reason)
 		}
 	case t.away.Swap(nil) != nil:
 		t.cfg.Log.Info("the HSM is back")
