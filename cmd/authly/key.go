@@ -252,6 +252,6 @@ func lostKeys(err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%w; if that is lost for good: authly key list, authly key revoke for each key, which ends all tokens, and "+
-		"authly key rotate-master --lost", err)
+	return fmt.Errorf("%w; if that is lost for good: authly key list, authly key revoke for each key, which ends all tokens, "+
+		"authly key rotate-master --lost, and authly session revoke --everybody", err)
 }

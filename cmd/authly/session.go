@@ -45,18 +45,51 @@ func (c *cli) sessionListCommand() *cobra.Command {
 }
 
 func (c *cli) sessionRevokeCommand() *cobra.Command {
-	var all bool
+	var all, everybody bool
 	cmd := &cobra.Command{
-		Use: "revoke NAME [SESSION]", Short: "End a session of a user, or with --all every one",
+		Use: "revoke [NAME [SESSION]]", Short: "End a session of a user, with --all every one, or with --everybody those of all users",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 && len(args) != 2 || (len(args) == 1) != all {
-				return usageError{errors.New("expected NAME SESSION, or NAME --all")}
+			if everybody && len(args) == 0 && !all {
+				return c.withMind(cmd.Context(), func(m *mind) error { return c.revokeEverybody(cmd.Context(), m) })
+			}
+			if everybody || len(args) != 1 && len(args) != 2 || (len(args) == 1) != all {
+				return usageError{errors.New("expected NAME SESSION, NAME --all, or --everybody")}
 			}
 			return c.withMind(cmd.Context(), func(m *mind) error { return c.revokeSessions(cmd.Context(), m, args) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "end all sessions of the user")
+	cmd.Flags().BoolVar(&everybody, "everybody", false, "end all sessions of all users, such as after a backup was restored")
 	return cmd
+}
+
+// revokeEverybody ends the sessions of one user after the other. Interrupted, it can be called again.
+func (c *cli) revokeEverybody(ctx context.Context, m *mind) error {
+	const page = 100
+	count, tokens := 0, 0
+	for cursor := ""; ; {
+		users, err := m.accounts.ListAfter(ctx, authn.Operator(), cursor, page)
+		if err != nil {
+			return err
+		}
+		for _, user := range users {
+			ended, err := m.sessions.EndAll(ctx, authn.Operator(), user.ID)
+			if refusal, ok := errors.AsType[*authn.Error](err); ok && refusal.Code == authn.CodeNotFound {
+				continue // deleted meanwhile
+			}
+			if err != nil {
+				return err
+			}
+			count, tokens = count+1, tokens+ended
+		}
+		if len(users) < page {
+			break
+		}
+		cursor = authn.UserCursor(users[len(users)-1])
+	}
+	return c.print(map[string]int{"users": count, "invalidated_tokens": tokens}, func(w io.Writer) {
+		fmt.Fprintf(w, "all sessions of %d users ended, %d tokens with them\n", count, tokens)
+	})
 }
 
 func (c *cli) revokeSessions(ctx context.Context, m *mind, args []string) error {
