@@ -54,6 +54,7 @@ func NewKeyRing(ctx context.Context, cfg KeyRingConfig) (*KeyRing, error) {
 type heldKeys struct {
 	byPurpose map[KeyPurpose]*usedKeys
 	known     map[string]bool // the kids of all keys of the store, of whatever purpose, revoked or not
+	closed    map[string]bool // of those the ones that this replica cannot open, and that are not revoked
 }
 
 // usedKeys are the keys of one purpose.
@@ -119,17 +120,20 @@ func (k *KeyRing) verifier(purpose KeyPurpose, id string) *signingKey {
 	return key
 }
 
-// lookUp is verifier that tells nobody from nobody knows: ErrUnavailable if the store does not answer and may have the key.
+// lookUp is verifier that tells nobody from nobody knows: ErrUnavailable if the store does not answer and may have the key, or has
+// one that cannot be opened here: what it has signed is good elsewhere, and nobody is to sign in anew for it.
 func (k *KeyRing) lookUp(purpose KeyPurpose, id string) (*signingKey, error) {
 	key, known := k.find(purpose, id)
-	if known || !isKeyID(id) || !k.canLearn(purpose) {
-		return key, nil
+	if !known && isKeyID(id) && k.canLearn(purpose) {
+		err := k.learn()
+		if key, known = k.find(purpose, id); !known && errors.Is(err, ErrUnavailable) {
+			return nil, err
+		}
 	}
-	err := k.learn()
-	if key, known = k.find(purpose, id); known || !errors.Is(err, ErrUnavailable) {
-		err = nil
+	if key == nil && k.held.Load().closed[id] && !k.isEnded(id) {
+		return nil, fmt.Errorf("%w: the signing key %s cannot be opened here", ErrUnavailable, id)
 	}
-	return key, err
+	return key, nil
 }
 
 func (k *KeyRing) find(purpose KeyPurpose, id string) (key *signingKey, known bool) {
@@ -186,8 +190,9 @@ func (k *KeyRing) hold(ctx context.Context, stored []Key, whole bool) (*heldKeys
 			return nil, err
 		case err != nil && isNew:
 			k.managed.cfg.Log.ErrorContext(ctx, "a signing key cannot be used", "key_id", s.ID, "purpose", s.Purpose, "error", err)
-			continue
+			fallthrough
 		case err != nil:
+			next.closed[s.ID] = true
 			continue
 		case isNew:
 			k.managed.logAdded(ctx, s)

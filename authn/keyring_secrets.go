@@ -75,7 +75,7 @@ func (c *configuredSecrets) replace(signs, verifies []byte, until time.Time) {
 
 // ofConfiguration returns the keys that the secrets of the configuration make, and forgets those of which nothing is left.
 func (k *KeyRing) ofConfiguration() *heldKeys {
-	next := &heldKeys{byPurpose: map[KeyPurpose]*usedKeys{}, known: map[string]bool{}}
+	next := &heldKeys{byPurpose: map[KeyPurpose]*usedKeys{}, known: map[string]bool{}, closed: map[string]bool{}}
 	for _, use := range k.uses {
 		used := &usedKeys{use: use, verifying: map[string]*signingKey{}, byHeader: map[string]*signingKey{}}
 		from := k.configured[use.purpose]

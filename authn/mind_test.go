@@ -76,6 +76,7 @@ type options struct {
 	previous, previousRefresh string
 	rotateEvery               time.Duration
 	hsm                       authn.HSM
+	sealer                    authn.Sealer // of the keys; nil: they are kept as they are
 }
 
 const (
@@ -104,7 +105,7 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
 		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
 		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
-		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, HSM: o.hsm, Now: clock.Now,
+		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, HSM: o.hsm, Sealer: o.sealer, Now: clock.Now,
 	}
 }
 
