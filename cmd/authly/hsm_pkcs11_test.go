@@ -130,7 +130,9 @@ func TestHSMPulledOut(t *testing.T) {
 				t.Error("the metric says that the HSM is away")
 			}
 		}
-		if told := a.stderr.String(); strings.Count(told, "the HSM is away") != 2 || strings.Count(told, "the HSM is back") != 2 {
+		// Once each time, and not with every login; a machine that is very slow may make it look away once more.
+		told := a.stderr.String()
+		if away := strings.Count(told, "the HSM is away"); away < 2 || away > 4 || strings.Count(told, "the HSM is back") != away {
 			t.Errorf("told: %s", told)
 		}
 		token.Remove(t)
