@@ -9,11 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/descoped/authly/store/pgserver"
 )
 
 // process is a program that a test started.
@@ -153,13 +156,14 @@ func program(t *testing.T, name string) string {
 func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
 	var addresses []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(addresses) < n {
+		port, err := pgserver.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() // after all are found, so that none is found twice
-		addresses = append(addresses, l.Addr().String())
+		if address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port)); !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
 	}
 	return addresses
 }

@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/descoped/authly/store/pgserver"
 )
 
 // process is a server that runs, with the workers that it has started.
@@ -173,11 +176,8 @@ func accepts(ctx context.Context, address string, ended <-chan struct{}) error {
 
 // freeAddress returns an address of the loopback interface where nobody listens just now.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
+	port, err := pgserver.FreePort()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
 }
 
 // discard reads to the end with few calls: who writes must not wait, and who measures needs the processors for other things.

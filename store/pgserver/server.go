@@ -141,7 +141,7 @@ wait $server; kill $watcher 2>/dev/null; rm -rf "$PWD"`
 
 // start runs the server and waits until it answers.
 func (s *Server) start(bin string, as *syscall.Credential) error {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return err
 	}
@@ -181,14 +181,6 @@ func (s *Server) start(bin string, as *syscall.Credential) error {
 	}
 	s.lifeline = lifeline
 	return log.Close()
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // await waits until the server takes connections, and makes the role that owns databases. It fails if the server ends.

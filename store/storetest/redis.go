@@ -4,13 +4,14 @@ import (
 	"bufio"
 	"crypto/rand"
 	"errors"
-	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/descoped/authly/store/pgserver"
 )
 
 // Redis is a Redis or Valkey server of a test, on a port of its own of the loopback address, that keeps nothing on disk.
@@ -26,14 +27,11 @@ type Redis struct {
 // StartRedis starts a server that ends with the test.
 func StartRedis(t *testing.T) *Redis {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := pgserver.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Redis{port: free.Addr().(*net.TCPAddr).Port, password: rand.Text()}
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
+	r := &Redis{port: port, password: rand.Text()}
 	r.Address = "redis://:" + r.password + "@127.0.0.1:" + strconv.Itoa(r.port)
 	r.Start(t)
 	t.Cleanup(func() { r.Kill(t) })

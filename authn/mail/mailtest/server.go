@@ -55,10 +55,7 @@ func Start(t testing.TB, o Options) *Server {
 // StartAt starts a server on an address: that of one that has gone away and comes back.
 func StartAt(t testing.TB, address string, o Options) *Server {
 	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := listen(t, address)
 	at := listener.Addr().(*net.TCPAddr)
 	s := &Server{
 		Host: "127.0.0.1", Port: at.Port, options: o, tls: newCertificate(t),
@@ -78,6 +75,24 @@ func StartAt(t testing.TB, address string, o Options) *Server {
 	go func() { _ = s.smtp.Serve(s.listener) }()
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// listen waits for a port that somebody's outgoing connection has for a moment.
+func listen(t testing.TB, address string) net.Listener {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(20*time.Millisecond)
+	defer tick.Stop()
+	for {
+		listener, err := net.Listen("tcp", address)
+		if err == nil {
+			return listener
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(err)
+		}
+	}
 }
 
 // Address is where the server listens.
