@@ -2,6 +2,7 @@ package authn_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/descoped/authly/authn"
 )
@@ -18,6 +19,7 @@ func TestKeyThatCannotBeOpened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	without.clock.advance(time.Second) // of keys of the same moment either could sign
 	added, err := managed.Rotate(t.Context(), authn.SignAccess, true)
 	if err != nil {
 		t.Fatal(err)
@@ -26,6 +28,9 @@ func TestKeyThatCannotBeOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := with.login(t, before.Username)
+	if kid := kidOf(t, fresh.Access); kid != added.ID {
+		t.Fatalf("signed by %s, want %s", kid, added.ID)
+	}
 	for name, m := range map[string]*mind{"who can open it": with, "who cannot": without} {
 		_, err := m.logins.Authenticate(t.Context(), bearer(fresh.Access))
 		if m == with && err != nil {
