@@ -183,12 +183,9 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	if current == nil {
 		return RefuseField("current_password", "Missing field: current_password")
 	}
-	attempt, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, what, nil)
-	switch {
-	case errors.Is(err, errWrongPassword):
+	_, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, what, nil)
+	if errors.Is(err, errWrongPassword) {
 		return Refuse(CodeForbidden, "Current password is incorrect")
-	case err != nil:
-		return err
 	}
-	return attempt.settle(ctx)
+	return err
 }

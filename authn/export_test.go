@@ -123,9 +123,6 @@ func (l *Logins) CheckPassword(ctx context.Context, name, password string, from 
 	if err != nil {
 		return err
 	}
-	if err := a.settle(ctx); err != nil {
-		return err
-	}
 	a.remember(ctx)
 	return nil
 }

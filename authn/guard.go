@@ -55,8 +55,9 @@ func NewGuard(cfg GuardConfig) *Guard {
 	}
 }
 
-// check looks at a password for an account, which is user's (nil: nobody's). Where that was right, the attempt that it
-// returns still counts as a failure, until somebody settles it. The weighing, if there is one, begins with the password.
+// check looks at a password for an account, which is user's (nil: nobody's). The weighing, if there is one, begins with the
+// password and can refuse a right one. A right one is settled before the account's next has its turn: else those that are sent
+// side by side could be taken for a lock's worth of failures.
 //
 // Errors: CodeRateLimited, CodeDelayed, CodeLocked; CodeInvalidGrant for a wrong password.
 func (g *Guard) check(
@@ -88,7 +89,13 @@ func (g *Guard) check(
 	if !evaluate || !right {
 		return nil, a.refuse(ctx)
 	}
-	return a, nil
+	switch objection := w.judge(ctx); {
+	case objection == errWrongPassword:
+		return nil, a.deny(ctx, w.risk)
+	case objection != nil:
+		return nil, objection
+	}
+	return a, a.settle(ctx)
 }
 
 // compare does what a check costs. It is the only one that compares the passwords of users.

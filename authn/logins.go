@@ -105,15 +105,6 @@ func (l *Logins) enter(ctx context.Context, name, password string, from Client, 
 		l.holdRefusal(ctx, begun, err)
 		return err
 	}
-	switch objection := weighing.judge(ctx); {
-	case objection == errWrongPassword:
-		return attempt.deny(ctx, weighing.risk)
-	case objection != nil:
-		return objection
-	}
-	if err := attempt.settle(ctx); err != nil {
-		return err
-	}
 	switch {
 	case !user.Active:
 		return l.refused(ctx, user, from, errAccountInactive)

@@ -154,9 +154,7 @@ func TestHSMPulledOut(t *testing.T) {
 // An HSM that does not answer holds up nobody who has a token.
 func TestHSMSilent(t *testing.T) {
 	faulty := hsmtest.NewFaulty(t)
-	// Logins of one account at the same moment count as failures until each is known to be right.
-	environ := append(inHSM(t, faulty.Token, faulty.Environ()...), "AUTHLY_LOCKOUT_FAILURES=100")
-	a := start(t, sqliteURL(t), protectedEcho, environ...)
+	a := start(t, sqliteURL(t), protectedEcho, inHSM(t, faulty.Token, faulty.Environ()...)...)
 	pair := a.login(t, "admin", adminPassword)
 	before := faulty.Calls(t, "C_Sign")
 	faulty.Block(t, "C_Sign")
