@@ -64,8 +64,13 @@ func (v *visit) unknown() error {
 
 // back is where to go on, and its origin; empty if nobody is sent there.
 func (v *visit) back() (location, origin string) {
-	if given := v.r.URL.Query()["return"]; len(given) == 1 {
-		location, origin, _ = v.cfg.Accept(given[0])
+	given := v.r.URL.Query()["return"]
+	if len(given) != 1 {
+		return "", ""
+	}
+	location, origin, ok := v.cfg.Accept(given[0])
+	if !ok {
+		return "", ""
 	}
 	return location, origin
 }
