@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -109,6 +110,17 @@ func (a *Accounts) PersonalData(ctx context.Context, caller *Identity) (Personal
 	}, func(t PersonalToken) PersonalPlace { return PersonalPlace{t.CreatedAt, t.ID} })
 	d.Events = a.cfg.Logins.cfg.Trail.AllOwn(ctx, caller, EventQuery{})
 	return d, nil
+}
+
+// WaitingEmail returns new addresses of the caller's that wait for their confirmation, the last first.
+func (a *Accounts) WaitingEmail(ctx context.Context, caller *Identity) ([]PersonalLink, error) {
+	links, err := a.cfg.Store.PersonalLinks(ctx, caller.UserID, personalPage)
+	if err != nil {
+		return nil, Fault(err)
+	}
+	return slices.DeleteFunc(links, func(l PersonalLink) bool {
+		return l.Kind != MailEmailChange || !l.ExpiresAt.After(a.cfg.Now())
+	}), nil
 }
 
 // personalData reads what is bounded.
