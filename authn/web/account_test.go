@@ -69,6 +69,7 @@ func TestAccountPages(t *testing.T) {
 		}
 	}
 	s.ask(t, "GET", accountPage, nil, "Cookie", cookie).says(t, 200, "alice@example.com") // nothing has happened to the account
+	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/users/me/export" download`)
 }
 
 // What people are told of themselves, and what they can open, is what authn says, and nothing in it runs.
