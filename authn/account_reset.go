@@ -40,3 +40,6 @@ func (a *Accounts) MailReset(ctx context.Context, caller *Identity, id uuid.UUID
 	a.cfg.Mails.wake()
 	return user, nil
 }
+
+// CanMail reports whether anybody is mailed at all.
+func (a *Accounts) CanMail() bool { return a.cfg.Mails != nil }
