@@ -10,7 +10,7 @@ import (
 )
 
 func sessionFilterFields() []field {
-	return []field{{name: "user", kind: "search", hint: "hint.session_user", optional: true}}
+	return []field{{name: "user", kind: "search", label: "sessions.whose", optional: true}}
 }
 
 func endSessionFields() []field {
