@@ -254,7 +254,7 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
 var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner CookieOwner PurgeTokens
 	SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
-	ForgetAttempts RememberClient PurgeAttempts
+	ForgetAttempts RememberClient PurgeAttempts SearchUsers SearchSessions AccountCounters
 	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents PurgeEvents
 	PersonalSessions PersonalTokens PersonalMails PersonalLinks PersonalClients`)
 
