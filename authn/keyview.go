@@ -32,6 +32,7 @@ type KeyPlan struct {
 	Algorithm   string        // of what is made from now on
 	Managed     bool          // Authly makes the keys; else a secret of the configuration signs
 	InHSM       bool          // and makes them in the HSM
+	Public      bool          // others fetch the public halves, to check what is signed
 	Idle        bool          // the configuration has no use for such keys
 	Life        time.Duration // the longest that something made with a key is good for
 	RotateEvery time.Duration // of managed keys; 0: they sign until somebody replaces them
@@ -45,6 +46,7 @@ func (m *ManagedKeys) Plans(caller *Identity) ([]KeyPlan, error) {
 	var plans []KeyPlan
 	for _, use := range m.uses {
 		p := KeyPlan{Purpose: use.purpose, Algorithm: use.algorithm, Managed: use.isManaged(), Idle: use.idle, Life: use.life}
+		p.Public = (use.purpose == SignAccess || use.purpose == SignAssertion) && !isHMAC(use.algorithm)
 		if p.Managed {
 			p.InHSM, p.RotateEvery = m.makesInHSM(use.algorithm), m.cfg.RotateEvery
 		}
