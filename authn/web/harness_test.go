@@ -35,6 +35,7 @@ type site struct {
 	sessions *authn.Sessions
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
+	config   web.Config // of the pages
 }
 
 func (s *site) Send(_ context.Context, m authn.Mail) error {
@@ -43,7 +44,7 @@ func (s *site) Send(_ context.Context, m authn.Mail) error {
 }
 
 // open starts the pages. Each change is made to their configuration before.
-func open(t *testing.T, changes ...func(*web.Config)) *site {
+func open(t testing.TB, changes ...func(*web.Config)) *site {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
 	if err != nil {
@@ -55,6 +56,7 @@ func open(t *testing.T, changes ...func(*web.Config)) *site {
 	for _, change := range changes {
 		change(&cfg)
 	}
+	s.config = cfg
 	pages, err := web.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ func open(t *testing.T, changes ...func(*web.Config)) *site {
 }
 
 // build makes what the pages stand on.
-func (s *site) build(t *testing.T) web.Config {
+func (s *site) build(t testing.TB) web.Config {
 	t.Helper()
 	passwords, err := authn.NewPasswords(authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8})
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *site) build(t *testing.T) web.Config {
 }
 
 // user makes a verified user, an administrator if asked for, whose password is password.
-func (s *site) user(t *testing.T, name string, admin bool) authn.User {
+func (s *site) user(t testing.TB, name string, admin bool) authn.User {
 	t.Helper()
 	user, err := s.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
 		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true, Admin: admin,
@@ -120,7 +122,7 @@ func (s *site) user(t *testing.T, name string, admin bool) authn.User {
 }
 
 // signIn signs somebody in at the page and returns the Cookie header of their browser.
-func (s *site) signIn(t *testing.T, name string) string {
+func (s *site) signIn(t testing.TB, name string) string {
 	t.Helper()
 	a := s.ask(t, "POST", prefix+web.SignInPath, url.Values{"username": {name}, "password": {password}})
 	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
@@ -131,7 +133,7 @@ func (s *site) signIn(t *testing.T, name string) string {
 }
 
 // token waits for the mail of a kind and returns its token.
-func (s *site) token(t *testing.T, kind authn.MailKind) string {
+func (s *site) token(t testing.TB, kind authn.MailKind) string {
 	t.Helper()
 	for {
 		select {
@@ -153,7 +155,7 @@ type answer struct {
 }
 
 // ask sends a request, with a form if there is one.
-func (s *site) ask(t *testing.T, method, path string, form url.Values, header ...string) answer {
+func (s *site) ask(t testing.TB, method, path string, form url.Values, header ...string) answer {
 	t.Helper()
 	var body io.Reader
 	if form != nil {
@@ -182,7 +184,7 @@ func (s *site) ask(t *testing.T, method, path string, form url.Values, header ..
 }
 
 // says fails unless the answer has the status and the text.
-func (a answer) says(t *testing.T, status int, text string) {
+func (a answer) says(t testing.TB, status int, text string) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.body, text) {
 		t.Errorf("%d, want %d and %q in\n%s", a.status, status, text, a.body)
