@@ -22,6 +22,7 @@ type LoginStore interface {
 	CookieStore
 	ArrivalStore
 	AuditStore
+	PersonalStore
 	DirectoryStore
 }
 

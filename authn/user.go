@@ -90,6 +90,9 @@ type UserStore interface {
 	// costs the same wherever the place is.
 	ListUsersAfter(ctx context.Context, after UserPlace, limit int) ([]User, error)
 
+	// Usernames returns the names of those of the users who are there. Of more than a thousand it need not.
+	Usernames(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error)
+
 	// UpdateUser applies c and returns the user as it then is. The events are those of Act.UserEvents; where there is none, and
 	// sessions ended all the same, EventSessionRevoked. A change of name, address, roles or flags writes a UserChanged
 	// change in the same transaction, sessions that it ends write theirs. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale, ErrChanged;

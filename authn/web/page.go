@@ -45,7 +45,8 @@ const (
 
 // table lists every page, in the order of the menus. Pages without a variable come first where both would match.
 func (p *Pages) table() []page {
-	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages(), p.peoplePages())
+	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages(),
+		p.frontPages(), p.peoplePages(), p.auditPages(), p.routePages(), p.keyPages())
 }
 
 // blind reports whether the page is only sent to, and not opened.

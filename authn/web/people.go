@@ -14,7 +14,7 @@ const (
 	newUserPath     = "/auth/admin/users/new"
 	userPath        = "/auth/admin/users/{id}"
 	invitationsPath = "/auth/admin/invitations"
-	sessionsPath    = "/auth/admin/sessions"
+	allSessionsPath = "/auth/admin/sessions"
 	userEventsPath  = "/auth/admin/audit?user=" // and an id
 )
 
@@ -34,8 +34,8 @@ func (p *Pages) peoplePages() []page {
 		{path: invitationsPath, name: "invitations", menu: adminMenu, fields: invitationFields(), show: (*visit).showInvitations, act: (*visit).invite},
 		{path: invitationsPath + "/{id}/withdraw", act: (*visit).withdrawInvitation},
 
-		{path: sessionsPath, name: "sessions", menu: adminMenu, fields: sessionFilterFields(), show: (*visit).showSessions},
-		{path: sessionsPath + "/end", fields: endSessionFields(), act: (*visit).endSession},
+		{path: allSessionsPath, name: "sessions", menu: adminMenu, fields: sessionFilterFields(), show: (*visit).showAllSessions},
+		{path: allSessionsPath + "/end", fields: endSessionFields(), act: (*visit).endSomeSession},
 	}
 	for name, act := range userActs() { // none of which is a part of another one's path
 		pages = append(pages, page{path: userPath + "/" + name, act: act})

@@ -25,7 +25,7 @@ func userActs() map[string]func(*visit) error {
 			_, err := v.cfg.Accounts.MailReset(v.r.Context(), v.caller, u.ID)
 			return err
 		}),
-		"end": userAct("sessions_ended", func(v *visit, u authn.User) error {
+		"end": userAct("user_sessions_ended", func(v *visit, u authn.User) error {
 			_, err := v.cfg.Sessions.EndAll(v.r.Context(), v.caller, u.ID)
 			return err
 		}),

@@ -19,23 +19,23 @@ func endSessionFields() []field {
 
 // allSessionsView is what the template shows.
 type allSessionsView struct {
-	Sessions []sessionView
+	Sessions []someSession
 	Pager    pager
 	Of       *userView // whose alone; nil: everybody's
 	User     string    // what was asked for; empty: nobody
 	Nobody   bool      // there is no such user
 }
 
-// sessionView is a session as the template shows one among those of others.
-type sessionView struct {
+// someSession is a session as the template shows one among those of others.
+type someSession struct {
 	ID, UserID, Username, UserHref   string
 	Device, Place, Address           string
 	CreatedAt, LastSeenAt, ExpiresAt time.Time // ExpiresAt: zero: never
 	Current                          bool      // it is the caller's own
 }
 
-// showSessions lists the sessions of everybody, or of one user.
-func (v *visit) showSessions() (any, error) {
+// showAllSessions lists the sessions of everybody, or of one user.
+func (v *visit) showAllSessions() (any, error) {
 	f, err := v.filter()
 	if err != nil {
 		return nil, err
@@ -61,9 +61,9 @@ func (v *visit) showSessions() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown.Pager = v.pager(sessionsPath, q.Cursor, found.Previous, found.Next)
+	shown.Pager = v.pager(allSessionsPath, q.Cursor, found.Previous, found.Next)
 	for _, s := range found.Sessions {
-		shown.Sessions = append(shown.Sessions, sessionView{
+		shown.Sessions = append(shown.Sessions, someSession{
 			ID: s.ID.String(), UserID: s.UserID.String(), Username: s.Username, UserHref: v.path(userOf(s.UserID)),
 			Device: authn.DeviceName(s.UserAgent), Place: authn.PlaceName(s.City, s.Country), Address: s.ClientAddress,
 			CreatedAt: s.CreatedAt, LastSeenAt: s.LastSeenAt, ExpiresAt: s.ExpiresAt, Current: s.Current,
@@ -72,8 +72,8 @@ func (v *visit) showSessions() (any, error) {
 	return shown, nil
 }
 
-// endSession ends a session. One that has ended meanwhile is no mistake of who wants it ended.
-func (v *visit) endSession() error {
+// endSomeSession ends a session. One that has ended meanwhile is no mistake of who wants it ended.
+func (v *visit) endSomeSession() error {
 	user, _ := canonical(v.sent["user_id"])
 	session, _ := canonical(v.sent["session_id"])
 	if err := v.cfg.Sessions.End(v.r.Context(), v.caller, user, session); err != nil && !isGone(err) {
@@ -87,6 +87,6 @@ func (v *visit) endSession() error {
 	if user := v.sent["user"]; user != "" { // whose sessions were shown
 		query.Set("user", user)
 	}
-	v.redirect(v.cfg.PublicURL + v.path(sessionsPath) + "?" + query.Encode())
+	v.redirect(v.cfg.PublicURL + v.path(allSessionsPath) + "?" + query.Encode())
 	return nil
 }
