@@ -26,7 +26,7 @@ func TestNewUser(t *testing.T) {
 	for _, wrong := range []struct{ field, value, english, german string }{
 		{"username", "root", "Username already registered.", "Diesen Benutzernamen gibt es schon."},
 		{"username", "a b", "Username may hold letters, digits and signs, without spaces.", "Der Benutzername darf Buchstaben, Ziffern und Zeichen enthalten, aber keine Leerzeichen."},
-		{"email", "nowhere", "Email must be an address such as name@example.com.", "Die E-Mail-Adresse muss aussehen wie name@example.com."},
+		{"email", "nowhere", "Email must be an address such as name@example.com.", "Das ist keine E-Mail-Adresse wie name@example.com."},
 		{"email", "ROOT@example.com", "Email already registered.", "Diese E-Mail-Adresse gehört schon zu einem Konto."},
 		{"again", "something else", "The two passwords are not the same.", "Die beiden Passwörter sind nicht gleich."},
 	} {
@@ -139,7 +139,7 @@ func TestUserButtons(t *testing.T) {
 
 	asAlice := s.signIn(t, "alice")
 	s.ask(t, "GET", page, nil, "Cookie", asRoot).says(t, 200, ">1 session<")
-	press("end", "sessions_ended")
+	press("end", "user_sessions_ended")
 	if a := s.ask(t, "GET", prefix+"/auth/account", nil, "Cookie", asAlice); a.status != http.StatusSeeOther {
 		t.Errorf("the ended session: %d", a.status)
 	}

@@ -120,13 +120,13 @@ func TestAllSessions(t *testing.T) {
 	if !isIn(asAlice[1]) {
 		t.Error("a session has ended that was named as another's")
 	}
-	s.ask(t, "POST", userPage(alice, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(alice), "sessions_ended")
+	s.ask(t, "POST", userPage(alice, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(alice), "user_sessions_ended")
 	if isIn(asAlice[0]) || isIn(asAlice[1]) || !isIn(asRoot) {
 		t.Error("not all sessions of alice have ended, or more")
 	}
 
 	second := s.signIn(t, "root")
-	s.ask(t, "POST", userPage(root, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(root), "sessions_ended")
+	s.ask(t, "POST", userPage(root, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(root), "user_sessions_ended")
 	if isIn(second) || !isIn(asRoot) {
 		t.Error("of one's own sessions the others end, and not this one")
 	}
