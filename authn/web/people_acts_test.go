@@ -77,7 +77,10 @@ func TestChangeUser(t *testing.T) {
 	if got := s.stored(t, alice).Roles; !slices.Equal(got, []string{"staff"}) {
 		t.Errorf("the roles %q", got)
 	}
-	s.ask(t, "POST", page, form(a.seen(t)), "Cookie", asRoot).leads(t, page, "user_changed")
+	s.ask(t, "POST", page, form(a.seen(t)), "Cookie", asRoot).leads(t, page, "") // nothing differs
+	if now := s.ask(t, "GET", page, nil, "Cookie", asRoot); now.seen(t) != a.seen(t) {
+		t.Error("a form that changes nothing is a change")
+	}
 	s.ask(t, "POST", page, form("now"), "Cookie", asRoot).says(t, 400, "Seen is malformed.")
 
 	events := func() int {

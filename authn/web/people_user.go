@@ -78,6 +78,10 @@ func (v *visit) changeUser() error {
 	if err != nil {
 		return err
 	}
+	if update == (authn.AccountUpdate{IfUpdatedAt: update.IfUpdatedAt}) { // or others would be told of a change that is none
+		v.goTo(userOf(u.ID), "")
+		return nil
+	}
 	changed, err := v.cfg.Accounts.Update(v.r.Context(), v.caller, u.ID, update, v.client())
 	if err != nil {
 		if authn.Fault(err).Code == authn.CodeChanged {
