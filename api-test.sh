@@ -281,6 +281,8 @@ call GET "$prefix/users/" "$token"
 check "the list is not for users" 403
 call GET "$prefix/users/?skip=0&limit=1" "$admin_token"
 check "but for administrators" 200 'type == "array" and length == 1'
+call GET "$prefix/users/?search=$name&admin=false&order=username" "$admin_token"
+check "who find a user by the name" 200 'map(.username) == [$name]' --arg name "$name"
 call GET "$prefix/users?limit=101" "$admin_token"
 check "a limit over 100 is refused" 400
 call PUT "$prefix/users/$admin_id" "$token" "$(json '{username: "mine"}')"

@@ -37,6 +37,7 @@ type site struct {
 	ring     *authn.KeyRing
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
+	config   web.Config // of the pages
 }
 
 func (s *site) Send(_ context.Context, m authn.Mail) error {
@@ -57,6 +58,7 @@ func open(t testing.TB, changes ...func(*web.Config)) *site {
 	for _, change := range changes {
 		change(&cfg)
 	}
+	s.config = cfg
 	pages, err := web.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +141,7 @@ func (s *site) signIn(t testing.TB, name string) string {
 }
 
 // token waits for the mail of a kind and returns its token.
-func (s *site) token(t *testing.T, kind authn.MailKind) string {
+func (s *site) token(t testing.TB, kind authn.MailKind) string {
 	t.Helper()
 	for {
 		select {
@@ -190,7 +192,7 @@ func (s *site) ask(t testing.TB, method, path string, form url.Values, header ..
 }
 
 // says fails unless the answer has the status and the text.
-func (a answer) says(t *testing.T, status int, text string) {
+func (a answer) says(t testing.TB, status int, text string) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.body, text) {
 		t.Errorf("%d, want %d and %q in\n%s", a.status, status, text, a.body)
