@@ -203,10 +203,17 @@ func TestHostileEvents(t *testing.T) {
 	s := open(t)
 	s.user(t, "root", true)
 	cookie := s.signIn(t, "root")
+	mallory, err := s.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
+		Registration: authn.Registration{Username: "<img/src=x>", Email: "mallory@example.com", Password: password}, Verified: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.explain(t, cookie, "GET", "/app/x", "mallory@example.com", "").says(t, 200, "<dd>&lt;img/src=x&gt;</dd>")
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}`
 	s.trail.Record(t.Context(), authn.Event{
 		At: time.Now(), Kind: evil, Outcome: authn.Failure, Reason: evil, Actor: authn.Actor{Kind: authn.ActorClient, ID: evil}, Count: 1,
-		From: authn.Client{UserAgent: evil, RequestID: evil}, Details: authn.Details{authn.DetailPath: evil, authn.Detail(evil): evil},
+		From: authn.Client{UserAgent: evil, RequestID: evil}, Details: authn.Details{authn.DetailPath: evil, authn.Detail(evil): evil}, Subject: mallory.ID,
 	})
 	for _, path := range []string{admin, admin + "/audit", admin + "/audit?actor=" + url.QueryEscape("client:"+evil), admin + "/audit?user=" + url.QueryEscape(evil)} {
 		a := s.ask(t, "GET", path, nil, "Cookie", cookie)

@@ -56,15 +56,15 @@ type kindGroup struct {
 	Kinds []optionView
 }
 
-// kindGroups are all kinds, each in one group.
-func kindGroups() []struct {
+// eventGroup is a group by the name of its word.
+type eventGroup struct {
 	name  string
 	kinds []authn.EventKind
-} {
-	return []struct {
-		name  string
-		kinds []authn.EventKind
-	}{
+}
+
+// eventGroups are all kinds of events, each in one group.
+func eventGroups() []eventGroup {
+	return []eventGroup{
 		{"audit.group.signing_in", []authn.EventKind{
 			authn.EventLogin, authn.EventLoginFailed, authn.EventLocked, authn.EventUnlocked,
 		}},
@@ -201,7 +201,7 @@ func (v *visit) userID(name, text string) (string, error) {
 
 // kindsOf are all kinds to choose from.
 func (v *visit) kindsOf(chosen []string) (groups []kindGroup) {
-	for _, g := range kindGroups() {
+	for _, g := range eventGroups() {
 		group := kindGroup{Name: g.name}
 		for _, kind := range g.kinds {
 			group.Kinds = append(group.Kinds, optionView{
