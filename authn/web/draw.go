@@ -122,8 +122,8 @@ func (v *visit) frame(name string, data any) *frame {
 // menu lists the pages of the same menu.
 func (v *visit) menu() (links []link) {
 	for i := range v.pages {
-		if pg := &v.pages[i]; pg.menu != noMenu && pg.menu == v.page.menu {
-			links = append(links, link{Text: v.t(pg.name + ".menu"), Href: v.path(pg.path), Current: pg == v.page})
+		if pg := &v.pages[i]; pg.menu != noMenu && pg.menu == v.page.menu && pg.under == "" {
+			links = append(links, link{Text: v.t(pg.name + ".menu"), Href: v.path(pg.path), Current: pg == v.page || pg.path == v.page.under})
 		}
 	}
 	return links

@@ -92,8 +92,9 @@ func (s *site) build(t testing.TB) web.Config {
 	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
+	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
 	s.logins = authn.NewLogins(authn.LoginsConfig{
-		Store: s.db, Keys: keys, Passwords: passwords, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
+		Store: s.db, Keys: keys, Passwords: passwords, Trail: s.trail, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
 		Sessions: policy, RememberFor: 48 * time.Hour, RequireVerification: true, Now: time.Now, Log: log,
 		Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour},
 	})

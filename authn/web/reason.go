@@ -19,6 +19,8 @@ func (v *visit) reason(e *authn.Error) string {
 		return v.t("error.unverified")
 	case authn.CodeAccountInactive:
 		return v.t("error.inactive")
+	case authn.CodeChanged:
+		return v.t("error.changed")
 	case authn.CodeUnavailable, authn.CodeOverloaded, authn.CodeInternal:
 		return v.t("error.unavailable", "When", v.tongue.when(e.RetryAfter))
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,6 +38,12 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	// Applications returns what somebody may open, as authn.Gate does; nil: nothing is listed.
+	Applications func(ctx context.Context, as authn.Request) ([]authn.Application, error)
+
+	// Names reports whether an application has a route for a path of a host in particular; nil: none has.
+	Names func(host, path string) bool
+
 	MayRemember bool   // people are offered to be remembered when they sign in
 	Folder      string // of templates, languages and a style in place of the built-in ones; empty: none
 	Brand       Brand  // the zero value is Authly's own
@@ -45,6 +52,7 @@ type Config struct {
 // Pages serves the pages.
 type Pages struct {
 	cfg       Config
+	host      string // of PublicURL
 	pages     []page
 	languages *languages
 	drawings  *drawings
@@ -66,7 +74,7 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, errors.New("web: PublicURL is no URL")
 	}
-	p := &Pages{cfg: cfg, ownOrigin: http.NewCrossOriginProtection()}
+	p := &Pages{cfg: cfg, host: hostOf(u), ownOrigin: http.NewCrossOriginProtection()}
 	// A proxy in front may have changed the Host, which older browsers' requests are compared with.
 	if err := p.ownOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
@@ -102,7 +110,7 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
-		} else {
+		} else if !p.serveAtRoot(w, r, path) {
 			next.ServeHTTP(w, r)
 		}
 	})

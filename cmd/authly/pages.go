@@ -39,6 +39,7 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, 
 		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
 		Trail: m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: owns,
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
+		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
 		MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
 	})

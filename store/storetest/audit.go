@@ -255,8 +255,9 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 // quiet are the methods that change nothing of security, or by which only time does what was to be expected of it.
 var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter Usernames PasswordSchemes TokenOwner CookieOwner
 	PurgeTokens SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
-	ForgetAttempts RememberClient PurgeAttempts
-	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents CountEvents PurgeEvents`)
+	ForgetAttempts RememberClient PurgeAttempts SearchUsers SearchSessions AccountCounters
+	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents CountEvents PurgeEvents
+	PersonalSessions PersonalTokens PersonalMails PersonalLinks PersonalClients`)
 
 func noActForgotten(t *testing.T, _ Database) {
 	tested := []string{"CreateFirstUser"}
