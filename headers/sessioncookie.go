@@ -20,6 +20,7 @@ const (
 // SessionCookie is how the session cookie is written and read. The zero value is that of where there is none.
 type SessionCookie struct {
 	name, attributes string
+	elsewhere        string // the domain that it is the cookie of, if that is not the login page's
 }
 
 // NewSessionCookie returns the cookie for a public URL that is https or not. With a domain it is sent to all hosts below it, and
@@ -38,6 +39,13 @@ func NewSessionCookie(https bool, domain string) SessionCookie {
 	if domain != "" {
 		c.attributes += "; Domain=" + domain
 	}
+	return c
+}
+
+// newDomainCookie returns the cookie of a domain that browsers are handed over to. It is a credential there and nowhere else.
+func newDomainCookie(domain string) SessionCookie {
+	c := NewSessionCookie(true, domain)
+	c.elsewhere = domain
 	return c
 }
 
@@ -76,7 +84,7 @@ func (c SessionCookie) Read(h http.Header) authn.Credentials {
 			if found.Kind != authn.NoCredential || !authn.IsCookieValue(value) {
 				return authn.Credentials{Kind: authn.MalformedCredential}
 			}
-			found = authn.Credentials{Kind: authn.CookieCredential, Token: value}
+			found = authn.Credentials{Kind: authn.CookieCredential, Token: value, Domain: c.elsewhere}
 		}
 	}
 	return found
@@ -84,5 +92,5 @@ func (c SessionCookie) Read(h http.Header) authn.Credentials {
 
 // IsSessionCookie reports whether a cookie of this name is Authly's, however Authly is configured.
 func IsSessionCookie(name string) bool {
-	return name == hostCookie || name == secureCookie || name == plainCookie
+	return name == hostCookie || name == secureCookie || name == plainCookie || name == stateCookie
 }

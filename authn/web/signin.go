@@ -21,6 +21,7 @@ type SignIn struct {
 	Logins   *authn.Logins
 	Sessions *authn.Sessions
 	Cookie   headers.SessionCookie
+	Domains  headers.CookieDomains // that browsers are handed over to; there may be none
 
 	// Accept returns an address to go back to, as it may be put into a Location, and its origin; false: nobody is sent there.
 	Accept func(address string) (location, origin string, ok bool)
@@ -63,7 +64,7 @@ func (p *Pages) serveSignIn(w http.ResponseWriter, r *http.Request) {
 		who, err := p.caller(r)
 		switch {
 		case err == nil:
-			p.showSignIn(w, r, http.StatusOK, p.signedIn(v, who))
+			p.goOn(w, r, v, who)
 		case authn.Fault(err).Code == authn.CodeUnavailable || authn.Fault(err).Code == authn.CodeInternal:
 			p.failSignIn(w, r, v, authn.Fault(err))
 		default:
@@ -101,6 +102,22 @@ func (p *Pages) signedIn(v signInView, who *authn.Identity) signInView {
 	return v
 }
 
+// goOn answers somebody who is signed in. Who is on the way to another domain goes on at once, by a hand-over.
+func (p *Pages) goOn(w http.ResponseWriter, r *http.Request, v signInView, who *authn.Identity) {
+	if headers.IsNavigation(r.Method, r.Header) {
+		to, err := p.handover(r, p.cfg.SignIn.Cookie.Read(r.Header).Token, v)
+		switch {
+		case err != nil:
+			p.failSignIn(w, r, v, authn.Fault(err))
+			return
+		case to != "":
+			leadOn(w, to, http.StatusSeeOther)
+			return
+		}
+	}
+	p.showSignIn(w, r, http.StatusOK, p.signedIn(v, who))
+}
+
 // caller is who the request's cookie says it is. An error may also be that it could not be found out.
 func (p *Pages) caller(r *http.Request) (*authn.Identity, error) {
 	who, err := p.cfg.SignIn.Logins.Authenticate(r.Context(), p.cfg.SignIn.Cookie.Read(r.Header))
@@ -129,15 +146,16 @@ func (p *Pages) submitSignIn(w http.ResponseWriter, r *http.Request, v signInVie
 		p.failSignIn(w, r, v, authn.Fault(err))
 		return
 	}
-	h := w.Header()
-	h.Set("Set-Cookie", p.cfg.SignIn.Cookie.Set(given, p.cfg.SignIn.Now()))
-	h.Set("Cache-Control", "no-store")
-	to := v.Back
-	if to == "" {
+	w.Header().Set("Set-Cookie", p.cfg.SignIn.Cookie.Set(given, p.cfg.SignIn.Now()))
+	to, err := p.handover(r, given.Value, v)
+	switch {
+	case err == nil && to != "":
+	case v.Back != "": // after an error, too: from there it is led back here, and told
+		to = v.Back
+	default:
 		to = p.cfg.PublicURL + p.cfg.Prefix + SignInPath
 	}
-	h.Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
+	leadOn(w, to, http.StatusSeeOther)
 }
 
 func (p *Pages) logIn(ctx context.Context, f form, held string, from authn.Client) (authn.BrowserCookie, error) {

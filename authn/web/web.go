@@ -87,6 +87,12 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if p.cfg.SignIn != nil {
+			if _, _, ok := p.cfg.SignIn.Domains.Cookie(hostOf(r)); ok {
+				p.onOtherDomain(w, r, path, next)
+				return
+			}
+		}
 		page, isPage := p.pages[path]
 		switch {
 		case isPage:

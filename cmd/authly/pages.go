@@ -14,18 +14,14 @@ import (
 
 // newPages builds what people see. They are sent back to what the gate has a route for.
 func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate) (*web.Pages, error) {
-	var reach []string
-	if cfg.Cookies.Domain != "" {
-		reach = append(reach, cfg.Cookies.Domain)
-	}
-	returns, err := headers.NewReturnAddresses(cfg.Server.PublicURL, reach, gate.Serves)
+	returns, err := headers.NewReturnAddresses(cfg.Server.PublicURL, cfg.CookieDomains(), gate.Serves)
 	if err != nil {
 		return nil, fmt.Errorf("server.public_url: %w", err)
 	}
 	return web.New(web.Config{
 		Accounts: m.accounts, PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, StatusOf: api.StatusOf, Log: log,
 		SignIn: &web.SignIn{
-			Logins: m.logins, Sessions: m.sessions, Cookie: cfg.SessionCookie(), Accept: returns.Accept, Now: time.Now,
+			Logins: m.logins, Sessions: m.sessions, Cookie: cfg.SessionCookie(), Domains: headers.NewCookieDomains(cfg.Cookies.Domains), Accept: returns.Accept, Now: time.Now,
 			MayRemember: cfg.Sessions.RememberFor > 0,
 		},
 	})
