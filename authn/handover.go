@@ -144,13 +144,13 @@ type Taker struct {
 	From   Client
 }
 
-var errBadHandover = Refuse(CodeInvalidGrant, "The hand-over was used before, has expired, or was not meant for this browser")
+var errBadHandover = Refuse(CodeInvalidRequest, "This way in was used before, has expired, or was meant for another browser")
 
 // TakeOver takes a code: the browser gets a cookie of the domain, of the session that the code was issued for. The session that
 // it held there before, if that is another one, ends: it has no way back to it. to is also told beside an error where the code is
 // Authly's own and for this host, so that people can be led on.
 //
-// Errors: CodeInvalidGrant.
+// Errors: CodeInvalidRequest.
 func (l *Logins) TakeOver(ctx context.Context, code string, by Taker) (given BrowserCookie, to string, err error) {
 	c, err := l.readHandover(code)
 	switch {

@@ -186,14 +186,14 @@ func TestHandoverTricks(t *testing.T) {
 			w := world{m: m, code: m.issue(t, first.Value, state), state: state, first: first}
 			text, by := c.trick(t, w)
 			given, to, err := m.logins.TakeOver(t.Context(), text, by)
-			if code(t, err) != authn.CodeInvalidGrant || given != (authn.BrowserCookie{}) || (to == "") != c.astray || to != "" && to != wanted {
+			if code(t, err) != authn.CodeInvalidRequest || given != (authn.BrowserCookie{}) || (to == "") != c.astray || to != "" && to != wanted {
 				t.Errorf("%+v to %q, %v", given, to, err)
 			}
 			if err != nil && (strings.Contains(err.Error(), state) || len(text) > 9 && strings.Contains(err.Error(), text)) {
 				t.Errorf("the error repeats what is secret: %v", err)
 			}
 			_, _, err = m.logins.TakeOver(t.Context(), w.code, taker(state))
-			if want := map[bool]authn.Code{true: "", false: authn.CodeInvalidGrant}[c.unread]; code(t, err) != want {
+			if want := map[bool]authn.Code{true: "", false: authn.CodeInvalidRequest}[c.unread]; code(t, err) != want {
 				t.Errorf("the code itself, afterwards: %v", err)
 			}
 		})
@@ -268,7 +268,7 @@ func TestNoHandovers(t *testing.T) {
 	if _, err := m.logins.HandOver(t.Context(), first.Value, authn.Handover{Host: "app.example.net"}); code(t, err) != authn.CodeUnavailable {
 		t.Errorf("issued: %v", err)
 	}
-	if _, _, err := m.logins.TakeOver(t.Context(), "a.b.c", taker(authn.NewCookieValue())); code(t, err) != authn.CodeInvalidGrant {
+	if _, _, err := m.logins.TakeOver(t.Context(), "a.b.c", taker(authn.NewCookieValue())); code(t, err) != authn.CodeInvalidRequest {
 		t.Errorf("taken: %v", err)
 	}
 	if _, err := m.logins.HandOver(t.Context(), authn.NewCookieValue(), authn.Handover{}); code(t, err) != authn.CodeInvalidCredentials {

@@ -9,120 +9,133 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-// HandoverPath is where browsers are handed over to a host of another domain, below the prefix, on that host.
+// HandoverPath is where browsers are handed over to a host of another domain, on that host, below the prefix.
 const HandoverPath = "/auth/handover"
 
-// onOtherDomain answers on a host of another domain than the login page's, where there is the hand-over and no page: people sign in
-// and out at the one login page.
+// onOtherDomain answers on a host of another domain than the login page's: there is the hand-over, and what its page is drawn with.
+// All other pages are at the one address, where their cookie is.
 func (p *Pages) onOtherDomain(w http.ResponseWriter, r *http.Request, path string, next http.Handler) {
-	switch path {
-	case p.cfg.Prefix + HandoverPath:
-		p.serveHandover(w, r)
-	case p.cfg.Prefix + SignInPath, p.cfg.Prefix + signOutPath:
-		to := p.cfg.PublicURL + path
+	v := p.newVisit(w, r, &page{who: anyone, name: "handover"}, nil)
+	asset, isAsset := p.assets[path]
+	switch page, _ := p.find(path); {
+	case path == p.cfg.Prefix+HandoverPath:
+		v.secret = true
+		v.handOver()
+	case page != nil:
+		to := p.cfg.PublicURL + r.URL.EscapedPath()
 		if r.URL.RawQuery != "" {
 			to += "?" + r.URL.RawQuery
 		}
-		leadOn(w, to, headers.RedirectStatus(r.Method))
+		v.redirect(to)
+	case isAsset:
+		p.publish(w, r, asset)
 	default:
 		next.ServeHTTP(w, r)
 	}
 }
 
-// serveHandover takes the code that a browser brings; who brings none is at the beginning. See authn.Handover.
-func (p *Pages) serveHandover(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet { // not HEAD either: whoever takes a code must go on with it
-		p.methodNotAllowed(w, r, "GET")
-		return
+// handOver takes the code that a browser brings; one that brings none is at the beginning of the way. See authn.Handover.
+func (v *visit) handOver() {
+	switch code := v.r.URL.Query().Get("code"); {
+	case v.r.Method != http.MethodGet: // not HEAD either: whoever takes a code must go on with it
+		v.w.Header().Set("Allow", http.MethodGet)
+		v.refuse(authn.Refuse(authn.CodeMethodNotAllowed, "Method not allowed"))
+	case code != "":
+		v.takeOver(code)
+	default:
+		v.beginHandover()
 	}
-	if code := r.URL.Query().Get("code"); code != "" {
-		p.takeOver(w, r, code)
-		return
-	}
-	p.beginHandover(w, r)
 }
 
-// beginHandover gives a browser a state, or the one that it has once more, since several pages may be opened at once; and sends
-// it to the login page.
-func (p *Pages) beginHandover(w http.ResponseWriter, r *http.Request) {
-	cookie, _, _ := p.cfg.SignIn.Domains.Cookie(hostOf(r))
-	if cookie.Read(r.Header).Kind == authn.MalformedCredential { // it would be led here again and again
-		p.refuseHandover(w, r, authn.Refuse(authn.CodeInvalidCredentials, notOurs), "")
+// beginHandover gives the browser a state, or the one that it has once more, since several pages may be opened at once; and sends it
+// to the login page.
+func (v *visit) beginHandover() {
+	cookie, _, _ := v.cfg.Domains.Cookie(v.host())
+	if cookie.Read(v.r.Header).Kind == authn.MalformedCredential { // with a second cookie it would be led here again and again
+		v.title, v.wrong = v.t("error.title"), authn.Refuse(authn.CodeInvalidRequest, "")
+		v.draw(v.note(v.wrong), "message", message{Text: v.t("signin.not_ours")})
 		return
 	}
-	state := headers.HandoverState(r.Header)
+	state := headers.HandoverState(v.r.Header)
 	if state == "" {
 		state = headers.NewHandoverState()
 	}
 	query := url.Values{"state": {authn.StateHash(state)}}
-	if back := p.backHere(r); back != "" {
+	if back := v.backHere(); back != "" {
 		query.Set("return", back)
 	}
-	if r.URL.Query().Get("posted") == "1" {
+	if v.r.URL.Query().Get("posted") == "1" {
 		query.Set("posted", "1")
 	}
-	w.Header().Set("Set-Cookie", headers.SetHandoverState(state))
-	leadOn(w, p.cfg.PublicURL+p.cfg.Prefix+SignInPath+"?"+query.Encode(), http.StatusFound)
+	v.w.Header().Set("Set-Cookie", headers.SetHandoverState(state))
+	v.sendOn(v.cfg.PublicURL + v.path(SignInPath) + "?" + query.Encode())
 }
 
 // backHere is the address on this host that somebody wanted to open, or its first page; empty: neither is served.
-func (p *Pages) backHere(r *http.Request) string {
-	host := hostOf(r)
-	for _, wanted := range []string{r.URL.Query().Get("return"), "https://" + host + "/"} {
-		if location, origin, ok := p.cfg.SignIn.Accept(wanted); ok && hostOfOrigin(origin) == host {
+func (v *visit) backHere() string {
+	for _, wanted := range []string{v.r.URL.Query().Get("return"), "https://" + v.host() + "/"} {
+		if location, origin, ok := v.cfg.Accept(wanted); ok && hostOf(origin) == v.host() {
 			return location
 		}
 	}
 	return ""
 }
 
-// takeOver gives the browser the cookie of the domain, and sends it to where it wanted to go.
-func (p *Pages) takeOver(w http.ResponseWriter, r *http.Request, code string) {
-	cookie, domain, _ := p.cfg.SignIn.Domains.Cookie(hostOf(r))
-	given, to, err := p.cfg.SignIn.Logins.TakeOver(r.Context(), code, authn.Taker{
-		Host: hostOf(r), Domain: domain, State: headers.HandoverState(r.Header), Held: cookie.Read(r.Header), From: clientOf(r),
+// takeOver gives the browser the cookie of the domain, and sends it to where it wanted to go. If it cannot, a person goes on by a link:
+// a browser that does so by itself might go round and round.
+func (v *visit) takeOver(code string) {
+	cookie, domain, _ := v.cfg.Domains.Cookie(v.host())
+	given, to, err := v.cfg.Logins.TakeOver(v.r.Context(), code, authn.Taker{
+		Host: v.host(), Domain: domain, State: headers.HandoverState(v.r.Header), Held: cookie.Read(v.r.Header), From: v.client(),
 	})
-	if err != nil {
-		p.refuseHandover(w, r, authn.Fault(err), to)
+	if err == nil {
+		v.w.Header().Set("Set-Cookie", cookie.Set(given, v.cfg.Now()))
+		v.sendOn(to)
 		return
 	}
-	w.Header().Set("Set-Cookie", cookie.Set(given, p.cfg.SignIn.Now()))
-	leadOn(w, to, http.StatusSeeOther)
+	var next []link
+	if to != "" {
+		next = []link{{Text: v.t("handover.again"), Href: to}}
+	}
+	v.title, v.wrong = v.t("error.title"), authn.Fault(err)
+	v.draw(v.note(v.wrong), "message", message{Next: next})
 }
 
-// refuseHandover tells a person that it did not work. They go on by a link: a browser that goes on by itself might go round.
-func (p *Pages) refuseHandover(w http.ResponseWriter, r *http.Request, e *authn.Error, to string) {
-	v := signInView{Title: "You could not be signed in here", Text: "Please try again.", Folder: p.cfg.PublicURL + p.cfg.Prefix + folder, Back: to}
-	p.showSignIn(w, r, p.note(w, r, e), v)
-}
-
-// handover is the address at which a browser with the session of a cookie is handed over to where it goes back to; empty: it need
-// not be, or did not begin there.
-func (p *Pages) handover(r *http.Request, cookie string, v signInView) (address string, err error) {
-	host, states := hostOfOrigin(v.origin), r.URL.Query()["state"]
-	if _, _, ok := p.cfg.SignIn.Domains.Cookie(host); !ok || len(states) != 1 || !authn.IsStateHash(states[0]) {
+// leadOn is where who is signed in and on the way to another domain goes at once; empty: nowhere. Nobody goes on who has not asked to
+// see the page, such as by a prefetch.
+func (v *visit) leadOn() (to string, err error) {
+	if v.caller == nil || !headers.IsNavigation(v.r.Method, v.r.Header) {
 		return "", nil
 	}
-	code, err := p.cfg.SignIn.Logins.HandOver(r.Context(), cookie, authn.Handover{Host: host, State: states[0], To: v.Back})
+	return v.handover(v.cfg.Cookie.Read(v.r.Header).Token)
+}
+
+// handover is the address at which the browser with a cookie is handed over to where it goes back to; empty: it need not be, or has
+// not been there to begin.
+func (v *visit) handover(cookie string) (to string, err error) {
+	back, origin := v.back()
+	host, states := hostOf(origin), v.r.URL.Query()["state"]
+	if _, _, ok := v.cfg.Domains.Cookie(host); !ok || len(states) != 1 || !authn.IsStateHash(states[0]) {
+		return "", nil
+	}
+	code, err := v.cfg.Logins.HandOver(v.r.Context(), cookie, authn.Handover{Host: host, State: states[0], To: back})
 	if err != nil {
 		return "", err
 	}
-	return v.origin + p.cfg.Prefix + HandoverPath + "?code=" + url.QueryEscape(code), nil
+	return origin + v.path(HandoverPath) + "?code=" + url.QueryEscape(code), nil
 }
 
-// leadOn sends a browser somewhere. Nobody keeps that, or is told where it came from.
-func leadOn(w http.ResponseWriter, to string, status int) {
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Location", to)
-	w.WriteHeader(status)
+// sendOn is redirect where nobody may be told of the address.
+func (v *visit) sendOn(to string) {
+	v.w.Header().Set("Referrer-Policy", "no-referrer")
+	v.redirect(to)
 }
 
-func hostOf(r *http.Request) string { return headers.ExchangeOf(r.Context()).Origin.Host }
+// host is the one that the request was sent to.
+func (v *visit) host() string { return headers.ExchangeOf(v.r.Context()).Origin.Host }
 
-// hostOfOrigin is the host of an origin as Accept returns it.
-func hostOfOrigin(origin string) string {
+// hostOf is the host of an origin as Accept returns it; empty: there is none.
+func hostOf(origin string) string {
 	_, authority, _ := strings.Cut(origin, "://")
 	host, _ := headers.NormalizeHost(authority)
 	return host

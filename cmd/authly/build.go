@@ -267,7 +267,7 @@ func (m *mind) newDoor(
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
-		Cookie: cfg.SessionCookie(), Domains: headers.NewCookieDomains(cfg.Cookies.Domains), SameOrigin: sameOrigin,
+		Cookie: cfg.SessionCookie(), Domains: cfg.OtherDomains(), SameOrigin: sameOrigin,
 		Handover:  cfg.Server.APIPrefix + web.HandoverPath,
 		LoginPage: headers.LoginPage(cfg.Server.PublicURL + cfg.Server.APIPrefix + web.SignInPath),
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,

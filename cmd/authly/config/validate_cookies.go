@@ -84,6 +84,9 @@ func (c *Config) CookieDomains() []string {
 	return domains
 }
 
+// OtherDomains are those that browsers are handed over to.
+func (c *Config) OtherDomains() headers.CookieDomains { return headers.NewCookieDomains(c.Cookies.Domains) }
+
 // SessionCookie is how the session cookie is written and read on the hosts of the login page.
 func (c *Config) SessionCookie() headers.SessionCookie {
 	return headers.NewSessionCookie(strings.HasPrefix(c.Server.PublicURL, "https:"), c.Cookies.Domain)
