@@ -85,7 +85,9 @@ func (c *Config) CookieDomains() []string {
 }
 
 // OtherDomains are those that browsers are handed over to.
-func (c *Config) OtherDomains() headers.CookieDomains { return headers.NewCookieDomains(c.Cookies.Domains) }
+func (c *Config) OtherDomains() headers.CookieDomains {
+	return headers.NewCookieDomains(c.Cookies.Domains)
+}
 
 // SessionCookie is how the session cookie is written and read on the hosts of the login page.
 func (c *Config) SessionCookie() headers.SessionCookie {
