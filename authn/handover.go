@@ -41,6 +41,8 @@ import (
 //   - An application of example.net reads the cookie that browsers send there, and brings it to the login page, to change the
 //     password or to be handed over elsewhere: a cookie is a credential on the hosts of its own domain, and nowhere else. Authly's
 //     endpoints and pages take that of the login page alone.
+//   - An application has its own page take the place of the hand-over, which is of the same origin (by a service worker), and takes the code
+//     itself, with a state that it has set. It gets the cookie of its own domain by that and no other; see the next.
 //   - A host of example.net that is not trusted sets a cookie for the whole domain. As with cookies.domain, a second one makes both
 //     worthless, and one alone is the attacker's session. That domain is one to be trusted: the documentation says so.
 //   - What is handed over, when it is to end: it is the same session, so a logout, a limit of time or an administrator ends all
