@@ -146,7 +146,7 @@ func (l *Logins) TakeOver(ctx context.Context, code string, by Taker) (given Bro
 	if c.Audience == by.Host {
 		to = c.To
 	}
-	isTheirs := IsCookieValue(by.State) && subtle.ConstantTimeCompare([]byte(StateHash(by.State)), []byte(c.State)) == 1
+	isTheirs := IsHandoverState(by.State) && subtle.ConstantTimeCompare([]byte(StateHash(by.State)), []byte(c.State)) == 1
 	if c.Audience != by.Host || !isTheirs || now.Unix() >= int64(c.ExpiresAt) {
 		if err := l.cfg.Store.DropHandover(ctx, hash); err != nil {
 			return given, to, Fault(err)

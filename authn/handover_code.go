@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 )
@@ -13,6 +14,15 @@ type handoverClaims struct {
 	ID        string  `json:"jti"`
 	State     string  `json:"state"`
 	To        string  `json:"to"`
+}
+
+// NewHandoverState returns a state that no browser had before: 43 characters of unpadded base64url, 256 random bits.
+func NewHandoverState() string { return base64.RawURLEncoding.EncodeToString(randomBytes(32)) }
+
+// IsHandoverState reports whether a text has the form of a state.
+func IsHandoverState(text string) bool {
+	state, err := decodeSegment(text)
+	return err == nil && len(state) == 32
 }
 
 // StateHash is what the login page is told of the state of a browser.

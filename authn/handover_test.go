@@ -46,7 +46,7 @@ func TestHandover(t *testing.T) {
 	m := newMind(t, options{handovers: true, login: rememberFor(48 * time.Hour)})
 	m.user(t, "alice")
 	for _, remembered := range []bool{false, true} {
-		first, state := m.browse(t, "alice", remembered, ""), authn.NewCookieValue()
+		first, state := m.browse(t, "alice", remembered, ""), authn.NewHandoverState()
 		second, to, err := m.logins.TakeOver(t.Context(), m.issue(t, first.Value, state), taker(state))
 		if err != nil || to != wanted || second.Value == first.Value || second.Keep != remembered || !second.ExpiresAt.Equal(first.ExpiresAt) {
 			t.Fatalf("%+v to %s, %v", second, to, err)
@@ -107,7 +107,7 @@ func TestHandoverTricks(t *testing.T) {
 		unread bool // no key of Authly's has signed it: the code itself is as good as before
 		astray bool // nobody is told where it leads
 	}{
-		"another browser":           {trick: func(_ *testing.T, w world) (string, authn.Taker) { return w.code, taker(authn.NewCookieValue()) }},
+		"another browser":           {trick: func(_ *testing.T, w world) (string, authn.Taker) { return w.code, taker(authn.NewHandoverState()) }},
 		"a browser without a state": {trick: func(_ *testing.T, w world) (string, authn.Taker) { return w.code, taker("") }},
 		"the hash of the state as the state": {trick: func(_ *testing.T, w world) (string, authn.Taker) {
 			return w.code, taker(authn.StateHash(w.state))
@@ -182,7 +182,7 @@ func TestHandoverTricks(t *testing.T) {
 			m := newMind(t, options{handovers: true})
 			m.user(t, "alice")
 			m.user(t, "bob")
-			first, state := m.browse(t, "alice", false, ""), authn.NewCookieValue()
+			first, state := m.browse(t, "alice", false, ""), authn.NewHandoverState()
 			w := world{m: m, code: m.issue(t, first.Value, state), state: state, first: first}
 			text, by := c.trick(t, w)
 			given, to, err := m.logins.TakeOver(t.Context(), text, by)
@@ -228,7 +228,7 @@ func TestHandoverIsNoToken(t *testing.T) {
 			o.handovers = true
 			m := newMind(t, o)
 			alice := m.user(t, "alice")
-			first, state := m.browse(t, "alice", false, ""), authn.NewCookieValue()
+			first, state := m.browse(t, "alice", false, ""), authn.NewHandoverState()
 			text := m.issue(t, first.Value, state)
 			if m.logins.Verify(authn.AccessToken, text) == nil || m.logins.Verify(authn.RefreshToken, text) == nil {
 				t.Error("it is accepted as a token")
@@ -268,7 +268,7 @@ func TestNoHandovers(t *testing.T) {
 	if _, err := m.logins.HandOver(t.Context(), first.Value, authn.Handover{Host: "app.example.net"}); code(t, err) != authn.CodeUnavailable {
 		t.Errorf("issued: %v", err)
 	}
-	if _, _, err := m.logins.TakeOver(t.Context(), "a.b.c", taker(authn.NewCookieValue())); code(t, err) != authn.CodeInvalidRequest {
+	if _, _, err := m.logins.TakeOver(t.Context(), "a.b.c", taker(authn.NewHandoverState())); code(t, err) != authn.CodeInvalidRequest {
 		t.Errorf("taken: %v", err)
 	}
 	if _, err := m.logins.HandOver(t.Context(), authn.NewCookieValue(), authn.Handover{}); code(t, err) != authn.CodeInvalidCredentials {
@@ -281,7 +281,7 @@ func TestHandoverEndsWhatItHeld(t *testing.T) {
 	m := newMind(t, options{handovers: true})
 	m.user(t, "alice")
 	m.user(t, "bob")
-	state := authn.NewCookieValue()
+	state := authn.NewHandoverState()
 	hand := func(first authn.BrowserCookie, held authn.Credentials) authn.Credentials {
 		t.Helper()
 		by := taker(state)
@@ -319,7 +319,7 @@ func TestHandoverHoldsLimits(t *testing.T) {
 	m.user(t, "alice")
 	both := func(remember bool) (first, second authn.Credentials) {
 		t.Helper()
-		given, state := m.browse(t, "alice", remember, ""), authn.NewCookieValue()
+		given, state := m.browse(t, "alice", remember, ""), authn.NewHandoverState()
 		there, _, err := m.logins.TakeOver(t.Context(), m.issue(t, given.Value, state), taker(state))
 		if err != nil {
 			t.Fatal(err)

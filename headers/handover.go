@@ -66,7 +66,8 @@ func (d CookieDomains) Begin(asked Asked, path string) (address string, ok bool)
 
 // HandoverState returns the state of the browser that sent a request; empty: it has none, or several.
 func HandoverState(h http.Header) string {
-	return SessionCookie{name: stateCookie}.Read(h).Token
+	_, state := readCookie(h, stateCookie, authn.IsHandoverState)
+	return state
 }
 
 // SetHandoverState is the value of Set-Cookie that gives a browser a state.
@@ -74,6 +75,3 @@ func SetHandoverState(state string) string {
 	return stateCookie + "=" + state + "; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=" +
 		strconv.FormatInt(int64(stateLife/time.Second), 10)
 }
-
-// NewHandoverState returns a state that no browser had before.
-func NewHandoverState() string { return authn.NewCookieValue() }

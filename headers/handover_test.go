@@ -66,14 +66,14 @@ func TestHandoverBegins(t *testing.T) {
 
 // The state of a browser is a cookie of one host, which goes no further than there, and one of two is none.
 func TestHandoverState(t *testing.T) {
-	state := headers.NewHandoverState()
+	state := authn.NewHandoverState()
 	line := headers.SetHandoverState(state)
 	cookie, err := http.ParseSetCookie(line)
 	if err != nil || cookie.Name != "__Host-authly-handover" || cookie.Value != state || !cookie.Secure || !cookie.HttpOnly || cookie.Path != "/" ||
 		cookie.Domain != "" || cookie.SameSite != http.SameSiteLaxMode || cookie.MaxAge != 1800 || !headers.IsSessionCookie(cookie.Name) {
 		t.Errorf("%s: %v", line, err)
 	}
-	other := headers.NewHandoverState()
+	other := authn.NewHandoverState()
 	for sent, want := range map[string]string{
 		"a=b; __Host-authly-handover=" + state:                                    state,
 		"__Host-authly=" + other + "; __Host-authly-handover=" + state:            state,

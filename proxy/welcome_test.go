@@ -46,12 +46,15 @@ type entrance struct {
 }
 
 // entrances are all there are, in front of the same rules: /app/ takes both credentials, /api/ bearer tokens alone.
-func entrances(t *testing.T) []entrance {
+func entrances(t *testing.T) []entrance { return entrancesFor(t, holders{}) }
+
+// entrancesFor is entrances to those whom somebody else knows.
+func entrancesFor(t *testing.T, people authn.Authenticator) []entrance {
 	t.Helper()
-	return entrancesOf(t, "app.example.com", holders{}, func(*proxy.Config) {})
+	return entrancesOf(t, "app.example.com", people, func(*proxy.Config) {})
 }
 
-// entrancesOf are those of a host, with people of its own and what it changes of the configuration.
+// entrancesOf is entrancesFor on another host, with what is changed of the configuration.
 func entrancesOf(t *testing.T, host string, people authn.Authenticator, change func(*proxy.Config)) []entrance {
 	t.Helper()
 	upstream := newRawUpstream(t)

@@ -58,7 +58,7 @@ func (v *visit) beginHandover() {
 	}
 	state := headers.HandoverState(v.r.Header)
 	if state == "" {
-		state = headers.NewHandoverState()
+		state = authn.NewHandoverState()
 	}
 	query := url.Values{"state": {authn.StateHash(state)}}
 	if back := v.backHere(); back != "" {

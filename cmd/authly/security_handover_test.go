@@ -114,7 +114,7 @@ func renamed(cookies, host string) string {
 	if host == "login.example.com" {
 		name = "__Host-authly="
 	}
-	value := regexp.MustCompile(`(?:__Secure-authly|__Host-authly)=([\w-]{43})`).FindStringSubmatch(cookies)
+	value := regexp.MustCompile(`(?:__Secure-authly|__Host-authly)=([\w-]+)`).FindStringSubmatch(cookies)
 	if value == nil {
 		return cookies
 	}
@@ -222,6 +222,22 @@ func TestSecurityHandoverLeadsNowhereElse(t *testing.T) {
 	if p := a.do(t, "GET", "/auth/handover", "", "", append(at("app.example.net"), "Cookie", twice+"; "+twice)...); p.status != 400 ||
 		p.header.Get("Location") != "" || !strings.Contains(p.body, "delete the cookies") {
 		t.Errorf("with a second cookie it is led round: %d %v", p.status, p.header)
+	}
+	for request, want := range map[string]string{ // every page is at the one address, and its form is sent there
+		"GET /auth/login?return=%2F&x": publicURL + "/auth/login?return=%2F&x", "POST /auth/login": publicURL + "/auth/login",
+		"GET /auth/account": publicURL + "/auth/account", "POST /auth/signout": publicURL + "/auth/signout",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if p := a.do(t, method, path, "", "", at("app.example.net")...); p.status != 303 || p.header.Get("Location") != want || p.header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: %d %v", request, p.status, p.header)
+		}
+	}
+	german := a.must(t, 400, "GET", "/auth/handover?code=x", "", "", append(at("app.example.net"), "Accept-Language", "de")...)
+	if !strings.Contains(german.body, "Dieser Weg wurde schon benutzt") || strings.Contains(german.body, "<script>") || german.header.Get("X-Frame-Options") != "DENY" {
+		t.Errorf("%v %s", german.header, german.body)
+	}
+	for _, asset := range regexp.MustCompile(`(?:href|src)="(/auth/assets/[^"]+)"`).FindAllStringSubmatch(german.body, -1) {
+		a.must(t, 200, "GET", asset[1], "", "", at("app.example.net")...)
 	}
 	a.must(t, 404, "GET", "/auth/handover?code=x", "", "", at("login.example.com")...)
 	a.must(t, 404, "GET", "/auth/handover?code=x", "", "", at("app.notexample.net")...)

@@ -18,7 +18,6 @@ type traveller struct {
 	turn   atomic.Int32
 	at     []*authly
 	trail  []string // the addresses that it came by
-	header http.Header
 }
 
 func travel(t *testing.T, replicas ...*authly) *traveller {
