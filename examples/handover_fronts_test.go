@@ -4,10 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,23 +64,42 @@ func startHAProxyTLS(t *testing.T, a *authly, app *application, address string) 
 	return startProcess(t, exec.Command(program(t, "haproxy"), "-db", "-f", config))
 }
 
-// waitTLS waits until somebody speaks TLS at the address.
+// startTraefikTLS has Traefik make a certificate itself.
+func startTraefikTLS(t *testing.T, a *authly, app *application, address string) *process {
+	folder := t.TempDir()
+	binary, err := filepath.Abs(os.Getenv("AUTHLY_TEST_TRAEFIK"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := rewritten(t, "traefik/traefik.yml", folder, exampleFront, address, "    http:\n", "    http:\n      tls: {}\n")
+	rewritten(t, "traefik/dynamic.yml", folder, exampleApp, app.address, exampleMain, a.main, exampleAuthz, a.authz,
+		"Host(`auth.localhost`)", "Host(`login.example.com`)", "  routers:\n", "  routers:\n    handover:\n      entryPoints: [web]\n"+
+			"      rule: \"Path(`/auth/handover`)\"\n      priority: 4\n      service: authly\n")
+	cmd := exec.Command(binary, "--configFile="+config)
+	cmd.Dir = folder
+	return startProcess(t, cmd)
+}
+
+// waitTLS is waitHTTP over TLS.
 func (p *process) waitTLS(t *testing.T, address string) {
 	t.Helper()
+	visitor := newPerson(t, nil, address)
 	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) // #nosec G402 -- as in newPerson
+		response, err := visitor.client.Get("https://app.example.net:" + portOf(t, address) + "/")
 		if err == nil {
-			_ = conn.Close()
-			return
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusNotFound {
+				return
+			}
 		}
 		select {
 		case <-tick.C:
 		case <-p.ended:
 			t.Fatalf("%s has ended", p.cmd.Path)
 		case <-deadline:
-			t.Fatalf("%s does not speak TLS: %v", p.cmd.Path, err)
+			t.Fatalf("%s does not answer: %v", p.cmd.Path, err)
 		}
 	}
 }

@@ -9,12 +9,16 @@ import (
 	"testing"
 )
 
-// testHandover has a person sign in once for applications on another root domain, behind the real nginx, Caddy and HAProxy, with TLS:
-// the examples' own files, and in them the one thing that cookies.domains asks of a front proxy.
+// testHandover has a person sign in once for applications on another root domain, behind the real nginx, Caddy and HAProxy, and Traefik
+// where there is one, with TLS: the examples' own files, and in them the one thing that cookies.domains asks of a front proxy.
 func testHandover(t *testing.T, seed *seed, app *application) {
-	for name, start := range map[string]func(*testing.T, *authly, *application, string) *process{
+	starts := map[string]func(*testing.T, *authly, *application, string) *process{
 		"nginx": startNginxTLS, "caddy": startCaddyTLS, "haproxy": startHAProxyTLS,
-	} {
+	}
+	if os.Getenv("AUTHLY_TEST_TRAEFIK") != "" {
+		starts["traefik"] = startTraefikTLS
+	}
+	for name, start := range starts {
 		t.Run(name, func(t *testing.T) {
 			address := freeAddresses(t, 1)[0]
 			port := portOf(t, address)
