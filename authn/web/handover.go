@@ -74,7 +74,7 @@ func (v *visit) beginHandover() {
 // backHere is the address on this host that somebody wanted to open, or its first page; empty: neither is served.
 func (v *visit) backHere() string {
 	for _, wanted := range []string{v.r.URL.Query().Get("return"), "https://" + v.host() + "/"} {
-		if location, origin, ok := v.cfg.Accept(wanted); ok && hostOf(origin) == v.host() {
+		if location, origin, ok := v.cfg.Accept(wanted); ok && hostOfOrigin(origin) == v.host() {
 			return location
 		}
 	}
@@ -114,7 +114,7 @@ func (v *visit) leadOn() (to string, err error) {
 // not been there to begin.
 func (v *visit) handover(cookie string) (to string, err error) {
 	back, origin := v.back()
-	host, states := hostOf(origin), v.r.URL.Query()["state"]
+	host, states := hostOfOrigin(origin), v.r.URL.Query()["state"]
 	if _, _, ok := v.cfg.Domains.Cookie(host); !ok || len(states) != 1 || !authn.IsStateHash(states[0]) {
 		return "", nil
 	}
@@ -134,8 +134,8 @@ func (v *visit) sendOn(to string) {
 // host is the one that the request was sent to.
 func (v *visit) host() string { return headers.ExchangeOf(v.r.Context()).Origin.Host }
 
-// hostOf is the host of an origin as Accept returns it; empty: there is none.
-func hostOf(origin string) string {
+// hostOfOrigin is the host of an origin as Accept returns it; empty: there is none.
+func hostOfOrigin(origin string) string {
 	_, authority, _ := strings.Cut(origin, "://")
 	host, _ := headers.NormalizeHost(authority)
 	return host
