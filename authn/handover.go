@@ -68,7 +68,8 @@ type HandoverTicket struct {
 	ExpiresAt time.Time
 }
 
-// HandoverStore keeps hand-overs. Every method is atomic, and safe against the same call on another replica.
+// HandoverStore keeps hand-overs. Every method is atomic, and safe against the same call on another replica. None of them is an event:
+// the session began before, and goes on.
 type HandoverStore interface {
 	// KeepHandover keeps one, which is gone when its cookie is. ErrTokenNotFound if there is no such cookie.
 	KeepHandover(ctx context.Context, t HandoverTicket) error
