@@ -16,6 +16,7 @@ import (
 type Cookie struct {
 	Hash      string // SHA-256 of the value, 64 lower-case hex digits, unique
 	SessionID uuid.UUID
+	Domain    string // to whose hosts alone it is a credential; empty: to those of the login page's cookie
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -41,6 +42,7 @@ type BrowserCookie struct {
 // HeldCookie is the cookie that an identity came with.
 type HeldCookie struct {
 	Hash      string
+	Domain    string // as in Cookie
 	ExpiresAt time.Time
 	Keep      bool
 }
@@ -101,7 +103,9 @@ func (l *Logins) LoginBrowser(ctx context.Context, name, password string, rememb
 	if err != nil {
 		return BrowserCookie{}, err
 	}
-	l.endHeld(ctx, held, from)
+	if IsCookieValue(held) {
+		l.endHeld(ctx, Credentials{Kind: CookieCredential, Token: held}, uuid.Nil, from)
+	}
 	return given, nil
 }
 
@@ -117,13 +121,11 @@ func (l *Logins) cookieEnd(s Session) time.Time {
 	return s.CreatedAt.Add(life)
 }
 
-// endHeld ends the session that a browser has left behind by signing in anew. It may fail: then it ends by its time.
-func (l *Logins) endHeld(ctx context.Context, held string, from Client) {
-	if !IsCookieValue(held) {
-		return
-	}
-	caller, err := l.Authenticate(ctx, Credentials{Kind: CookieCredential, Token: held})
-	if err != nil {
+// endHeld ends the session that a browser has left behind by signing in anew, unless it is the one to keep. It may fail: then it
+// ends by its time.
+func (l *Logins) endHeld(ctx context.Context, held Credentials, keep uuid.UUID, from Client) {
+	caller, err := l.Authenticate(ctx, held)
+	if err != nil || caller.SessionID == keep {
 		return
 	}
 	caller.From = from
@@ -132,10 +134,13 @@ func (l *Logins) endHeld(ctx context.Context, held string, from Client) {
 	}
 }
 
-// owner returns what the store knows of a cookie now. The error is that of Authenticate.
-func (l *Logins) owner(ctx context.Context, value string) (User, Session, Cookie, error) {
-	user, session, cookie, err := l.cfg.Store.CookieOwner(ctx, hashCookie(value), l.cfg.Sessions, l.cfg.Now())
+// owner returns what the store knows of a cookie now. The error is that of Authenticate. One that was sent to a host of another
+// domain than that which it was made for is nobody's: who runs a host there may have read it.
+func (l *Logins) owner(ctx context.Context, c Credentials) (User, Session, Cookie, error) {
+	user, session, cookie, err := l.cfg.Store.CookieOwner(ctx, hashCookie(c.Token), l.cfg.Sessions, l.cfg.Now())
 	switch {
+	case err == nil && cookie.Domain != c.Domain:
+		return User{}, Session{}, Cookie{}, errBadCookie
 	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrUserInactive):
 		return user, session, cookie, errBadCookie
 	case err != nil:
@@ -147,8 +152,8 @@ func (l *Logins) owner(ctx context.Context, value string) (User, Session, Cookie
 var errBadCookie = Refuse(CodeInvalidCredentials, "The session has ended")
 
 // authenticateCookie is Authenticate for a cookie. Unlike a token, nothing else tells that its session is in use.
-func (l *Logins) authenticateCookie(ctx context.Context, value string) (*Identity, error) {
-	user, session, cookie, err := l.owner(ctx, value)
+func (l *Logins) authenticateCookie(ctx context.Context, c Credentials) (*Identity, error) {
+	user, session, cookie, err := l.owner(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +166,6 @@ func (l *Logins) authenticateCookie(ctx context.Context, value string) (*Identit
 // cookieIdentity is the user, who came with a cookie, as applications get to know them.
 func (l *Logins) cookieIdentity(u User, s Session, c Cookie) *Identity {
 	id := l.identity(u, &verified{session: s.ID, jti: c.Hash})
-	id.Cookie = &HeldCookie{Hash: c.Hash, ExpiresAt: c.ExpiresAt, Keep: s.Remembered}
+	id.Cookie = &HeldCookie{Hash: c.Hash, Domain: c.Domain, ExpiresAt: c.ExpiresAt, Keep: s.Remembered}
 	return id
 }

@@ -20,6 +20,7 @@ type LoginStore interface {
 	TokenStore
 	SessionStore
 	CookieStore
+	HandoverStore
 	ArrivalStore
 	AuditStore
 	PersonalStore
@@ -344,7 +345,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	switch c.Kind {
 	case BearerCredential:
 	case CookieCredential:
-		return l.authenticateCookie(ctx, c.Token)
+		return l.authenticateCookie(ctx, c)
 	case MalformedCredential:
 		return nil, errBadToken
 	default:

@@ -68,6 +68,7 @@ func TestFrontProxies(t *testing.T) {
 	}
 	t.Run("the same decisions everywhere", func(t *testing.T) { testSameDecisions(t, fronts) })
 	t.Run("HTTP/2", func(t *testing.T) { testHTTP2(t, fronts) })
+	t.Run("other domains", func(t *testing.T) { testHandover(t, seed, app) })
 	t.Run("only questions", fronts[1].testQuestionsListener)
 	// Last, since they end Authly. They wait for timeouts, and so do it together.
 	t.Run("Authly hangs", func(t *testing.T) {

@@ -43,8 +43,12 @@ type Config struct {
 	MaxStreamAge time.Duration // after which whatever was let through is ended, whoever asked for it; zero: never
 
 	Cookie     headers.SessionCookie // by which browsers' sessions are known
+	Domains    headers.CookieDomains // on whose hosts they are known by another one
 	SameOrigin *headers.SameOrigin   // whose pages may change something by a cookie; nil: anybody's
 	LoginPage  headers.LoginPage     // where people are sent who are not signed in; empty: nowhere
+
+	// Handover is the path, on every host of Domains, at which browsers are handed over to it; needed if there are any.
+	Handover string
 
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger

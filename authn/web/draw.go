@@ -91,6 +91,9 @@ func (v *visit) draw(status int, name string, data any) {
 	h := v.w.Header()
 	h.Set("Content-Security-Policy", fmt.Sprintf(policy, origin))
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers call the origin of a form null, and it is refused
+	if v.secret {
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Language", v.tongue.tag)
 	h.Set("Content-Type", "text/html; charset=utf-8")

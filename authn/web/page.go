@@ -17,6 +17,9 @@ type page struct {
 	// fields are what its form may send: nothing else is read. What they are called here is what authn calls them in an error.
 	fields []field
 
+	// lead is where whoever opens it is sent at once; empty: it is shown, as if lead were nil.
+	lead func(*visit) (to string, err error)
+
 	// show gathers what the template finds in .Data. It is called again for a form that comes back with what was wrong, so that it fills
 	// only fields that were not sent. Nil: there is nothing to gather.
 	show func(*visit) (any, error)

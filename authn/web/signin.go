@@ -19,7 +19,7 @@ func (p *Pages) signInPages() []page {
 		fields = append(fields, field{name: "remember", kind: "checkbox", optional: true})
 	}
 	return []page{ // opening the one to sign out does nothing: any other page could have a browser do that
-		{path: SignInPath, who: anyone, name: "signin", fields: fields, show: (*visit).showSignIn, act: (*visit).signIn},
+		{path: SignInPath, who: anyone, name: "signin", fields: fields, lead: (*visit).leadOn, show: (*visit).showSignIn, act: (*visit).signIn},
 		{path: signOutPath, who: anyone, name: "signout", act: (*visit).signOut},
 	}
 }
@@ -35,7 +35,7 @@ type signInView struct {
 // showSignIn shows the form. Where it goes on afterwards is in the page's own address, so that it outlasts a wrong password; a fragment
 // stays in the browser's, and comes along when the form has no address of its own.
 //
-// Who is signed in already is led on by a link: if the cookie does not reach where that leads, going there by itself would send them here
+// Who is signed in already is led on by a link, unless it is by a hand-over (see leadOn): if the cookie does not reach where that leads, going there by itself would send them here
 // again, and so on.
 func (v *visit) showSignIn() (any, error) {
 	shown := signInView{Form: v.caller == nil || v.sent != nil}
@@ -90,8 +90,12 @@ func (v *visit) signIn() error {
 		return err
 	}
 	v.giveCookie(given)
-	if back, _ := v.back(); back != "" {
-		v.redirect(back)
+	to, err := v.handover(given.Value)
+	if back, _ := v.back(); err != nil || to == "" { // from there it is led back here, and told if it still cannot be
+		to = back
+	}
+	if to != "" {
+		v.sendOn(to)
 	} else {
 		v.goTo(accountPath, "")
 	}

@@ -22,6 +22,7 @@ type Config struct {
 	Sessions *authn.Sessions
 	Accounts *authn.Accounts
 	Cookie   headers.SessionCookie // by which browsers' sessions are known
+	Domains  headers.CookieDomains // to which browsers are handed over; there may be none
 
 	Trail     *authn.Trail
 	Explainer *authn.Explainer       // of the routes that are served by
@@ -106,7 +107,9 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if page, vars := p.find(path); page != nil {
+		if _, _, ok := p.cfg.Domains.Cookie(headers.ExchangeOf(r.Context()).Origin.Host); ok {
+			p.onOtherDomain(w, r, path, next)
+		} else if page, vars := p.find(path); page != nil {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
