@@ -19,7 +19,7 @@ type AccountUpdate struct {
 	Admin           *bool
 	Roles           *[]string
 
-	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see NewCookieValue.
+	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see Logins.NewCookieValue.
 	NextCookie string
 }
 
@@ -158,7 +158,7 @@ func (a *Accounts) changePassword(
 	}
 	if own && !change.EndSessions {
 		change.KeepSession = caller.SessionID
-		if caller.Cookie != nil && IsCookieValue(u.NextCookie) {
+		if caller.Cookie != nil && a.cfg.Logins.madeCookie(u.NextCookie) {
 			change.KeepCookie = hashCookie(u.NextCookie)
 		}
 	}

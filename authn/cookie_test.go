@@ -49,7 +49,7 @@ func TestBrowserLogin(t *testing.T) {
 		!sessions[0].Remembered && !sessions[1].Remembered {
 		t.Errorf("sessions %+v %v", sessions, err)
 	}
-	if _, refusal := m.whose(t, authn.NewCookieValue()); refusal != authn.CodeInvalidCredentials {
+	if _, refusal := m.whose(t, m.logins.NewCookieValue()); refusal != authn.CodeInvalidCredentials {
 		t.Errorf("a cookie of nobody: %s", refusal)
 	}
 	if _, err := m.logins.Authenticate(t.Context(), bearer(given.Value)); code(t, err) != authn.CodeInvalidCredentials {
@@ -82,7 +82,7 @@ func TestBrowserLoginEndsWhatItHeld(t *testing.T) {
 			t.Errorf("%s: %v %s", who, identity, refusal)
 		}
 	}
-	for _, chosen := range []string{"chosen", authn.NewCookieValue(), first.Value} { // a value that somebody has planted before
+	for _, chosen := range []string{"chosen", m.logins.NewCookieValue(), first.Value} { // a value that somebody has planted before
 		if given := m.browse(t, "alice", false, chosen); given.Value == chosen {
 			t.Error("a value that was there before the login")
 		}
@@ -98,7 +98,7 @@ func TestPasswordChangeRenewsTheCookie(t *testing.T) {
 	alice := m.user(t, "alice")
 	mine, other := m.browse(t, "alice", false, ""), m.browse(t, "alice", false, "")
 	caller, _ := m.whose(t, mine.Value)
-	next, changed := authn.NewCookieValue(), "another good password"
+	next, changed := m.logins.NewCookieValue(), "another good password"
 	current := password
 	if _, err := m.accounts.Update(t.Context(), caller, alice.ID, authn.AccountUpdate{
 		Password: &changed, CurrentPassword: &current, NextCookie: next,

@@ -45,8 +45,8 @@ func (f *front) testBrowser(t *testing.T) {
 	}{
 		{request: request{target: "/hello", headers: []string{cookie}}, as: "alice"},
 		{request: request{target: "/admin/x", headers: []string{cookie}}, status: 403},
-		{request: request{target: "/hello", headers: []string{cookie + "; authly=" + strings.Repeat("A", 43)}}, status: 401},
-		{request: request{target: "/hello", headers: []string{"Cookie: authly=" + strings.Repeat("A", 43)}}, status: 401},
+		{request: request{target: "/hello", headers: []string{cookie + "; authly=" + strings.Repeat("A", 54)}}, status: 401},
+		{request: request{target: "/hello", headers: []string{"Cookie: authly=" + strings.Repeat("A", 54)}}, status: 401},
 		{request: request{target: "/hello", user: "forged", headers: []string{cookie}}, status: 401},
 		{request: request{target: "/hello", user: "root", headers: []string{cookie}}, as: "root"},
 		{request: request{method: "POST", target: "/hello", headers: []string{cookie, "Content-Length: 0", "Origin: https://evil.test"}}, status: 403},

@@ -48,7 +48,7 @@ func (a *API) renewCookie(c *call, update *authn.AccountUpdate) (made func()) {
 	if held == nil || update.Password == nil {
 		return func() {}
 	}
-	update.NextCookie = authn.NewCookieValue()
+	update.NextCookie = a.cfg.Logins.NewCookieValue()
 	given := authn.BrowserCookie{Value: update.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
 	return func() { c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(given, time.Now())) }
 }
