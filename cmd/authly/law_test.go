@@ -29,6 +29,7 @@ func rooms() map[string][]string {
 		"authn/secret/hsm/hsmtest": nil,
 		"authn/api":                edge,
 		"authn/web":                edge,
+		"authn/web/browsertest":    nil,
 		"authn/hasher":             {"authn"},
 		"authn/breach":             nil,
 		"authn/geo":                {"authn"}, // reads the file that says where addresses are: authn knows no formats of files
@@ -61,7 +62,7 @@ func restricted() map[string][]string {
 		return slices.DeleteFunc(slices.Clone(all), func(room string) bool { return slices.Contains(names, room) })
 	}
 	disk := []string{"store", "store/fill", "store/storetest", "store/pgserver"}
-	testing := []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest", "authn/secret/hsm/hsmtest"}
+	testing := []string{"store/storetest", "authn/geo/geotest", "authn/mail/mailtest", "authn/secret/hsm/hsmtest", "authn/web/browsertest"}
 	return map[string][]string{
 		"net/http": but("authn", "authn/mail", "authn/mail/mailtest", "store", "store/fill", "store/pgserver"),
 
@@ -303,6 +304,9 @@ func TestLawFindsBreaches(t *testing.T) {
 		{"cmd/authly/main.go", "main", ours("authn/mail"), true},
 		{"authn/web/web.go", "web", ours("authn/mail"), false},
 		{"authn/web/web.go", "web", ours("store"), false},
+		{"authn/web/web.go", "web", ours("authn/web/browsertest"), false},
+		{"authn/web/web.go", "web", "github.com/chromedp/chromedp", false},
+		{"authn/web/browsertest/tab.go", "browsertest", "github.com/chromedp/chromedp", true},
 		{"authn/web/web.go", "web", ours("authn/api"), false},
 		{"headers/trust.go", "headers", ours("authn"), true},
 		{"headers/trust.go", "headers", ours("proxy"), false},

@@ -1,0 +1,62 @@
+package browsertest
+
+import (
+	_ "embed" // for the scripts
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// screenshots names the folder that pictures of pages are put into; empty: there are none.
+const screenshots = "AUTHLY_TEST_SCREENSHOTS"
+
+//go:embed wide.js
+var wideScript string
+
+// Wide returns what makes people scroll sideways on a screen as wide as a phone's, or a page's that is magnified four times.
+func (tab *Tab) Wide(t testing.TB) (found []string) {
+	t.Helper()
+	for _, s := range []screen{narrow, phone} {
+		tab.show(t, s)
+		found = append(found, Evaluate[[]string](t, tab, wideScript)...)
+	}
+	tab.show(t, desk)
+	return found
+}
+
+// Check fails the test unless everybody can use the page: see Axe, Keyboard and Wide. Pictures of it are kept under its name.
+func (tab *Tab) Check(t testing.TB, name string) {
+	t.Helper()
+	for _, scheme := range []string{Dark, Light} { // light comes last, and stays
+		tab.Scheme(t, scheme)
+		tab.Picture(t, name+"-"+scheme)
+		for _, flaw := range tab.Axe(t) {
+			t.Errorf("%s, %s: %s", name, scheme, flaw)
+		}
+	}
+	for _, flaw := range append(tab.Keyboard(t), tab.Wide(t)...) {
+		t.Errorf("%s: %s", name, flaw)
+	}
+	if os.Getenv(screenshots) != "" {
+		tab.show(t, phone)
+		tab.Picture(t, name+"-phone")
+		tab.show(t, desk)
+	}
+}
+
+// Picture keeps a picture of the whole page, if anybody wants some.
+func (tab *Tab) Picture(t testing.TB, name string) {
+	t.Helper()
+	folder := os.Getenv(screenshots)
+	if folder == "" {
+		return
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), Run(t, tab, chromedp.FullScreenshot(100)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
