@@ -133,3 +133,17 @@ func (a *authly) listening(t *testing.T) map[string]string {
 		}
 	}
 }
+
+// authly check has nothing to warn of in a configuration that people copy, such as a host that the session cookie never reaches.
+func (s *seed) testWarnings(t *testing.T) {
+	for _, folder := range []string{"nginx", "caddy", "haproxy", "traefik", "envoy", "sidecar", "spa"} {
+		out, err := exec.Command(s.binary, "check", "--config", folder+"/authly.yaml", "--output", "json").Output()
+		var report struct {
+			Valid    bool
+			Warnings []struct{ Key, Text string }
+		}
+		if err != nil || json.Unmarshal(out, &report) != nil || !report.Valid || len(report.Warnings) > 0 {
+			t.Errorf("%s: %v %+v", folder, err, report)
+		}
+	}
+}
