@@ -108,6 +108,20 @@ func (s *seed) startExample(t *testing.T, config string) *authly {
 	return s.start(t, copied, config)
 }
 
+// logs waits until the log holds a text.
+func (a *authly) logs(t *testing.T, text string) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(a.process.output.String(), text) {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("authly does not log %s", text)
+		}
+	}
+}
+
 // listening waits until the log tells all addresses.
 func (a *authly) listening(t *testing.T) map[string]string {
 	t.Helper()

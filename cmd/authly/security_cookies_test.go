@@ -197,6 +197,7 @@ func TestSecurityCookiesEnd(t *testing.T) {
 			g.must(t, 200, "PUT", "/users/"+g.id["bare"], g.admin.Access, `{"is_active":true}`)
 			gone(t, value)
 			value = g.browse(t, "bare")
+			holds(t, value)
 			g.must(t, 204, "DELETE", "/users/"+g.id["bare"], g.admin.Access, "")
 			gone(t, value)
 		})
