@@ -7,8 +7,8 @@ import (
 	"github.com/descoped/authly/authn/web/browsertest"
 )
 
-// A person opens a page of the application in a real browser, signs in, and is there, query and fragment included; and as nobody else,
-// once signed out. All of it on the address that the example's own files name, but for the port that it leads to.
+// A person opens a page of the application in a real browser, signs in, and is there, query and fragment included; and it is the
+// cookie that says so. All of it on the address that the example's own files name, but for the port that it leads to.
 func (f *front) testPerson(t *testing.T) {
 	browser := browsertest.Start(t, map[string]string{"localhost:8080": f.address})
 	tab := browser.Guest(t)
@@ -26,10 +26,9 @@ func (f *front) testPerson(t *testing.T) {
 	if len(arrived) != 1 || parseSeen(arrived[0]).get("X-Forwarded-User") != "alice" {
 		t.Errorf("the application saw %q", arrived)
 	}
-	tab.Open(t, "http://localhost:8080/auth/signout")
-	tab.Press(t, "Sign out")
-	if tab.Open(t, page); !strings.HasPrefix(tab.Location(t), "http://localhost:8080/auth/login?return=") {
-		t.Errorf("signed out: at %s", tab.Location(t))
+	tab.ForgetCookies(t)
+	if tab.Reload(t); !strings.HasPrefix(tab.Location(t), "http://localhost:8080/auth/login?return=") {
+		t.Errorf("without the cookie: at %s", tab.Location(t))
 	}
 	if seen := f.app.asked("/browsed"); len(seen) > 0 {
 		t.Errorf("after that the application saw %q", seen)

@@ -243,7 +243,7 @@ func TestSecurityCookiesAcrossSites(t *testing.T) {
 func TestSecurityReturnAddresses(t *testing.T) {
 	t.Parallel()
 	g := guardPeople(t, sqliteURL(t), "")
-	own := publicURL + "/auth/login"
+	own := publicURL + "/auth/account"
 	for _, trick := range []string{
 		"//evil.test", "/\\evil.test", "\\\\evil.test", "/\t/evil.test", "https:evil.test", "https:///evil.test", "https://evil.test", "https:/evil.test",
 		"https://admin.example.com@evil.test/", "https://admin.example.com.evil.test/", "https://evil.test\\@admin.example.com/", "https://evil.test#admin.example.com",
