@@ -98,11 +98,18 @@ func TestPasswordChangeRenewsTheCookie(t *testing.T) {
 	alice := m.user(t, "alice")
 	mine, other := m.browse(t, "alice", false, ""), m.browse(t, "alice", false, "")
 	caller, _ := m.whose(t, mine.Value)
-	next, changed := m.logins.NewCookieValue(), "another good password"
-	current := password
-	if _, err := m.accounts.Update(t.Context(), caller, alice.ID, authn.AccountUpdate{
-		Password: &changed, CurrentPassword: &current, NextCookie: next,
-	}, authn.Client{}); err != nil {
+	changed, current := "another good password", password
+	update := authn.AccountUpdate{Password: &changed, CurrentPassword: &current}
+	given := m.accounts.RenewCookie(caller, alice.ID, &update)
+	if given == nil || given.Keep || !given.ExpiresAt.Equal(caller.Cookie.ExpiresAt) || m.accounts.RenewCookie(caller, alice.ID, &authn.AccountUpdate{}) != nil {
+		t.Fatalf("given %+v", given)
+	}
+	if m.accounts.RenewCookie(caller, uuid.New(), &authn.AccountUpdate{Password: &changed}) != nil ||
+		m.accounts.RenewCookie(&authn.Identity{UserID: alice.ID}, alice.ID, &authn.AccountUpdate{Password: &changed}) != nil {
+		t.Error("a cookie for somebody else's password, or in place of none")
+	}
+	next := given.Value
+	if _, err := m.accounts.Update(t.Context(), caller, alice.ID, update, authn.Client{}); err != nil {
 		t.Fatal(err)
 	}
 	for what, value := range map[string]string{"the old value": mine.Value, "the other browser": other.Value} {

@@ -34,18 +34,6 @@ func (a *API) loginBrowser(c *call, name, password string, remember bool) error 
 	return c.answer(http.StatusOK, browserAnswer{ExpiresAt: given.ExpiresAt.UTC(), Remembered: given.Keep})
 }
 
-// renewCookie prepares the change of a password: who changes their own, and has come with a cookie, gets another. What is
-// returned is called when the change is made.
-func (a *API) renewCookie(c *call, update *authn.AccountUpdate) (made func()) {
-	held := c.caller.Cookie
-	if held == nil || update.Password == nil {
-		return func() {}
-	}
-	update.NextCookie = a.cfg.Logins.NewCookieValue()
-	given := authn.BrowserCookie{Value: update.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
-	return func() { c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(given, a.cfg.Now())) }
-}
-
 // forgetCookie takes the cookie away from a browser whose session was ended by who came with it.
 func (a *API) forgetCookie(c *call) {
 	if c.caller.Cookie != nil {
