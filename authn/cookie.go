@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -34,7 +32,7 @@ type CookieStore interface {
 
 // BrowserCookie is what a browser is given of its session. The value is a secret and is never logged.
 type BrowserCookie struct {
-	Value     string    // 43 characters of unpadded base64url: 256 random bits
+	Value     string    // 54 characters of unpadded base64url: 256 random bits, and a check of them
 	ExpiresAt time.Time // of the session, at the latest
 	Keep      bool      // beyond the end of the browser: somebody asked to be remembered
 }
@@ -47,34 +45,8 @@ type HeldCookie struct {
 	Keep      bool
 }
 
-// cookieBytes is how many random bytes the value of a cookie is made of.
-const cookieBytes = 32
-
 // longestCookie bounds the life of a cookie whose session is not bounded by anything else. Browsers keep none for longer.
 const longestCookie = 400 * 24 * time.Hour
-
-// NewCookieValue returns a value that no cookie had before.
-func NewCookieValue() string {
-	value := make([]byte, cookieBytes)
-	_, _ = rand.Read(value) // never fails: crypto/rand ends the program instead
-	return base64.RawURLEncoding.EncodeToString(value)
-}
-
-// IsCookieValue reports whether a text has the form of the value of a cookie, so that nobody asks the store for what cannot be
-// one.
-func IsCookieValue(text string) bool {
-	if len(text) != base64.RawURLEncoding.EncodedLen(cookieBytes) {
-		return false
-	}
-	for i := range len(text) {
-		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}
 
 // hashCookie is what a cookie's value is known by. The value has more entropy than can be searched: nothing slower is needed.
 func hashCookie(value string) string {
@@ -89,7 +61,7 @@ func hashCookie(value string) string {
 // Errors: those of Login.
 func (l *Logins) LoginBrowser(ctx context.Context, name, password string, remember bool, held string, from Client) (BrowserCookie, error) {
 	remember = remember && l.cfg.RememberFor > 0
-	given := BrowserCookie{Value: NewCookieValue(), Keep: remember}
+	given := BrowserCookie{Value: l.NewCookieValue(), Keep: remember}
 	err := l.enter(ctx, name, password, from, func(user User, w *weighing) error {
 		session := l.newSession(user, from, w)
 		session.Remembered = remember
@@ -134,9 +106,13 @@ func (l *Logins) endHeld(ctx context.Context, held Credentials, keep uuid.UUID, 
 	}
 }
 
-// owner returns what the store knows of a cookie now. The error is that of Authenticate. One that was sent to a host of another
-// domain than that which it was made for is nobody's: who runs a host there may have read it.
+// owner returns what the store knows of a cookie now. The error is that of Authenticate. The store is not asked about what can be
+// no cookie. One that was sent to a host of another domain than that which it was made for is nobody's: who runs a host there may
+// have read it.
 func (l *Logins) owner(ctx context.Context, c Credentials) (User, Session, Cookie, error) {
+	if !l.madeCookie(c.Token) {
+		return User{}, Session{}, Cookie{}, errBadCookie
+	}
 	user, session, cookie, err := l.cfg.Store.CookieOwner(ctx, hashCookie(c.Token), l.cfg.Sessions, l.cfg.Now())
 	switch {
 	case err == nil && cookie.Domain != c.Domain:

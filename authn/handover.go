@@ -154,7 +154,7 @@ func (l *Logins) TakeOver(ctx context.Context, code string, by Taker) (given Bro
 		}
 		return given, to, errBadHandover
 	}
-	given.Value = NewCookieValue()
+	given.Value = l.NewCookieValue()
 	session, kept, err := l.cfg.Store.TakeHandover(ctx, hash, Cookie{
 		Hash: hashCookie(given.Value), Domain: by.Domain, CreatedAt: now,
 	}, l.cfg.Sessions)

@@ -150,7 +150,7 @@ func TestHandoverTricks(t *testing.T) {
 			who, _ := w.m.knows(t, on("", w.first.Value))
 			current, changed := password, "another good password"
 			if _, err := w.m.accounts.Update(t.Context(), who, who.UserID, authn.AccountUpdate{
-				Password: &changed, CurrentPassword: &current, NextCookie: authn.NewCookieValue(),
+				Password: &changed, CurrentPassword: &current, NextCookie: w.m.logins.NewCookieValue(),
 			}, authn.Client{}); err != nil {
 				t.Fatal(err)
 			}
@@ -271,7 +271,7 @@ func TestNoHandovers(t *testing.T) {
 	if _, _, err := m.logins.TakeOver(t.Context(), "a.b.c", taker(authn.NewHandoverState())); code(t, err) != authn.CodeInvalidRequest {
 		t.Errorf("taken: %v", err)
 	}
-	if _, err := m.logins.HandOver(t.Context(), authn.NewCookieValue(), authn.Handover{}); code(t, err) != authn.CodeInvalidCredentials {
+	if _, err := m.logins.HandOver(t.Context(), m.logins.NewCookieValue(), authn.Handover{}); code(t, err) != authn.CodeInvalidCredentials {
 		t.Errorf("by a cookie of nobody: %v", err)
 	}
 }

@@ -39,6 +39,7 @@ type LoginsConfig struct {
 	EncryptedClaims     []string      // of access tokens, for Authly's eyes alone: of those in EncryptableClaims; none: all are readable
 	Leeway              time.Duration // by which clocks may differ
 	Sessions            SessionPolicy
+	CookieKey           []byte        // by which values of cookies check themselves: random, for this alone, the same on all replicas, for ever
 	RememberFor         time.Duration // of the cookie of somebody who asked to be remembered; 0: nobody is
 	RequireVerification bool
 	Lockout             LockoutPolicy

@@ -48,7 +48,8 @@ func startNginx(t *testing.T, seed *seed, app *application) (string, *authly) {
 	binary := program(t, "nginx")
 	a, address, folder := seed.startExample(t, "nginx/authly.yaml"), freeAddresses(t, 1)[0], t.TempDir()
 	config := rewritten(t, "nginx/nginx.conf", folder,
-		exampleFront, address, exampleApp, app.address, exampleMain, a.main, exampleAuthz, a.authz)
+		exampleFront, address, exampleApp, app.address, exampleMain, a.main, exampleAuthz, a.authz,
+		"$host:$server_port$request_uri", "$host:8080$request_uri") // the port that browsers are sent to, see testPerson
 	globals := "daemon off;"
 	if os.Geteuid() == 0 {
 		globals += " user root;" // whom nginx takes otherwise cannot enter the test's folder

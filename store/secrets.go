@@ -23,7 +23,7 @@ package store
 // Not secret: names, places, times and counts, which administrators see anyhow, and random values without which nothing opens. A
 // jti is the number of a token and no part of what signs it; tokens.claims is what stands in a token that may be given out again,
 // which takes the signing key. salts.value hides names from a server that counts requests, and not from who reads this database,
-// where the names are. An audit event never holds a secret.
+// where the names are; and tells rubbish from cookies, where knowing it makes nobody anybody. An audit event never holds a secret.
 //
 //	arrivals      sign_ins.* known_clients.user_id known_clients.network known_clients.last_success
 //	audit         audit_events.*

@@ -129,12 +129,17 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
 		Now: time.Now, Log: log,
 	})
+	cookieKey, err := m.store.Salt(ctx, "cookies")
+	if err != nil {
+		return fmt.Errorf("store.url: %w", err)
+	}
 	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
 		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
+		CookieKey:           cookieKey,
 		RememberFor:         cfg.Sessions.RememberFor,
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
