@@ -32,6 +32,8 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	MailsAreLogged bool // there is no mail server: the log has what people would be mailed
+
 	MayRemember bool   // people are offered to be remembered when they sign in
 	Folder      string // of templates, languages and a style in place of the built-in ones; empty: none
 	Brand       Brand  // the zero value is Authly's own

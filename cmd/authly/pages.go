@@ -39,7 +39,7 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate) 
 		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
-		MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
+		MailsAreLogged: cfg.Mail.Server() == nil, MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pages.folder: %w", err)
