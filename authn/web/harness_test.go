@@ -48,13 +48,13 @@ func (s *site) Send(_ context.Context, m authn.Mail) error {
 }
 
 // open starts the pages. Each change is made to their configuration before.
-func open(t *testing.T, changes ...func(*web.Config)) *site {
+func open(t testing.TB, changes ...func(*web.Config)) *site {
 	t.Helper()
 	return openWith(t, nil, changes...)
 }
 
 // openWith is open with other settings of what the pages stand on.
-func openWith(t *testing.T, settings func(*authn.LoginsConfig, *authn.AccountsConfig), changes ...func(*web.Config)) *site {
+func openWith(t testing.TB, settings func(*authn.LoginsConfig, *authn.AccountsConfig), changes ...func(*web.Config)) *site {
 	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
 	if err != nil {
@@ -82,7 +82,7 @@ func openWith(t *testing.T, settings func(*authn.LoginsConfig, *authn.AccountsCo
 }
 
 // build makes what the pages stand on.
-func (s *site) build(t *testing.T) web.Config {
+func (s *site) build(t testing.TB) web.Config {
 	t.Helper()
 	passwords, err := authn.NewPasswords(authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8})
 	if err != nil {
@@ -170,7 +170,7 @@ type answer struct {
 }
 
 // ask sends a request, with a form if there is one.
-func (s *site) ask(t *testing.T, method, path string, form url.Values, header ...string) answer {
+func (s *site) ask(t testing.TB, method, path string, form url.Values, header ...string) answer {
 	t.Helper()
 	var body io.Reader
 	if form != nil {
