@@ -26,7 +26,7 @@ const (
 func (p *Pages) requestPages() []page {
 	email := []field{{name: "email", kind: "email", autocomplete: "email"}}
 	account := append([]field{
-		{name: "username", hint: "hint.username", autocomplete: "username"}, {name: "email", kind: "email", hint: "hint.email", autocomplete: "email"},
+		{name: "username", hint: "hint.username", autocomplete: "username"}, {name: "email", kind: "email", autocomplete: "email"},
 	}, passwordTwice()...)
 	account[2].label = "field.password"
 	return []page{

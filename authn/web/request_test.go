@@ -48,7 +48,7 @@ func TestRegister(t *testing.T) {
 	signIn.says(t, 200, `href="`+registerPage+`?return=https%3A%2F%2Fapp.example.com%2Freport%3Fyear%3D2026%26q%3Da%2Bb"`)
 	a := s.ask(t, "GET", registerPage+toReturn, nil)
 	for _, want := range []string{
-		`<h1>Make an account</h1>`, `<label for="username">Username</label>`, `<label for="email">Email address</label>`, `autocomplete="username"`,
+		`<h1>Create an account</h1>`, `<label for="username">Username</label>`, `<label for="email">Email address</label>`, `autocomplete="username"`,
 		`inputmode="email"`, `autocomplete="email"`, `autocomplete="new-password"`, `minlength="8"`, "At least 8 characters.", `aria-describedby="password-hint"`,
 		`href="` + prefix + web.SignInPath + `?return=`,
 	} {
@@ -79,7 +79,7 @@ func TestRegister(t *testing.T) {
 	right := url.Values{"username": {"alice"}, "password": {password}}
 	a = s.ask(t, "POST", prefix+web.SignInPath+toReturn, right)
 	a.says(t, 403, "Your email address is not confirmed yet.")
-	a.says(t, 403, `<a href="`+resendPage+`?return=https%3A%2F%2Fapp.example.com%2Freport%3Fyear%3D2026%26q%3Da%2Bb">Send the mail again</a>`)
+	a.says(t, 403, `<a href="`+resendPage+`?return=https%3A%2F%2Fapp.example.com%2Freport%3Fyear%3D2026%26q%3Da%2Bb">Ask for another link</a>`)
 	a = s.ask(t, "POST", prefix+"/auth/mail/verify"+toReturn, url.Values{"token": {token}})
 	a.says(t, 200, `<a href="`+prefix+web.SignInPath+`?return=`)
 	s.ask(t, "POST", prefix+web.SignInPath+toReturn, right).leads(t, wanted)
@@ -93,7 +93,7 @@ func TestRegister(t *testing.T) {
 func TestRegisterWithoutVerification(t *testing.T) {
 	s := openWith(t, func(l *authn.LoginsConfig, _ *authn.AccountsConfig) { l.RequireVerification = false })
 	s.ask(t, "POST", registerPage+toReturn, registering).leads(t, publicURL+prefix+web.SignInPath+"?return="+url.QueryEscape(wanted)+"&said=registered")
-	s.ask(t, "GET", prefix+web.SignInPath+"?said=registered", nil).says(t, 200, "Your account is made. You can sign in now.")
+	s.ask(t, "GET", prefix+web.SignInPath+"?said=registered", nil).says(t, 200, "Your account is ready. You can sign in now.")
 	s.ask(t, "POST", prefix+web.SignInPath, url.Values{"username": {"alice"}, "password": {password}}).leads(t, publicURL+prefix+"/auth/account")
 }
 
