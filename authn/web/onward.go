@@ -11,7 +11,7 @@ import (
 func (v *visit) onward(path, said string) string {
 	query := url.Values{}
 	if back, _ := v.back(); back != "" {
-		query.Set("return", back)
+		query = returning(back)
 	}
 	if said != "" {
 		query.Set("said", said)
@@ -21,6 +21,9 @@ func (v *visit) onward(path, said string) string {
 	}
 	return v.path(path) + "?" + query.Encode()
 }
+
+// returning is the query of a page by which people come back to an address.
+func returning(address string) url.Values { return url.Values{"return": {address}} }
 
 // goOnward is goTo that takes along where people wanted to go.
 func (v *visit) goOnward(path, said string) { v.redirect(v.cfg.PublicURL + v.onward(path, said)) }

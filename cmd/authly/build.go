@@ -261,7 +261,7 @@ func (m *mind) newDoor(
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
-		Own:      pages.Before(endpoints), Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Own:      pages.Before(endpoints), Owns: endpoints.Owns, Problem: api.WriteProblem, Page: pages.Refusal,
 		Assert: authn.NewAsserter(authn.AsserterConfig{
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,
