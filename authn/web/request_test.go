@@ -57,6 +57,12 @@ func TestRegister(t *testing.T) {
 	if strings.Count(a.body, " autofocus") != 1 || !strings.Contains(a.body, "required autofocus aria-describedby=\"username-hint\"") {
 		t.Errorf("people do not start in the first field:\n%s", a.body)
 	}
+	german := s.ask(t, "GET", registerPage, nil, "Accept-Language", "de-CH, fr;q=0.5")
+	german.says(t, 200, `<html lang="de">`)
+	german.says(t, 200, "<title>Konto anlegen – Authly</title>")
+	if german.header.Get("Content-Language") != "de" || a.header.Get("Content-Language") != "en" {
+		t.Errorf("Content-Language %q and %q", german.header.Get("Content-Language"), a.header.Get("Content-Language"))
+	}
 	for field, test := range map[string]struct{ value, told string }{
 		"username": {"a b", "Username may hold letters, digits and signs, without spaces."},
 		"email":    {"alice", "Email must be an address such as name@example.com."},
