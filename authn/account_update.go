@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -19,8 +20,23 @@ type AccountUpdate struct {
 	Admin           *bool
 	Roles           *[]string
 
-	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see NewCookieValue.
+	// IfUpdatedAt refuses the update with CodeChanged if somebody has changed the user since; zero: nobody asks. Who fills a form
+	// with what a user is sends along when that was true.
+	IfUpdatedAt time.Time
+
+	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see RenewCookie.
 	NextCookie string
+}
+
+// RenewCookie prepares the change of a password: who changes their own, and has come with a cookie, gets another, since what a browser
+// held before holds no more than it was given for. It returns what the browser is to be given when the change is made; nil: nothing.
+func (u *AccountUpdate) RenewCookie(caller *Identity, id uuid.UUID) *BrowserCookie {
+	held := caller.Cookie
+	if held == nil || u.Password == nil || caller.UserID != id {
+		return nil
+	}
+	u.NextCookie = NewCookieValue()
+	return &BrowserCookie{Value: u.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
 }
 
 // Update changes a user. Users change themselves, administrators everybody. Only administrators change flags and roles;
@@ -30,7 +46,7 @@ type AccountUpdate struct {
 // Where addresses are confirmed by mail (MailsConfig.ConfirmEmail), an owner's new address is mailed a token, and the user
 // returned still has the old one; administrators change it at once. The old address is told in either case.
 //
-// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked,
+// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeChanged; CodeLocked,
 // CodeDelayed and CodeRateLimited where the current password is checked.
 func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
 	if !mayTouch(caller, id) {
@@ -42,7 +58,7 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	}
 	act := caller.act(a.cfg.Now())
 	act.From = from
-	change := UserChange{Act: act}
+	change := UserChange{Act: act, IfUpdatedAt: u.IfUpdatedAt}
 	if err := u.changeNames(&change, user); err != nil {
 		return User{}, err
 	}
@@ -65,7 +81,7 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	changed, err := a.cfg.Store.UpdateUser(ctx, id, change)
 	switch {
 	case errors.Is(err, ErrStale):
-		return User{}, Refuse(CodeForbidden, "Current password is incorrect") // it was changed meanwhile
+		return User{}, errCurrentPassword // it was changed meanwhile
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
@@ -185,7 +201,9 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	}
 	_, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, what, nil)
 	if errors.Is(err, errWrongPassword) {
-		return Refuse(CodeForbidden, "Current password is incorrect")
+		return errCurrentPassword
 	}
 	return err
 }
+
+var errCurrentPassword = &Error{Code: CodeForbidden, Detail: "Current password is incorrect", Field: "current_password"}

@@ -2,8 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -70,31 +68,6 @@ func (a *API) register(c *call) error {
 	return c.answer(http.StatusCreated, show(u))
 }
 
-func (a *API) listUsers(c *call) error {
-	p, err := paging(c.r.URL.RawQuery)
-	if err != nil {
-		return err
-	}
-	var users []authn.User
-	if p.hasAfter {
-		users, err = a.cfg.Accounts.ListAfter(c.r.Context(), c.caller, p.after, p.limit)
-	} else {
-		users, err = a.cfg.Accounts.List(c.r.Context(), c.caller, p.skip, p.limit)
-	}
-	if err != nil {
-		return err
-	}
-	if len(users) == p.limit { // there may be more (RFC 8288)
-		next := url.Values{"limit": {strconv.Itoa(p.limit)}, "after": {authn.UserCursor(users[len(users)-1])}}
-		c.w.Header().Set("Link", "<"+a.base+"/users/?"+next.Encode()+`>; rel="next"`)
-	}
-	answer := make([]userAnswer, 0, len(users))
-	for _, u := range users {
-		answer = append(answer, show(u))
-	}
-	return c.answer(http.StatusOK, answer)
-}
-
 func (a *API) me(c *call) error {
 	u, err := a.cfg.Accounts.Get(c.r.Context(), c.caller, c.caller.UserID)
 	if err != nil {
@@ -135,15 +108,14 @@ func (a *API) updateUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	renewed := func() {}
-	if id == c.caller.UserID {
-		renewed = a.renewCookie(c, &u)
-	}
+	next := u.RenewCookie(c.caller, id)
 	changed, err := a.cfg.Accounts.Update(c.r.Context(), c.caller, id, u, c.client())
 	if err != nil {
 		return err
 	}
-	renewed()
+	if next != nil {
+		c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(*next, time.Now()))
+	}
 	status := http.StatusOK
 	if u.Email != nil && !authn.SameEmail(*u.Email, changed.Email) {
 		status = http.StatusAccepted // the new address was mailed, and counts when it is confirmed

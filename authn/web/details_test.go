@@ -15,18 +15,7 @@ import (
 
 // neverShown are the details that no page shows, each with the reason. Whoever adds one there knows that nobody reads it in German.
 var neverShown = map[string]string{
-	"A page of another site may not do this with your session": atTheGate,
-	"No route allows this request":                             atTheGate,
-	"Nobody may pass here":                                     atTheGate,
-	"Not authorized to access this resource":                   atTheGate,
-	"The client address is not known":                          atTheGate,
-	"The host is missing":                                      atTheGate,
-	"The method is not served":                                 atTheGate,
-	"The path could be read in two ways: {field}":              atTheGate,
-
-	"Could not validate credentials": "whoever meets it is sent to sign in",
-	"Not authenticated":              "whoever meets it is sent to sign in",
-	"The session has ended":          "whoever meets it is sent to sign in",
+	"The session has ended": "whoever meets it is sent to sign in",
 
 	"Client authentication failed": ofPrograms,
 	"Invalid token claims":         ofPrograms,
@@ -39,44 +28,41 @@ var neverShown = map[string]string{
 	"{field} is unknown, used or expired": "pages that take the code of a mail say it by the word error.code",
 }
 
-const (
-	atTheGate  = "a request for an application is refused, and no page"
-	ofPrograms = "it is about the tokens of programs"
-)
+// ofPrograms is one of the reasons.
+const ofPrograms = "it is about the tokens of programs"
 
-// Whatever authn and the pages themselves can refuse with is said in every language: by a text for its code, see visit.reason, or by the
-// translation of its detail.
+// Whatever authn, the pages themselves and the readers of requests can refuse with is said in every language: by a text for its code, see
+// visit.reason, or by the translation of its detail.
 func TestEveryDetailIsTranslated(t *testing.T) {
-	details := append(detailsIn(t, ".."), detailsIn(t, ".")...)
+	details := slices.Concat(detailsIn(t, "../*.go"), detailsIn(t, "*.go"), detailsIn(t, "../../headers/question.go"),
+		detailsIn(t, "../../headers/request.go"), detailsIn(t, "../../headers/host.go"))
 	if len(details) < 50 {
 		t.Fatalf("found only %d", len(details))
-	}
-	known := map[string]bool{}
-	for _, d := range details {
-		known[d.name] = true
 	}
 	for _, tag := range tags(t) {
 		if tag == "en" {
 			continue
 		}
-		words := catalogue(t, tag)
-		for _, d := range details {
-			_, translated := words["detail."+d.name]
-			switch _, exempt := neverShown[d.name]; {
-			case exempt && translated:
-				t.Errorf("%s translates %q, which no page shows", tag, d.name)
-			case !exempt && !translated && !saidByCode(d.code):
-				t.Errorf("%s lacks %q, of %s", tag, "detail."+d.name, d.at)
+		var translated []string
+		for name := range catalogue(t, tag) {
+			if detail, ok := strings.CutPrefix(name, "detail."); ok {
+				translated = append(translated, detail)
 			}
 		}
-		for name := range words {
-			if detail, ok := strings.CutPrefix(name, "detail."); ok && !known[detail] {
-				t.Errorf("%s has %q, which nothing is refused with", tag, name)
+		for _, d := range details {
+			_, exempt := neverShown[d.name]
+			if isThere := slices.ContainsFunc(translated, d.is); exempt == isThere && !saidByCode(d.code) {
+				t.Errorf("%s: %q, of %s: translated %t, never shown %t", tag, "detail."+d.name, d.at, isThere, exempt)
+			}
+		}
+		for _, name := range translated {
+			if !slices.ContainsFunc(details, func(d aDetail) bool { return d.is(name) }) {
+				t.Errorf("%s has %q, which nothing is refused with", tag, "detail."+name)
 			}
 		}
 	}
 	for name, why := range neverShown {
-		if !known[name] || why == "" {
+		if why == "" || !slices.ContainsFunc(details, func(d aDetail) bool { return d.name == name }) {
 			t.Errorf("nothing is refused with %q, or there is no reason why nobody sees it", name)
 		}
 	}
@@ -93,10 +79,16 @@ func saidByCode(code string) bool {
 // aDetail is what something is refused with, by the name that catalogues have it by.
 type aDetail struct{ name, code, at string }
 
-// detailsIn finds the details in the Go files of a folder that are not tests.
-func detailsIn(t *testing.T, dir string) (found []aDetail) {
+// is reports whether a name in a catalogue is that of the detail. What follows a colon may be a text from elsewhere.
+func (d aDetail) is(name string) bool {
+	beginning, ok := strings.CutSuffix(d.name, ": {field}")
+	return name == d.name || ok && strings.HasPrefix(name, beginning+": ")
+}
+
+// detailsIn finds the details in the Go files of a pattern that are not tests.
+func detailsIn(t *testing.T, pattern string) (found []aDetail) {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	names, err := filepath.Glob(pattern)
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%q, %v", names, err)
 	}

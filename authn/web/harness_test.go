@@ -36,6 +36,8 @@ type site struct {
 	logins   *authn.Logins
 	accounts *authn.Accounts
 	sessions *authn.Sessions
+	trail    *authn.Trail
+	ring     *authn.KeyRing
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
 
@@ -90,18 +92,20 @@ func (s *site) build(t testing.TB) web.Config {
 	}
 	log := slog.New(slog.DiscardHandler)
 	keys, err := authn.NewKeyRing(t.Context(), authn.KeyRingConfig{
-		Store: s.db, Algorithm: "HS256", Secret: []byte(strings.Repeat("access-", 8)), RefreshSecret: []byte(strings.Repeat("refresh-", 8)),
+		Store: s.db, RefreshSecret: []byte(strings.Repeat("refresh-", 8)),
 		AccessLife: time.Minute, RefreshLife: time.Hour, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.ring = keys
 	hour := authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour}
 	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, Limit: often, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
+	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
 	logins := authn.LoginsConfig{
-		Store: s.db, Keys: keys, Passwords: passwords, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
+		Store: s.db, Keys: keys, Passwords: passwords, Trail: s.trail, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
 		Sessions: policy, RememberFor: 48 * time.Hour, RequireVerification: true, Now: time.Now, Log: log,
 		Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour},
 	}
@@ -115,7 +119,10 @@ func (s *site) build(t testing.TB) web.Config {
 	accounts.Logins = s.logins
 	s.accounts = authn.NewAccounts(accounts)
 	s.sessions = authn.NewSessions(authn.SessionsConfig{Store: s.db, Policy: policy, Now: time.Now, Log: log})
+	gate := authn.NewGate(authn.GateConfig{Routes: routesOfTests(), Authenticator: s.logins, Now: time.Now})
 	return web.Config{
+		Trail: s.trail, Explainer: authn.NewExplainer(gate, s.accounts), Keys: keys,
+		Owns:   func(path string) bool { return strings.HasPrefix(path, prefix+"/auth/") },
 		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Cookie: headers.NewSessionCookie(true, ""),
 		PublicURL: publicURL, Prefix: prefix, StatusOf: api.StatusOf, Now: time.Now, Log: log, MayRemember: true,
 		Accept: func(address string) (string, string, bool) {
@@ -125,7 +132,7 @@ func (s *site) build(t testing.TB) web.Config {
 }
 
 // user makes a verified user, an administrator if asked for, whose password is password.
-func (s *site) user(t *testing.T, name string, admin bool) authn.User {
+func (s *site) user(t testing.TB, name string, admin bool) authn.User {
 	t.Helper()
 	user, err := s.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
 		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true, Admin: admin,
@@ -137,7 +144,7 @@ func (s *site) user(t *testing.T, name string, admin bool) authn.User {
 }
 
 // signIn signs somebody in at the page and returns the Cookie header of their browser.
-func (s *site) signIn(t *testing.T, name string) string {
+func (s *site) signIn(t testing.TB, name string) string {
 	t.Helper()
 	a := s.ask(t, "POST", prefix+web.SignInPath, url.Values{"username": {name}, "password": {password}})
 	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,11 @@ type Config struct {
 	Accounts *authn.Accounts
 	Cookie   headers.SessionCookie // by which browsers' sessions are known
 
+	Trail     *authn.Trail
+	Explainer *authn.Explainer       // of the routes that are served by
+	Keys      *authn.KeyRing         // that signs
+	Owns      func(path string) bool // reports whether the gateway serves a decoded path itself, whatever the routes say
+
 	PublicURL string // where browsers see the pages
 	Prefix    string // in front of every path, such as /api/v1; empty: nothing
 
@@ -34,6 +40,12 @@ type Config struct {
 
 	MailsAreLogged bool // there is no mail server: the log has what people would be mailed
 
+	// Applications returns what somebody may open, as authn.Gate does; nil: nothing is listed.
+	Applications func(ctx context.Context, as authn.Request) ([]authn.Application, error)
+
+	// Names reports whether an application has a route for a path of a host in particular; nil: none has.
+	Names func(host, path string) bool
+
 	MayRemember bool   // people are offered to be remembered when they sign in
 	Folder      string // of templates, languages and a style in place of the built-in ones; empty: none
 	Brand       Brand  // the zero value is Authly's own
@@ -42,6 +54,7 @@ type Config struct {
 // Pages serves the pages.
 type Pages struct {
 	cfg       Config
+	host      string // of PublicURL
 	pages     []page
 	languages *languages
 	drawings  *drawings
@@ -54,6 +67,8 @@ func New(cfg Config) (*Pages, error) {
 	switch {
 	case cfg.Logins == nil || cfg.Sessions == nil || cfg.Accounts == nil || cfg.Accept == nil:
 		return nil, errors.New("web: Logins, Sessions, Accounts and Accept are required")
+	case cfg.Trail == nil || cfg.Explainer == nil || cfg.Keys == nil || cfg.Owns == nil:
+		return nil, errors.New("web: Trail, Explainer, Keys and Owns are required")
 	case cfg.StatusOf == nil || cfg.Now == nil || cfg.Log == nil:
 		return nil, errors.New("web: StatusOf, Now and Log are required")
 	}
@@ -61,7 +76,7 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, errors.New("web: PublicURL is no URL")
 	}
-	p := &Pages{cfg: cfg, ownOrigin: http.NewCrossOriginProtection()}
+	p := &Pages{cfg: cfg, host: hostOf(u), ownOrigin: http.NewCrossOriginProtection()}
 	// A proxy in front may have changed the Host, which older browsers' requests are compared with.
 	if err := p.ownOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
@@ -97,7 +112,7 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
-		} else {
+		} else if !p.serveAtRoot(w, r, path) {
 			next.ServeHTTP(w, r)
 		}
 	})
