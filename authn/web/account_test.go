@@ -131,7 +131,7 @@ func TestChangePasswordPage(t *testing.T) {
 	} {
 		a := s.ask(t, "POST", page, test.form, "Cookie", cookie)
 		a.says(t, test.status, test.says)
-		if !strings.Contains(a.body, `name="`+test.field+`"`) || strings.Count(a.body, `aria-invalid="true" aria-describedby="wrong"`) != 1 ||
+		if !strings.Contains(a.body, `name="`+test.field+`"`) || strings.Count(a.body, `aria-invalid="true" aria-describedby="wrong`) != 1 ||
 			strings.Contains(a.body, "battery") || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s:\n%s", name, a.body)
 		}

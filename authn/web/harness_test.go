@@ -26,6 +26,9 @@ const (
 	elsewhere = "https://app.example.com" // where people may be sent back to
 )
 
+// often is as often as anybody may register, or ask for a mail.
+var often = authn.Limit{Requests: 20, Per: time.Minute}
+
 // site is the pages on a real socket, over a real store, and what was mailed.
 type site struct {
 	*httptest.Server
@@ -38,6 +41,8 @@ type site struct {
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
 	config   web.Config // of the pages
+
+	settings func(*authn.LoginsConfig, *authn.AccountsConfig) // changes what is as it is for most tests; nil: nothing
 }
 
 func (s *site) Send(_ context.Context, m authn.Mail) error {
@@ -48,12 +53,18 @@ func (s *site) Send(_ context.Context, m authn.Mail) error {
 // open starts the pages. Each change is made to their configuration before.
 func open(t testing.TB, changes ...func(*web.Config)) *site {
 	t.Helper()
+	return openWith(t, nil, changes...)
+}
+
+// openWith is open with other settings of what the pages stand on.
+func openWith(t testing.TB, settings func(*authn.LoginsConfig, *authn.AccountsConfig), changes ...func(*web.Config)) *site {
+	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &site{db: db, mailed: make(chan authn.Mail, 10)}
+	s := &site{db: db, mailed: make(chan authn.Mail, 10), settings: settings}
 	cfg := s.build(t)
 	for _, change := range changes {
 		change(&cfg)
@@ -91,20 +102,25 @@ func (s *site) build(t testing.TB) web.Config {
 	}
 	s.ring = keys
 	hour := authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour}
-	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
+	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, Limit: often, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
 	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
-	s.logins = authn.NewLogins(authn.LoginsConfig{
+	logins := authn.LoginsConfig{
 		Store: s.db, Keys: keys, Passwords: passwords, Trail: s.trail, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
 		Sessions: policy, RememberFor: 48 * time.Hour, RequireVerification: true, Now: time.Now, Log: log,
 		Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour},
-	})
-	s.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: s.db, Passwords: passwords, Mails: mails, OpenRegistration: true, RequireCurrentPassword: true, Now: time.Now, Log: log, Logins: s.logins,
-	})
+	}
+	accounts := authn.AccountsConfig{
+		Store: s.db, Passwords: passwords, Mails: mails, OpenRegistration: true, RequireCurrentPassword: true, Limit: often, Now: time.Now, Log: log,
+	}
+	if s.settings != nil {
+		s.settings(&logins, &accounts)
+	}
+	s.logins = authn.NewLogins(logins)
+	accounts.Logins = s.logins
+	s.accounts = authn.NewAccounts(accounts)
 	s.sessions = authn.NewSessions(authn.SessionsConfig{Store: s.db, Policy: policy, Now: time.Now, Log: log})
-	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
 	gate := authn.NewGate(authn.GateConfig{Routes: routesOfTests(), Authenticator: s.logins, Now: time.Now})
 	return web.Config{
 		Trail: s.trail, Explainer: authn.NewExplainer(gate, s.accounts), Keys: keys,

@@ -26,6 +26,8 @@ type page struct {
 
 	// act does what the form asks for and answers, by visit.goTo or visit.tell. With an error the form comes back. Nil: there is no form.
 	act func(*visit) error
+
+	renew renewal // of a page that needs the code of a mail
 }
 
 // audience says who may open a page.
@@ -48,7 +50,7 @@ const (
 
 // table lists every page, in the order of the menus. Pages without a variable come first where both would match.
 func (p *Pages) table() []page {
-	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages(),
+	return slices.Concat(p.signInPages(), p.requestPages(), p.mailPages(), p.accountPages(),
 		p.frontPages(), p.peoplePages(), p.auditPages(), p.routePages(), p.keyPages())
 }
 

@@ -30,6 +30,8 @@ type signInView struct {
 	Form   bool   // nobody is signed in yet
 	Posted bool   // a form was being sent when the session had ended
 	Back   string // where it goes on, or back to; empty: nowhere
+
+	Register bool // people may make themselves an account
 }
 
 // showSignIn shows the form. Where it goes on afterwards is in the page's own address, so that it outlasts a wrong password; a fragment
@@ -38,7 +40,7 @@ type signInView struct {
 // Who is signed in already is led on by a link, unless it is by a hand-over (see leadOn): if the cookie does not reach where that leads, going there by itself would send them here
 // again, and so on.
 func (v *visit) showSignIn() (any, error) {
-	shown := signInView{Form: v.caller == nil || v.sent != nil}
+	shown := signInView{Form: v.caller == nil || v.sent != nil, Register: v.cfg.Accounts.Terms().Registration}
 	var origin string
 	shown.Back, origin = v.back()
 	switch {
@@ -119,6 +121,6 @@ func (v *visit) signOut() error {
 	}
 	v.caller = nil
 	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
-	v.tell("signedout", link{Text: v.t("signin.title"), Href: v.path(SignInPath)})
+	v.tell("signedout", v.toSignIn())
 	return nil
 }

@@ -39,6 +39,8 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	MailsAreLogged bool // there is no mail server: the log has what people would be mailed
+
 	// Applications returns what somebody may open, as authn.Gate does; nil: nothing is listed.
 	Applications func(ctx context.Context, as authn.Request) ([]authn.Application, error)
 

@@ -38,7 +38,7 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, 
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
 		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
-		MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
+		MailsAreLogged: cfg.Mail.Server() == nil, MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pages.folder: %w", err)
