@@ -15,7 +15,8 @@ import (
 
 // neverShown are the details that no page shows, each with the reason. Whoever adds one there knows that nobody reads it in German.
 var neverShown = map[string]string{
-	"The session has ended": "whoever meets it is sent to sign in",
+	"Could not validate credentials": "whoever meets it is sent to sign in",
+	"The session has ended":          "whoever meets it is sent to sign in",
 
 	"Client authentication failed": ofPrograms,
 	"Invalid token claims":         ofPrograms,

@@ -44,7 +44,7 @@ func TestNewUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.leads(t, userPage(alice), "user_created")
+	a.leadsBack(t, userPage(alice), "user_created")
 	if !slices.Equal(alice.Roles, []string{"staff", "writer"}) || alice.Admin || alice.Verified {
 		t.Errorf("%+v", alice)
 	}
@@ -63,12 +63,12 @@ func TestChangeUser(t *testing.T) {
 	alice := s.user(t, "alice", false)
 	page := userPage(alice)
 	opened := s.ask(t, "GET", page, nil, "Cookie", asRoot)
-	opened.says(t, 200, `name="email" type="email" value="alice@example.com"`)
+	opened.says(t, 200, `name="email" type="text" inputmode="email" value="alice@example.com"`)
 	opened.saysNot(t, alice.PasswordHash)
 	form := func(seen string) url.Values {
 		return url.Values{"seen": {seen}, "username": {"alice"}, "email": {"alice@example.com"}, "roles": {"staff"}}
 	}
-	s.ask(t, "POST", page, form(opened.seen(t)), "Cookie", asRoot).leads(t, page, "user_changed")
+	s.ask(t, "POST", page, form(opened.seen(t)), "Cookie", asRoot).leadsBack(t, page, "user_changed")
 	late := form(opened.seen(t))
 	late.Set("roles", "writer")
 	a := s.ask(t, "POST", page, late, "Cookie", asRoot)
@@ -77,7 +77,7 @@ func TestChangeUser(t *testing.T) {
 	if got := s.stored(t, alice).Roles; !slices.Equal(got, []string{"staff"}) {
 		t.Errorf("the roles %q", got)
 	}
-	s.ask(t, "POST", page, form(a.seen(t)), "Cookie", asRoot).leads(t, page, "") // nothing differs
+	s.ask(t, "POST", page, form(a.seen(t)), "Cookie", asRoot).leadsBack(t, page, "") // nothing differs
 	if now := s.ask(t, "GET", page, nil, "Cookie", asRoot); now.seen(t) != a.seen(t) {
 		t.Error("a form that changes nothing is a change")
 	}
@@ -93,7 +93,7 @@ func TestChangeUser(t *testing.T) {
 	before := events()
 	renamed := form(s.ask(t, "GET", page, nil, "Cookie", asRoot).seen(t))
 	renamed.Set("username", " Alicia ")
-	s.ask(t, "POST", page, renamed, "Cookie", asRoot).leads(t, page, "user_changed")
+	s.ask(t, "POST", page, renamed, "Cookie", asRoot).leadsBack(t, page, "user_changed")
 	if now := s.stored(t, alice); now.Username != "alicia" || !now.Verified || events() != before+1 {
 		t.Errorf("%+v, %d events", now, events()-before)
 	}
@@ -115,7 +115,7 @@ func TestChangeUser(t *testing.T) {
 	s.ask(t, "POST", userPage(root), mine, "Cookie", asRoot).says(t, 409, "The last administrator cannot be deleted, disabled or demoted.")
 	s.ask(t, "POST", userPage(root), mine, "Cookie", asRoot, "Accept-Language", "de").says(t, 409, "Der letzte Administrator kann nicht gelöscht, deaktiviert oder herabgestuft werden.")
 	s.user(t, "second", true)
-	s.ask(t, "POST", userPage(root), mine, "Cookie", asRoot).leads(t, prefix+"/auth/login", "")
+	s.ask(t, "POST", userPage(root), mine, "Cookie", asRoot).leadsBack(t, prefix+"/auth/login", "")
 	if s.stored(t, root).Admin {
 		t.Error("root is an administrator still")
 	}
@@ -130,7 +130,7 @@ func TestUserButtons(t *testing.T) {
 	page := userPage(alice)
 	press := func(button, said string) {
 		t.Helper()
-		s.ask(t, "POST", page+"/"+button, url.Values{}, "Cookie", asRoot).leads(t, page, said)
+		s.ask(t, "POST", page+"/"+button, url.Values{}, "Cookie", asRoot).leadsBack(t, page, said)
 	}
 	unverified := false
 	if _, err := s.accounts.Update(t.Context(), authn.Operator(), alice.ID, authn.AccountUpdate{Verified: &unverified}, authn.Client{}); err != nil {
@@ -190,7 +190,7 @@ func TestDisableAndDelete(t *testing.T) {
 	if now := s.stored(t, alice); !now.Active {
 		t.Error("opening the page has disabled the user")
 	}
-	s.ask(t, "POST", userPage(alice, "disable"), url.Values{}, "Cookie", asRoot).leads(t, userPage(alice), "user_disabled")
+	s.ask(t, "POST", userPage(alice, "disable"), url.Values{}, "Cookie", asRoot).leadsBack(t, userPage(alice), "user_disabled")
 	if a := s.ask(t, "GET", prefix+"/auth/account", nil, "Cookie", asAlice); a.status != http.StatusSeeOther || s.stored(t, alice).Active {
 		t.Errorf("who is disabled: %d", a.status)
 	}
@@ -201,18 +201,18 @@ func TestDisableAndDelete(t *testing.T) {
 	refused.says(t, 409, "The user is disabled and would not get in with another password either.")
 	refused.says(t, 409, "<h1>alice</h1>") // on the user's page, whose form leads to itself
 	refused.says(t, 409, `<form method="post" action="`+userPage(alice)+`">`)
-	s.ask(t, "POST", userPage(alice, "enable"), url.Values{}, "Cookie", asRoot).leads(t, userPage(alice), "user_enabled")
+	s.ask(t, "POST", userPage(alice, "enable"), url.Values{}, "Cookie", asRoot).leadsBack(t, userPage(alice), "user_enabled")
 	s.signIn(t, "alice")
-	s.ask(t, "POST", userPage(alice, "delete"), url.Values{}, "Cookie", asRoot).leads(t, usersPage, "user_deleted")
+	s.ask(t, "POST", userPage(alice, "delete"), url.Values{}, "Cookie", asRoot).leadsBack(t, usersPage, "user_deleted")
 	s.ask(t, "GET", userPage(alice), nil, "Cookie", asRoot).says(t, 404, "User not found.")
 
 	second := s.user(t, "second", true)
 	asSecond := s.signIn(t, "second")
-	s.ask(t, "POST", userPage(second, "disable"), url.Values{}, "Cookie", asSecond).leads(t, prefix+"/auth/login", "")
-	s.ask(t, "POST", userPage(second, "enable"), url.Values{}, "Cookie", asRoot).leads(t, userPage(second), "user_enabled")
+	s.ask(t, "POST", userPage(second, "disable"), url.Values{}, "Cookie", asSecond).leadsBack(t, prefix+"/auth/login", "")
+	s.ask(t, "POST", userPage(second, "enable"), url.Values{}, "Cookie", asRoot).leadsBack(t, userPage(second), "user_enabled")
 	asSecond = s.signIn(t, "second")
 	a := s.ask(t, "POST", userPage(second, "delete"), url.Values{}, "Cookie", asSecond)
-	a.leads(t, prefix+"/auth/login", "")
+	a.leadsBack(t, prefix+"/auth/login", "")
 	if !strings.Contains(a.header.Get("Set-Cookie"), "Max-Age=0") {
 		t.Errorf("the cookie stays: %v", a.header)
 	}
@@ -228,7 +228,7 @@ func TestSetPassword(t *testing.T) {
 	s.ask(t, "POST", page, both("battery staple", "another one"), "Cookie", asRoot).says(t, 400, "The two passwords are not the same.")
 	a := s.ask(t, "POST", page, both("short", "short"), "Cookie", asRoot)
 	a.says(t, 400, "Password must have at least 8 characters.")
-	s.ask(t, "POST", page, both("battery staple", "battery staple"), "Cookie", asRoot).leads(t, userPage(alice), "password_set")
+	s.ask(t, "POST", page, both("battery staple", "battery staple"), "Cookie", asRoot).leadsBack(t, userPage(alice), "password_set")
 	if a := s.ask(t, "GET", prefix+"/auth/account", nil, "Cookie", asAlice); a.status != http.StatusSeeOther {
 		t.Errorf("the session of before: %d", a.status)
 	}

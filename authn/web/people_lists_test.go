@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/authn/web"
 )
 
 // Whom an administrator invites is mailed a link, and is on the list until they accept or are not wanted any more.
@@ -18,7 +17,7 @@ func TestInvitations(t *testing.T) {
 	_, asRoot := s.administer(t)
 	s.ask(t, "GET", invitationsPage, nil, "Cookie", asRoot).says(t, 200, "Nobody is invited at the moment.")
 	invitation := url.Values{"email": {" guest@example.com "}, "username": {""}, "roles": {"staff, writer"}}
-	s.ask(t, "POST", invitationsPage, invitation, "Cookie", asRoot).leads(t, invitationsPage, "invited")
+	s.ask(t, "POST", invitationsPage, invitation, "Cookie", asRoot).leadsBack(t, invitationsPage, "invited")
 	token := s.token(t, authn.MailInvitation)
 	a := s.ask(t, "GET", invitationsPage, nil, "Cookie", asRoot)
 	a.says(t, 200, "guest@example.com")
@@ -34,7 +33,7 @@ func TestInvitations(t *testing.T) {
 		t.Fatalf("no button in\n%s", a.body)
 	}
 	for range 2 { // the second time it is gone already, as was asked for
-		s.ask(t, "POST", withdraw[1], url.Values{}, "Cookie", asRoot).leads(t, invitationsPage, "invitation_withdrawn")
+		s.ask(t, "POST", withdraw[1], url.Values{}, "Cookie", asRoot).leadsBack(t, invitationsPage, "invitation_withdrawn")
 	}
 	s.ask(t, "GET", invitationsPage, nil, "Cookie", asRoot).says(t, 200, "Nobody is invited at the moment.")
 	if _, err := s.accounts.AcceptInvitation(t.Context(), token, "guest", password, authn.Client{}); err == nil {
@@ -57,14 +56,7 @@ func TestInvitations(t *testing.T) {
 
 // Where nobody is mailed, nobody is invited or has a link mailed.
 func TestPeopleWithoutMail(t *testing.T) {
-	s := open(t)
-	cfg := s.config
-	cfg.Accounts = authn.NewAccounts(authn.AccountsConfig{Store: s.db, Logins: s.logins, Now: cfg.Now, Log: cfg.Log})
-	pages, err := web.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Config.Handler = pages.Before(http.NotFoundHandler())
+	s := openWith(t, func(_ *authn.LoginsConfig, accounts *authn.AccountsConfig) { accounts.Mails = nil })
 	_, asRoot := s.administer(t)
 	alice := s.user(t, "alice", false)
 	a := s.ask(t, "GET", invitationsPage, nil, "Cookie", asRoot)
@@ -120,13 +112,13 @@ func TestAllSessions(t *testing.T) {
 	if !isIn(asAlice[1]) {
 		t.Error("a session has ended that was named as another's")
 	}
-	s.ask(t, "POST", userPage(alice, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(alice), "user_sessions_ended")
+	s.ask(t, "POST", userPage(alice, "end"), url.Values{}, "Cookie", asRoot).leadsBack(t, userPage(alice), "user_sessions_ended")
 	if isIn(asAlice[0]) || isIn(asAlice[1]) || !isIn(asRoot) {
 		t.Error("not all sessions of alice have ended, or more")
 	}
 
 	second := s.signIn(t, "root")
-	s.ask(t, "POST", userPage(root, "end"), url.Values{}, "Cookie", asRoot).leads(t, userPage(root), "user_sessions_ended")
+	s.ask(t, "POST", userPage(root, "end"), url.Values{}, "Cookie", asRoot).leadsBack(t, userPage(root), "user_sessions_ended")
 	if isIn(second) || !isIn(asRoot) {
 		t.Error("of one's own sessions the others end, and not this one")
 	}
@@ -135,7 +127,7 @@ func TestAllSessions(t *testing.T) {
 		t.Fatal(own, err)
 	}
 	form = url.Values{"user_id": {root.ID.String()}, "session_id": {own[0].ID.String()}}
-	s.ask(t, "POST", sessionsPage+"/end", form, "Cookie", asRoot).leads(t, prefix+"/auth/login", "")
+	s.ask(t, "POST", sessionsPage+"/end", form, "Cookie", asRoot).leadsBack(t, prefix+"/auth/login", "")
 	if isIn(asRoot) {
 		t.Error("the own session lives")
 	}
