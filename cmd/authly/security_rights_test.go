@@ -240,8 +240,9 @@ func TestSecurityRegistrationClosed(t *testing.T) {
 			"as a form":           {"/users/", form, "", "application/x-www-form-urlencoded", 415},
 			"with two slashes":    {"//users", body, "", "", 400},
 			"in capitals":         {"/USERS/", body, "", "", 401}, "below": {"/users/new", body, "", "", 405},
-			"by way of auth": {"/auth/register", body, "", "", 404},
-			"bad body":       {"/users/", "{", "", "", 400},
+			"as an endpoint of auth": {"/auth/register", body, "", "", 415},
+			"by the page":            {"/auth/register", form + "&again=a+long+password", "", "application/x-www-form-urlencoded", 403},
+			"bad body":               {"/users/", "{", "", "", 400},
 		} {
 			t.Run("CVE-2024-49757 "+name, func(t *testing.T) {
 				g.must(t, c.status, "POST", c.path, c.token, c.body, "Content-Type", cmp.Or(c.kind, "application/json"))
