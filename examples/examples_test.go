@@ -67,6 +67,7 @@ func TestFrontProxies(t *testing.T) {
 		})
 	}
 	t.Run("the same decisions everywhere", func(t *testing.T) { testSameDecisions(t, fronts) })
+	t.Run("pages in a browser", func(t *testing.T) { testPages(t, seed) })
 	t.Run("HTTP/2", func(t *testing.T) { testHTTP2(t, fronts) })
 	t.Run("only questions", fronts[1].testQuestionsListener)
 	// Last, since they end Authly. They wait for timeouts, and so do it together.

@@ -4,7 +4,9 @@
   const all = what === "field"
     ? [...document.querySelectorAll(`[name="${CSS.escape(name)}"]:not([type=hidden])`)]
     : [...document.querySelectorAll("button, a[href], summary, input[type=submit]")].filter((e) => words(e) === name);
-  const found = all.filter(shown);
+  const visible = all.filter(shown);
+  const main = visible.filter((e) => e.closest("main")); // what is in every page's frame comes second
+  const found = main.length > 0 ? main : visible;
   const radio = found.find((e) => e.type === "radio" && e.value === value);
   if (found.length !== 1 && !radio) {
     return `problem: there are ${found.length}`;
