@@ -16,8 +16,8 @@ import (
 const style = `<style>:root { color-scheme: light dark } body { color: CanvasText; background: Canvas } button { min-height: 2rem } :focus-visible { outline: 2px solid }</style>`
 
 // pages are one that everybody can use, and others that somebody cannot, with a word of what must be found.
-func pages() map[string]struct{ body, axe, keyboard, wide string } {
-	return map[string]struct{ body, axe, keyboard, wide string }{
+func pages() map[string]struct{ body, axe, markup, keyboard, wide string } {
+	return map[string]struct{ body, axe, markup, keyboard, wide string }{
 		"/good": {body: `<form method="post"><label for="name">Name</label> <input id="name" name="name"><button>Send</button></form> <p><a href="/good">Again</a></p>`},
 		"/unnamed": {
 			body: `<form><input id="name" name="name"></form>`,
@@ -47,6 +47,14 @@ func pages() map[string]struct{ body, axe, keyboard, wide string } {
 		"/covered": {
 			body: `<style>#lid { position: fixed; inset: 0; background: Canvas }</style><button id="one">One</button><div id="lid">Cookies?</div>`, keyboard: `button "one": has the focus and cannot be seen`,
 		},
+		"/wrong": {
+			body:   `<p id="why">It is too short</p><label>A <input id="a" aria-invalid="true" aria-describedby="why"></label> <label>B <input id="b" aria-invalid="true" aria-describedby="b-why"></label>`,
+			markup: `input "b": is wrong`,
+		},
+		"/headings":  {body: `<h1>Another one</h1>`, markup: "there are 2 main headings"},
+		"/passwords": {body: `<form><label>Password <input id="p" type="password" autocomplete="off"></label></form>`, markup: `input "p": password managers`},
+		"/buttons":   {body: `<form method="post" id="f"><label>A <input></label></form>`, markup: `form "f": has no button`},
+		"/times":     {body: `<time id="t">yesterday</time>`, markup: `time "t": programs`},
 		"/wide": {
 			body: `<p id="wide" style="width: 340px">Wider than it should be</p>`,
 			wide: `at 320 px it is 3`,
@@ -145,6 +153,7 @@ func TestChecks(t *testing.T) {
 			tab.Open(t, at+path)
 			tab.Scheme(t, browsertest.Dark)
 			wants(t, "axe", tab.Axe(t), want.axe)
+			wants(t, "markup", tab.Markup(t), want.markup)
 			wants(t, "keyboard", tab.Keyboard(t), want.keyboard)
 			wants(t, "wide", tab.Wide(t), want.wide)
 			tab.Scheme(t, browsertest.Light)

@@ -4,6 +4,7 @@ import (
 	_ "embed" // for the scripts
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -12,8 +13,12 @@ import (
 // screenshots names the folder that pictures of pages are put into; empty: there are none.
 const screenshots = "AUTHLY_TEST_SCREENSHOTS"
 
-//go:embed wide.js
-var wideScript string
+var (
+	//go:embed wide.js
+	wideScript string
+	//go:embed markup.js
+	markupScript string
+)
 
 // Wide returns what makes people scroll sideways on a screen as wide as a phone's, or a page's that is magnified four times.
 func (tab *Tab) Wide(t testing.TB) (found []string) {
@@ -26,7 +31,14 @@ func (tab *Tab) Wide(t testing.TB) (found []string) {
 	return found
 }
 
-// Check fails the test unless everybody can use the page: see Axe, Keyboard and Wide. Pictures of it are kept under its name.
+// Markup returns what axe-core does not look for: more than one main heading, a field that is marked as wrong while nothing that belongs
+// to it says why, a password that a password manager does not know, a form without a button, a time for people alone.
+func (tab *Tab) Markup(t testing.TB) []string {
+	t.Helper()
+	return Evaluate[[]string](t, tab, markupScript)
+}
+
+// Check fails the test unless everybody can use the page: see Axe, Markup, Keyboard and Wide. Pictures of it are kept under its name.
 func (tab *Tab) Check(t testing.TB, name string) {
 	t.Helper()
 	for _, scheme := range []string{Dark, Light} { // light comes last, and stays
@@ -36,7 +48,7 @@ func (tab *Tab) Check(t testing.TB, name string) {
 			t.Errorf("%s, %s: %s", name, scheme, flaw)
 		}
 	}
-	for _, flaw := range append(tab.Keyboard(t), tab.Wide(t)...) {
+	for _, flaw := range slices.Concat(tab.Markup(t), tab.Keyboard(t), tab.Wide(t)) {
 		t.Errorf("%s: %s", name, flaw)
 	}
 	if os.Getenv(screenshots) != "" {
