@@ -19,90 +19,131 @@ const (
 	formTimeout = 10 * time.Second
 )
 
-// readForm reads the fields of a page's form. What is returned beside an error is fit to be shown again.
-func readForm(w http.ResponseWriter, r *http.Request, page page) (form, error) {
+// field is an input of a form. Its name is that of the member in the JSON endpoint that does the same.
+type field struct {
+	name         string
+	kind         string // the type of the input; "" is text, and "textarea", "select", "checkbox" and "hidden" are known too
+	label, hint  string // names of words; without a label it is field.NAME, without a hint there is none
+	autocomplete string // as the HTML standard has them; empty: off
+	optional     bool
+	options      []option // of a select
+}
+
+// option is one choice of a select.
+type option struct {
+	value, label string // label is the name of a word
+}
+
+// form holds what was sent, by the names of the fields.
+type form map[string]string
+
+// readForm reads the fields of a form. What is returned beside an error is fit to be shown again.
+func readForm(w http.ResponseWriter, r *http.Request, fields []field) (form, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, authn.Refuse(authn.CodeUnsupportedMediaType, "Unsupported content type")
+		return form{}, authn.Refuse(authn.CodeUnsupportedMediaType, "Unsupported content type")
 	}
 	wait := http.NewResponseController(w)
 	_ = wait.SetReadDeadline(time.Now().Add(formTimeout)) // where the connection has one: a body that trickles in must not hold it
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, authn.Refuse(authn.CodeTooLarge, "The form is too large")
+		return form{}, authn.Refuse(authn.CodeTooLarge, "The form is too large")
 	}
 	if err != nil {
-		return nil, &authn.Error{Code: authn.CodeInvalidRequest, Detail: "The form could not be read", Cause: err}
+		return form{}, &authn.Error{Code: authn.CodeInvalidRequest, Detail: "The form could not be read", Cause: err}
 	}
 	_ = wait.SetReadDeadline(time.Time{})
 	values, err := url.ParseQuery(string(body))
 	if err != nil { // its text repeats what was sent
-		return nil, authn.Refuse(authn.CodeInvalidRequest, "The form could not be read")
+		return form{}, authn.Refuse(authn.CodeInvalidRequest, "The form could not be read")
 	}
+	return pick(values, fields)
+}
+
+// pick takes the fields out of what was sent.
+func pick(values url.Values, fields []field) (form, error) {
 	f := form{}
-	for _, field := range page.fields {
+	for _, field := range fields {
 		sent := values[field.name]
 		if len(sent) > 1 {
-			return nil, authn.RefuseField(field.name, "Repeated field: "+field.name)
+			return f, authn.RefuseField(field.name, "Repeated field: "+field.name)
 		}
-		if len(sent) == 1 {
-			f[field.name] = sent[0]
+		if len(sent) == 0 {
+			continue
 		}
-		if text := f[field.name]; !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return nil, authn.RefuseField(field.name, "Invalid field: "+field.name+" is not plain text")
+		if !utf8.ValidString(sent[0]) || strings.ContainsRune(sent[0], 0) {
+			return f, authn.RefuseField(field.name, "Invalid field: "+field.name+" is not plain text")
 		}
+		f[field.name] = sent[0]
 	}
-	f["token"] = pasted(f["token"])
 	return f, nil
 }
 
-// pasted is the token in what somebody has pasted: with space around it, or with the whole link.
-func pasted(text string) string {
-	text = strings.TrimSpace(text)
-	return text[strings.LastIndexByte(text, '#')+1:]
+// checkPasswords refuses a new password that was not typed twice the same.
+func (f form) checkPasswords() error {
+	if f["password"] != f["again"] {
+		return authn.RefuseField("again", "The two passwords are not the same")
+	}
+	return nil
 }
 
-// view is what the template shows.
-type view struct {
-	Title, Text, Button string
-	Folder              string // of style and script
-	Wrong               string
-	Fields              []fieldView
+// passwordTwice are the fields for a new password, which nobody sees while typing it.
+func passwordTwice() []field {
+	return []field{
+		{name: "password", label: "field.new_password", kind: "password", autocomplete: "new-password"},
+		{name: "again", kind: "password", autocomplete: "new-password"},
+	}
 }
 
+// fieldView is a field as the template "field" shows it.
 type fieldView struct {
 	Name, Label, Hint  string
 	Type, Autocomplete string
 	Value              string
 	Required, Invalid  bool
+	Checked            bool // of a checkbox
+	Options            []optionView
 }
 
-// view is the page with its form: as it was sent, but for passwords, if something is wrong with it.
-func (p page) view(prefix string, sent form, wrong *authn.Error) view {
-	v := view{Title: p.title, Text: p.text, Button: p.button, Folder: prefix + folder}
-	if wrong != nil {
-		v.Wrong = sentence(wrong.Detail)
-		if wrong.Field == "token" {
-			v.Wrong = "The link in the mail was used before, or has expired. Ask for a new one."
-		}
-	}
-	for _, f := range p.fields {
-		shown := fieldView{
-			Name: f.name, Label: f.label, Hint: f.hint, Type: f.kind, Autocomplete: f.autocomplete, Required: !f.optional,
-			Invalid: wrong != nil && wrong.Field == f.name,
-		}
-		if f.echoed {
-			shown.Value = sent[f.name]
-		}
-		v.Fields = append(v.Fields, shown)
-	}
-	return v
+// optionView is one choice of a select.
+type optionView struct {
+	Value, Label string
+	Selected     bool
 }
 
-// sentence makes one of a detail, which programs read as well.
-func sentence(detail string) string {
-	detail = strings.TrimPrefix(detail, "Invalid field: ")
-	if detail == "" {
+// value is what a field holds: what was sent, else what the page has filled it with. A password is never shown again.
+func (v *visit) value(f field) string {
+	if f.kind == "password" {
 		return ""
 	}
-	return strings.ToUpper(detail[:1]) + strings.TrimSuffix(detail[1:], ".") + "."
+	if v.sent != nil {
+		return v.sent[f.name]
+	}
+	return v.filled[f.name]
+}
+
+// fieldView returns a field of the page's form.
+func (v *visit) fieldView(f field) fieldView {
+	shown := fieldView{
+		Name: f.name, Label: v.t("field." + f.name), Type: f.kind, Autocomplete: f.autocomplete, Value: v.value(f), Required: !f.optional,
+		Invalid: v.wrong != nil && v.wrong.Field == f.name,
+	}
+	if f.label != "" {
+		shown.Label = v.t(f.label)
+	}
+	if f.hint != "" {
+		shown.Hint = v.t(f.hint)
+	}
+	if f.kind == "" {
+		shown.Type = "text"
+	}
+	if f.autocomplete == "" {
+		shown.Autocomplete = "off"
+	}
+	if f.kind == "checkbox" {
+		shown.Value, shown.Checked = "yes", shown.Value != ""
+	}
+	for _, o := range f.options {
+		shown.Options = append(shown.Options, optionView{Value: o.value, Label: v.t(o.label), Selected: o.value == shown.Value})
+	}
+	return shown
 }

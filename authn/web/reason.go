@@ -1,50 +1,83 @@
 package web
 
 import (
-	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/descoped/authly/authn"
 )
 
-// reasonOf tells a person why they are not signed in. It says no more of an account than who knows its password may know: see
-// Logins.Login.
-func reasonOf(e *authn.Error) string {
+// reason tells a person what is wrong. It says no more of an account than who knows its password may know: see Logins.Login.
+func (v *visit) reason(e *authn.Error) string {
 	switch e.Code {
 	case authn.CodeInvalidGrant:
-		return "The name or the password is not right. Look for typing errors and for Caps Lock."
+		return v.t("error.invalid_grant")
 	case authn.CodeLocked, authn.CodeDelayed, authn.CodeRateLimited:
-		return "There were too many attempts. Try again " + inWords(e.RetryAfter) + "."
+		return v.t("error.too_many", "When", v.tongue.when(e.RetryAfter))
 	case authn.CodeAccountUnverified:
-		return "Your email address is not confirmed yet. Open the link in the mail that you were sent, then sign in."
+		return v.t("error.unverified")
 	case authn.CodeAccountInactive:
-		return "Your account is closed. Ask the people who run this site."
+		return v.t("error.inactive")
 	case authn.CodeUnavailable, authn.CodeOverloaded, authn.CodeInternal:
-		return "That did not work, and it is not your fault. Try again " + inWords(e.RetryAfter) + "."
+		return v.t("error.unavailable", "When", v.tongue.when(e.RetryAfter))
 	}
-	return sentence(e.Detail)
+	if e.Field == "token" && v.page.needsCode() {
+		return v.t("error.code")
+	}
+	return v.tongue.detail(e)
 }
 
-// inWords says when to try again, such as "in 4 minutes and 5 seconds".
-func inWords(wait time.Duration) string {
+// number is what differs between details that are the same otherwise.
+var number = regexp.MustCompile(`[0-9]+`)
+
+// detail is the text of an error, which programs read as well. Catalogues have it by the English one, where # stands for a number and
+// {field} for the name of the field; where one lacks it, it is the English one.
+func (t *tongue) detail(e *authn.Error) string {
+	text := strings.TrimPrefix(e.Detail, "Invalid field: ")
+	if text == "" {
+		return ""
+	}
+	name := number.ReplaceAllLiteralString(text, "#")
+	if e.Field != "" {
+		name = replaceWord(name, e.Field, "{field}")
+	}
+	if translated, ok := t.find("detail."+name, nil); ok {
+		for _, n := range number.FindAllString(text, -1) {
+			translated = strings.Replace(translated, "#", n, 1)
+		}
+		return translated
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}
+
+// replaceWord replaces a word that stands alone.
+func replaceWord(text, word, by string) string {
+	words := strings.Split(text, " ")
+	for i, w := range words {
+		if w == word {
+			words[i] = by
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// when says when to try again, such as "in 4 minutes and 5 seconds".
+func (t *tongue) when(wait time.Duration) string {
 	if wait <= 0 {
-		return "in a moment"
+		return t.t("wait.soon")
 	}
 	left := max(time.Second, (wait + time.Second - 1).Truncate(time.Second)) // who has waited so long has waited enough
 	var parts []string
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
-	}{{time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+	}{{time.Hour, "wait.hours"}, {time.Minute, "wait.minutes"}, {time.Second, "wait.seconds"}} {
 		n := left / unit.length
 		left -= n * unit.length
-		switch {
-		case n == 1:
-			parts = append(parts, "1 "+unit.name)
-		case n > 1:
-			parts = append(parts, fmt.Sprintf("%d %ss", n, unit.name))
+		if n > 0 {
+			parts = append(parts, t.t(unit.name, "Count", int(n)))
 		}
 	}
-	return "in " + strings.Join(parts, " and ")
+	return t.t("wait.in", "Wait", strings.Join(parts, " "+t.t("wait.and")+" "))
 }

@@ -1,167 +1,120 @@
 package web
 
 import (
-	"context"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/headers"
 )
 
-// SignInPath is where people sign in, and signOutPath where they sign out, below the prefix.
+// signOutPath is where people sign out, and accountPath where they are when they have signed in and came from nowhere.
 const (
-	SignInPath  = "/auth/login"
 	signOutPath = "/auth/signout"
+	accountPath = "/auth/account"
 )
 
-// SignIn is what the pages to sign in and out need; every field but the last is required.
-type SignIn struct {
-	Logins   *authn.Logins
-	Sessions *authn.Sessions
-	Cookie   headers.SessionCookie
-
-	// Accept returns an address to go back to, as it may be put into a Location, and its origin; false: nobody is sent there.
-	Accept func(address string) (location, origin string, ok bool)
-
-	Now         func() time.Time
-	MayRemember bool // people are offered to be remembered
+// signInPages are those to sign in and out.
+func (p *Pages) signInPages() []page {
+	fields := []field{{name: "username", label: "signin.name", autocomplete: "username"}, {name: "password", kind: "password", autocomplete: "current-password"}}
+	if p.cfg.MayRemember {
+		fields = append(fields, field{name: "remember", kind: "checkbox", optional: true})
+	}
+	return []page{ // opening the one to sign out does nothing: any other page could have a browser do that
+		{path: SignInPath, who: anyone, name: "signin", fields: fields, show: (*visit).showSignIn, act: (*visit).signIn},
+		{path: signOutPath, who: anyone, name: "signout", act: (*visit).signOut},
+	}
 }
 
 // signInView is what the template shows.
 type signInView struct {
-	Title, Text, Folder string
-	Wrong               string
-
-	SignIn                bool // there is the form
-	Username              string
-	MayRemember, Remember bool
-	Posted                bool   // a form was being sent when the session had ended
-	Back                  string // where it goes on, or back to; empty: nowhere
-
-	SignOut     string // where the button is sent; empty: there is none
-	SignInAgain string // where the link leads; empty: there is none
-
-	origin string // of Back, if it is another one
+	Text   string
+	Form   bool   // nobody is signed in yet
+	Posted bool   // a form was being sent when the session had ended
+	Back   string // where it goes on, or back to; empty: nowhere
 }
 
-// notOurs is for whom signing in may lead here again and again: a cookie that another host of the site has set stands beside the right one.
-const notOurs = "Your browser sends a session cookie that is not from here. If you are asked to sign in again and again, delete the cookies of this site."
-
-// signInForm are the fields of the form, for readForm.
-func signInForm() page {
-	return page{fields: []field{{name: "username"}, {name: "password"}, {name: "remember", optional: true}}}
-}
-
-// serveSignIn answers at the sign-in page. Where it goes on afterwards is in its own address, so that it outlasts a wrong password; a
-// fragment stays in the browser's, and comes along when the form has no address of its own.
-func (p *Pages) serveSignIn(w http.ResponseWriter, r *http.Request) {
-	v := p.signInView(r)
+// showSignIn shows the form. Where it goes on afterwards is in the page's own address, so that it outlasts a wrong password; a fragment
+// stays in the browser's, and comes along when the form has no address of its own.
+//
+// Who is signed in already is led on by a link: if the cookie does not reach where that leads, going there by itself would send them here
+// again, and so on.
+func (v *visit) showSignIn() (any, error) {
+	shown := signInView{Form: v.caller == nil || v.sent != nil}
+	var origin string
+	shown.Back, origin = v.back()
 	switch {
-	case isRead(r):
-		who, err := p.caller(r)
-		switch {
-		case err == nil:
-			p.showSignIn(w, r, http.StatusOK, p.signedIn(v, who))
-		case authn.Fault(err).Code == authn.CodeUnavailable || authn.Fault(err).Code == authn.CodeInternal:
-			p.failSignIn(w, r, v, authn.Fault(err))
-		default:
-			if p.cfg.SignIn.Cookie.Read(r.Header).Kind == authn.MalformedCredential {
-				v.Text = notOurs
-			}
-			p.showSignIn(w, r, http.StatusOK, v)
-		}
-	case r.Method == http.MethodPost:
-		p.submitSignIn(w, r, v)
-	default:
-		p.methodNotAllowed(w, r, "GET, HEAD, POST")
+	case !shown.Form:
+		v.title, shown.Text = v.t("signedin.title"), v.t("signedin.text", "Name", v.caller.Username)
+		return shown, nil
+	case v.wrong == nil && v.unknown() != nil:
+		return nil, v.unknown()
+	case v.wrong == nil && v.cfg.Cookie.Read(v.r.Header).Kind == authn.MalformedCredential:
+		shown.Text = v.t("signin.not_ours")
 	}
+	v.origin, shown.Posted = origin, v.r.URL.Query().Get("posted") == "1"
+	return shown, nil
 }
 
-// signInView is the page as it is opened.
-func (p *Pages) signInView(r *http.Request) signInView {
-	v := signInView{
-		Title: "Sign in", Folder: p.cfg.Prefix + folder, SignIn: true, MayRemember: p.cfg.SignIn.MayRemember,
+// unknown is why nobody is known, if that could not be found out.
+func (v *visit) unknown() error {
+	if v.nobody == nil || isNobody(authn.Fault(v.nobody)) {
+		return nil
 	}
-	query := r.URL.Query()
-	if given := query["return"]; len(given) == 1 {
-		v.Back, v.origin, _ = p.cfg.SignIn.Accept(given[0])
-	}
-	v.Posted = query.Get("posted") == "1"
-	return v
+	return v.nobody
 }
 
-// signedIn is the page for somebody who is. It leads on by a link and not by itself: if the cookie does not reach where it leads,
-// that would send them here again, and so on.
-func (p *Pages) signedIn(v signInView, who *authn.Identity) signInView {
-	v.SignIn, v.Posted = false, false
-	v.Title, v.Text = "You are signed in", "As "+who.Username+"."
-	v.SignOut = p.cfg.Prefix + signOutPath
-	return v
+// back is where to go on, and its origin; empty if nobody is sent there.
+func (v *visit) back() (location, origin string) {
+	given := v.r.URL.Query()["return"]
+	if len(given) != 1 {
+		return "", ""
+	}
+	location, origin, ok := v.cfg.Accept(given[0])
+	if !ok {
+		return "", ""
+	}
+	return location, origin
 }
 
-// caller is who the request's cookie says it is. An error may also be that it could not be found out.
-func (p *Pages) caller(r *http.Request) (*authn.Identity, error) {
-	who, err := p.cfg.SignIn.Logins.Authenticate(r.Context(), p.cfg.SignIn.Cookie.Read(r.Header))
-	if err == nil {
-		who.From = clientOf(r)
-		headers.ExchangeOf(r.Context()).User = who.Username
-	}
-	return who, err
-}
-
-// submitSignIn signs somebody in. No page of another origin can, so that nobody is signed in as somebody else without noticing.
-func (p *Pages) submitSignIn(w http.ResponseWriter, r *http.Request, v signInView) {
-	if err := p.ownOrigin.Check(r); err != nil {
-		p.failSignIn(w, r, v, authn.Refuse(authn.CodeOriginRefused, "This form was sent from another page. Sign in here."))
-		return
-	}
-	f, err := readForm(w, r, signInForm())
-	if err != nil {
-		p.failSignIn(w, r, v, authn.Fault(err))
-		return
-	}
-	v.Username, v.Remember = f["username"], f["remember"] != ""
-	held := p.cfg.SignIn.Cookie.Read(r.Header)
-	given, err := p.logIn(r.Context(), f, held.Token, clientOf(r))
-	if err != nil {
-		p.failSignIn(w, r, v, authn.Fault(err))
-		return
-	}
-	h := w.Header()
-	h.Set("Set-Cookie", p.cfg.SignIn.Cookie.Set(given, p.cfg.SignIn.Now()))
-	h.Set("Cache-Control", "no-store")
-	to := v.Back
-	if to == "" {
-		to = p.cfg.PublicURL + p.cfg.Prefix + SignInPath
-	}
-	h.Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
-func (p *Pages) logIn(ctx context.Context, f form, held string, from authn.Client) (authn.BrowserCookie, error) {
-	name := strings.TrimSpace(f["username"])
+// signIn signs somebody in. No page of another origin can, so that nobody is signed in as somebody else without noticing.
+func (v *visit) signIn() error {
+	name := strings.TrimSpace(v.sent["username"])
 	switch {
 	case name == "":
-		return authn.BrowserCookie{}, authn.RefuseField("username", "Type your username or email address")
-	case f["password"] == "":
-		return authn.BrowserCookie{}, authn.RefuseField("password", "Type your password")
+		return authn.RefuseField("username", "Type your username or email address")
+	case v.sent["password"] == "":
+		return authn.RefuseField("password", "Type your password")
 	}
-	return p.cfg.SignIn.Logins.LoginBrowser(ctx, name, f["password"], f["remember"] != "", held, from)
+	held := v.cfg.Cookie.Read(v.r.Header)
+	given, err := v.cfg.Logins.LoginBrowser(v.r.Context(), name, v.sent["password"], v.sent["remember"] != "", held.Token, v.client())
+	if err != nil {
+		return err
+	}
+	v.giveCookie(given)
+	if back, _ := v.back(); back != "" {
+		v.redirect(back)
+	} else {
+		v.goTo(accountPath, "")
+	}
+	return nil
 }
 
-// failSignIn shows the form again, and what was wrong.
-func (p *Pages) failSignIn(w http.ResponseWriter, r *http.Request, v signInView, e *authn.Error) {
-	v.Wrong = reasonOf(e)
-	p.showSignIn(w, r, p.note(w, r, e), v)
+// giveCookie gives the browser the cookie of its session.
+func (v *visit) giveCookie(given authn.BrowserCookie) {
+	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Set(given, v.cfg.Now()))
 }
 
-// showSignIn writes the page. Browsers hold a form's policy against where its answer sends them, too.
-func (p *Pages) showSignIn(w http.ResponseWriter, r *http.Request, status int, v signInView) {
-	allowed := policy
-	if v.SignIn && v.origin != "" {
-		allowed = strings.Replace(policy, "form-action 'self'", "form-action 'self' "+v.origin, 1)
+// signOut ends the session of the cookie, and takes the cookie away. Who has no session is signed out already; but when it cannot be
+// found out or be ended, nobody is told that they are.
+func (v *visit) signOut() error {
+	err := v.unknown()
+	if v.caller != nil {
+		_, err = v.cfg.Sessions.EndOwn(v.r.Context(), v.caller)
 	}
-	p.draw(w, r, status, p.signIn, allowed, v)
+	if err != nil && !isNobody(authn.Fault(err)) {
+		return err
+	}
+	v.caller = nil
+	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
+	v.tell("signedout", link{Text: v.t("signin.title"), Href: v.path(SignInPath)})
+	return nil
 }

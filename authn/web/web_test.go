@@ -1,144 +1,13 @@
 package web_test
 
 import (
-	"context"
-	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/authn/api"
-	"github.com/descoped/authly/authn/web"
-	"github.com/descoped/authly/store"
 )
-
-const password = "correct horse"
-
-// site is the pages on a real socket, over a real store, and what was mailed.
-type site struct {
-	*httptest.Server
-	accounts *authn.Accounts
-	outbox   *authn.Outbox
-	mailed   chan authn.Mail
-}
-
-func (s *site) Send(_ context.Context, m authn.Mail) error {
-	s.mailed <- m
-	return nil
-}
-
-func open(t *testing.T) *site {
-	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	passwords, err := authn.NewPasswords(authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	log := slog.New(slog.DiscardHandler)
-	hour := authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour}
-	mails := authn.NewMails(authn.MailsConfig{Store: db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
-	s := &site{mailed: make(chan authn.Mail, 10)}
-	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
-	s.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: db, Passwords: passwords, Mails: mails, OpenRegistration: true, Now: time.Now, Log: log,
-		Logins: authn.NewLogins(authn.LoginsConfig{Store: db, Passwords: passwords, RequireVerification: true, Now: time.Now, Log: log}),
-	})
-	pages, err := web.New(web.Config{
-		Accounts: s.accounts, PublicURL: "https://login.example.com", Prefix: "/api/v1", StatusOf: api.StatusOf, Log: log,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Server = httptest.NewServer(pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusTeapot)
-	})))
-	t.Cleanup(s.Close)
-	run, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { s.outbox.Run(run); close(ended) }()
-	t.Cleanup(func() { stop(); <-ended })
-	return s
-}
-
-// token waits for the mail of a kind and returns its token.
-func (s *site) token(t *testing.T, kind authn.MailKind) string {
-	t.Helper()
-	for {
-		select {
-		case m := <-s.mailed:
-			if m.Kind == kind {
-				return m.Token
-			}
-		case <-time.After(time.Minute):
-			t.Fatalf("no %s was mailed", kind)
-		}
-	}
-}
-
-// answer is a page as it was answered.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
-
-// ask sends a request, with a form if there is one.
-func (s *site) ask(t *testing.T, method, path string, form url.Values, header ...string) answer {
-	t.Helper()
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+path, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		r.Header.Set(header[i], header[i+1])
-	}
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{response.StatusCode, response.Header, string(content)}
-}
-
-// says fails unless the answer has the status and the text.
-func (a answer) says(t *testing.T, status int, text string) {
-	t.Helper()
-	if a.status != status || !strings.Contains(a.body, text) {
-		t.Errorf("%d, want %d and %q in\n%s", a.status, status, text, a.body)
-	}
-	for name, want := range map[string]string{
-		"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "Content-Type": "text/html; charset=utf-8",
-	} {
-		if got := a.header.Get(name); got != want {
-			t.Errorf("%s %q, want %q", name, got, want)
-		}
-	}
-	policy := a.header.Get("Content-Security-Policy")
-	if !strings.HasPrefix(policy, "default-src 'none';") || strings.Contains(policy, "unsafe") || !strings.Contains(policy, "form-action 'self'") {
-		t.Errorf("Content-Security-Policy %q", policy)
-	}
-}
 
 // register registers alice and returns the token that she was mailed.
 func (s *site) register(t *testing.T) string {
@@ -181,16 +50,16 @@ func TestPathsOfOthers(t *testing.T) {
 		}
 	}
 	for path, kind := range map[string]string{"style.css": "text/css; charset=utf-8", "fill.js": "text/javascript; charset=utf-8"} {
-		a := s.ask(t, "GET", "/api/v1/auth/mail/"+path, nil)
+		a := s.ask(t, "GET", "/api/v1/auth/assets/"+path, nil)
 		if a.status != 200 || a.header.Get("Content-Type") != kind || a.body == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.header.Get("Content-Type"))
 		}
-		if a := s.ask(t, "POST", "/api/v1/auth/mail/"+path, url.Values{}); a.status != 405 {
+		if a := s.ask(t, "POST", "/api/v1/auth/assets/"+path, url.Values{}); a.status != 405 {
 			t.Errorf("POST %s: %d", path, a.status)
 		}
 	}
 	page := s.ask(t, "GET", "/api/v1/auth/mail/reset", nil)
-	for _, want := range []string{`href="/api/v1/auth/mail/style.css"`, `src="/api/v1/auth/mail/fill.js"`, `<html lang="en">`, `<label for="token">`,
+	for _, want := range []string{`href="/api/v1/auth/assets/style.css"`, `src="/api/v1/auth/assets/fill.js"`, `<html lang="en">`, `<label for="token">`,
 		`<label for="password">`, `<label for="again">`, `autocomplete="new-password"`} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%s is not in\n%s", want, page.body)

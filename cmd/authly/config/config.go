@@ -30,6 +30,7 @@ type Config struct {
 	Secrets    Secrets    `yaml:"secrets"`    // where they come from
 	Sessions   Sessions   `yaml:"sessions"`   // how long logins last
 	Cookies    Cookies    `yaml:"cookies"`    // what browsers hold of sessions
+	Pages      Pages      `yaml:"pages"`      // whose the pages seem to be
 	Revocation Revocation `yaml:"revocation"` // how soon what was taken back is refused
 	Streams    Streams    `yaml:"streams"`    // how long what was let through may last
 	Passwords  Passwords  `yaml:"passwords"`  // how passwords are hashed
@@ -194,6 +195,27 @@ type Sessions struct {
 type Cookies struct {
 	// A domain to all of whose hosts it is sent, such as example.com; empty: to the host of Server.PublicURL alone.
 	Domain string `yaml:"domain"`
+}
+
+// Pages says what the pages look like.
+type Pages struct {
+	// What they are called; empty: Authly.
+	Name string `yaml:"name"`
+	// A file with a picture beside the name: .svg, .png, .jpg or .webp, of at most 256 KiB; empty: none.
+	Logo string `yaml:"logo"`
+	// The colour of buttons and links on a light background, and on a dark one: #rrggbb; empty: the built-in one.
+	Accent     string `yaml:"accent"`
+	AccentDark string `yaml:"accent_dark"`
+	// What stands at the end of every page.
+	Links []PageLink `yaml:"links"`
+	// A folder with templates, languages and a style in place of the built-in ones; empty: none.
+	Folder string `yaml:"folder"`
+}
+
+// PageLink leads from the pages to elsewhere; it converts to a web.BrandLink.
+type PageLink struct {
+	Title string `yaml:"title"` // required
+	URL   string `yaml:"url"`   // https, http or mailto; required
 }
 
 // Revocation says how a replica keeps up with what others have taken back. Tokens are checked against its memory.

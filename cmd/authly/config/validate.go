@@ -11,6 +11,7 @@ func (d *decoder) check() {
 	d.checkStore()
 	d.checkTokens()
 	d.checkCookies()
+	d.checkPages()
 	d.checkLimits()
 	d.checkGeo()
 	d.checkMail()

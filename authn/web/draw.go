@@ -1,0 +1,137 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/descoped/authly/headers"
+)
+
+// policy lets a page have what is served from assets, and send its own form; %s is where that may lead to beside here. Browsers hold it
+// against where the answer to a form sends them, too.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'%s; base-uri 'none'; frame-ancestors 'none'"
+
+// A frame is the root of every template.
+type frame struct {
+	Lang   string // of the page, a tag of BCP 47
+	Title  string // the heading
+	Wrong  string // why a form has come back, or there is no page; empty: nothing is wrong
+	Said   string // what a form of before has done; empty: nothing
+	Name   string // of the page
+	Script string // a file in assets that the page uses, beside what all use; empty: none
+	Menu   []link // pages of the same kind
+	Brand  Brand
+	Assets string // where style and scripts are
+	Caller string // the username of who is signed in; empty: nobody
+	Admin  bool   // who is an administrator
+	Data   any    // what the page's own function has gathered
+
+	visit *visit
+}
+
+// T is a text by its name, see visit.t.
+func (f *frame) T(name string, args ...any) string { return f.visit.t(name, args...) }
+
+// Path is an address below the prefix.
+func (f *frame) Path(path string) string { return f.visit.path(path) }
+
+// Field is a field of the page's form by its name, for the template "field".
+func (f *frame) Field(name string) (fieldView, error) {
+	for _, field := range f.visit.page.fields {
+		if field.name == name {
+			return f.visit.fieldView(field), nil
+		}
+	}
+	return fieldView{}, fmt.Errorf("the page has no field %q", name)
+}
+
+// Fields are all fields of the page's form.
+func (f *frame) Fields() (all []fieldView) {
+	for _, field := range f.visit.page.fields {
+		all = append(all, f.visit.fieldView(field))
+	}
+	return all
+}
+
+// Time is an element with a time, as the language writes it; where scripts run, in the browser's own zone. The zero time is a dash.
+func (f *frame) Time(t time.Time) template.HTML {
+	if t.IsZero() {
+		return "–"
+	}
+	t = t.UTC()
+	shown := template.HTMLEscapeString(t.Format(f.T("time.layout")))
+	return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + shown + `</time>`) // #nosec G203 -- escaped, the rest is digits
+}
+
+// draw writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
+func (v *visit) draw(status int, name string, data any) {
+	var body bytes.Buffer
+	if err := v.drawings.of(name).ExecuteTemplate(&body, "layout", v.frame(name, data)); err != nil {
+		v.cfg.Log.ErrorContext(v.r.Context(), "page not drawn", "page", name, "request_id", headers.ExchangeOf(v.r.Context()).ID, "error", err)
+		http.Error(v.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	origin := ""
+	if v.origin != "" {
+		origin = " " + v.origin
+	}
+	h := v.w.Header()
+	h.Set("Content-Security-Policy", fmt.Sprintf(policy, origin))
+	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers call the origin of a form null, and it is refused
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Language", v.tongue.tag)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(body.Len()))
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(body.Bytes()) // a client that has gone away is nobody's error
+}
+
+func (v *visit) frame(name string, data any) *frame {
+	f := &frame{
+		Lang: v.tongue.tag, Title: v.title, Name: name, Said: v.said(), Brand: v.cfg.Brand.shown(v.path(assetsPath)),
+		Assets: v.path(assetsPath), Data: data, visit: v,
+	}
+	if f.Title == "" {
+		f.Title = v.t(name + ".title")
+	}
+	if v.wrong != nil {
+		f.Wrong = v.reason(v.wrong)
+	}
+	if v.page.needsCode() {
+		f.Script = "fill.js"
+	}
+	if v.caller != nil {
+		f.Caller, f.Admin, f.Menu = v.caller.Username, v.caller.Admin, v.menu()
+	}
+	return f
+}
+
+// menu lists the pages of the same menu.
+func (v *visit) menu() (links []link) {
+	for i := range v.pages {
+		if pg := &v.pages[i]; pg.menu != noMenu && pg.menu == v.page.menu {
+			links = append(links, link{Text: v.t(pg.name + ".menu"), Href: v.path(pg.path), Current: pg == v.page})
+		}
+	}
+	return links
+}
+
+// plainName is what the name of something to say looks like.
+var plainName = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
+// said is what the form of before has done, which its answer has put into the address. A link of another site does not say
+// anything.
+func (v *visit) said() string {
+	name := v.r.URL.Query().Get("said")
+	if site := v.r.Header.Get("Sec-Fetch-Site"); name == "" || !plainName.MatchString(name) || strings.HasSuffix(site, "-site") {
+		return ""
+	}
+	text, _ := v.tongue.find("said."+name, nil)
+	return text
+}
