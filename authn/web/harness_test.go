@@ -29,6 +29,8 @@ const (
 // site is the pages on a real socket, over a real store, and what was mailed.
 type site struct {
 	*httptest.Server
+	pages    *web.Pages
+	file     string // of the database
 	db       *store.Store
 	logins   *authn.Logins
 	accounts *authn.Accounts
@@ -43,23 +45,23 @@ func (s *site) Send(_ context.Context, m authn.Mail) error {
 }
 
 // open starts the pages. Each change is made to their configuration before.
-func open(t *testing.T, changes ...func(*web.Config)) *site {
+func open(t testing.TB, changes ...func(*web.Config)) *site {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
+	file := filepath.Join(t.TempDir(), "authly.db")
+	db, err := store.Open(t.Context(), "sqlite://"+file, store.Options{MaxConnections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &site{db: db, mailed: make(chan authn.Mail, 10)}
+	s := &site{file: file, db: db, mailed: make(chan authn.Mail, 10)}
 	cfg := s.build(t)
 	for _, change := range changes {
 		change(&cfg)
 	}
-	pages, err := web.New(cfg)
-	if err != nil {
+	if s.pages, err = web.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s.Server = httptest.NewServer(s.pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 	})))
 	t.Cleanup(s.Close)
@@ -71,7 +73,7 @@ func open(t *testing.T, changes ...func(*web.Config)) *site {
 }
 
 // build makes what the pages stand on.
-func (s *site) build(t *testing.T) web.Config {
+func (s *site) build(t testing.TB) web.Config {
 	t.Helper()
 	passwords, err := authn.NewPasswords(authn.PasswordsConfig{Algorithm: authn.Bcrypt, BcryptCost: 4, MinLength: 8})
 	if err != nil {
@@ -108,7 +110,7 @@ func (s *site) build(t *testing.T) web.Config {
 }
 
 // user makes a verified user, an administrator if asked for, whose password is password.
-func (s *site) user(t *testing.T, name string, admin bool) authn.User {
+func (s *site) user(t testing.TB, name string, admin bool) authn.User {
 	t.Helper()
 	user, err := s.accounts.Create(t.Context(), authn.Operator(), authn.NewAccount{
 		Registration: authn.Registration{Username: name, Email: name + "@example.com", Password: password}, Verified: true, Admin: admin,
@@ -120,7 +122,7 @@ func (s *site) user(t *testing.T, name string, admin bool) authn.User {
 }
 
 // signIn signs somebody in at the page and returns the Cookie header of their browser.
-func (s *site) signIn(t *testing.T, name string) string {
+func (s *site) signIn(t testing.TB, name string) string {
 	t.Helper()
 	a := s.ask(t, "POST", prefix+web.SignInPath, url.Values{"username": {name}, "password": {password}})
 	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
@@ -153,7 +155,7 @@ type answer struct {
 }
 
 // ask sends a request, with a form if there is one.
-func (s *site) ask(t *testing.T, method, path string, form url.Values, header ...string) answer {
+func (s *site) ask(t testing.TB, method, path string, form url.Values, header ...string) answer {
 	t.Helper()
 	var body io.Reader
 	if form != nil {

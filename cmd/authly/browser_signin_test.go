@@ -229,6 +229,27 @@ func testWithoutScripts(t *testing.T, s *stage) {
 	atSignIn(t, tab)
 }
 
+// People read what their browser asks for.
+func testGerman(t *testing.T, s *stage) {
+	s.person(t, "greta")
+	tab := s.browser.Guest(t)
+	for accept, title := range map[string]string{"de-AT,de;q=0.9,en;q=0.5": "Anmelden", "en-GB,de;q=0.9": "Sign in", "fr": "Sign in"} {
+		tab.Languages(t, accept)
+		tab.Open(t, browsed+"/page")
+		lang := browsertest.Evaluate[string](t, tab, "document.documentElement.lang")
+		if tab.Title(t) != title || (lang == "de") != (title == "Anmelden") {
+			t.Errorf("for %s the page is in %q and says %q", accept, lang, tab.Title(t))
+		}
+	}
+	tab.Languages(t, "de")
+	tab.Open(t, browsed+"/page")
+	tab.Press(t, "Anmelden", "username", "greta", "password", "not hers")
+	shows(t, tab, "Der Name oder das Passwort stimmt nicht.")
+	tab.Check(t, "signin-german")
+	tab.Press(t, "Anmelden", "username", "greta", "password", passwordOf("greta"))
+	at(t, tab, browsed+"/page")
+}
+
 func testSignInChecked(t *testing.T, s *stage) {
 	s.person(t, "vera")
 	tab := s.browser.Guest(t)

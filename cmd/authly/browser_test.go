@@ -96,6 +96,7 @@ func TestBrowser(t *testing.T) {
 		"a form that was being sent":  testPostedForm,
 		"framed":                      testFramed,
 		"without scripts":             testWithoutScripts,
+		"in German":                   testGerman,
 		"mailed pages":                testMailedPages,
 		"a page that is for everyone": testSignInChecked,
 	} {

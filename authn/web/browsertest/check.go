@@ -41,6 +41,11 @@ func (tab *Tab) Markup(t testing.TB) []string {
 // Check fails the test unless everybody can use the page: see Axe, Markup, Keyboard and Wide. Pictures of it are kept under its name.
 func (tab *Tab) Check(t testing.TB, name string) {
 	t.Helper()
+	if os.Getenv(screenshots) != "" {
+		tab.show(t, phone)
+		tab.Picture(t, name+"-phone")
+		tab.show(t, desk)
+	}
 	for _, scheme := range []string{Dark, Light} { // light comes last, and stays
 		tab.Scheme(t, scheme)
 		tab.Picture(t, name+"-"+scheme)
@@ -48,13 +53,8 @@ func (tab *Tab) Check(t testing.TB, name string) {
 			t.Errorf("%s, %s: %s", name, scheme, flaw)
 		}
 	}
-	for _, flaw := range slices.Concat(tab.Markup(t), tab.Keyboard(t), tab.Wide(t)) {
+	for _, flaw := range slices.Concat(tab.Markup(t), tab.Wide(t), tab.Keyboard(t)) {
 		t.Errorf("%s: %s", name, flaw)
-	}
-	if os.Getenv(screenshots) != "" {
-		tab.show(t, phone)
-		tab.Picture(t, name+"-phone")
-		tab.show(t, desk)
 	}
 }
 
