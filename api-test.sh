@@ -367,6 +367,9 @@ check "the user sees the login and the theft" 200 \
 	'[.events[].kind] | contains(["login", "refresh_reused", "user_created"])'
 call GET "$prefix/users/me/audit?user=$nobody_id" "$third"
 check "and cannot ask about others" 400 '.field == "user"'
+call GET "$prefix/users/me/export" "$third"
+check "they have everything that is kept of them, and no hash" 200 \
+	'(.sessions | length > 0) and (.events | length > 0) and .user.id == "'"$user_id"'" and ([.. | strings | select(startswith("$2"))] == [])'
 call GET "$prefix/audit" "$third"
 check "nor read the whole trail" 403 '.detail == "Not authorized to read the audit trail"'
 call GET "$prefix/audit?user=$user_id&kind=login&limit=1" "$admin_token"

@@ -19,8 +19,19 @@ type AccountUpdate struct {
 	Admin           *bool
 	Roles           *[]string
 
-	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see NewCookieValue.
+	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see RenewCookie.
 	NextCookie string
+}
+
+// RenewCookie prepares the change of a password: who changes their own, and has come with a cookie, gets another, since what a browser
+// held before holds no more than it was given for. It returns what the browser is to be given when the change is made; nil: nothing.
+func (u *AccountUpdate) RenewCookie(caller *Identity, id uuid.UUID) *BrowserCookie {
+	held := caller.Cookie
+	if held == nil || u.Password == nil || caller.UserID != id {
+		return nil
+	}
+	u.NextCookie = NewCookieValue()
+	return &BrowserCookie{Value: u.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
 }
 
 // Update changes a user. Users change themselves, administrators everybody. Only administrators change flags and roles;
@@ -65,7 +76,7 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	changed, err := a.cfg.Store.UpdateUser(ctx, id, change)
 	switch {
 	case errors.Is(err, ErrStale):
-		return User{}, Refuse(CodeForbidden, "Current password is incorrect") // it was changed meanwhile
+		return User{}, errCurrentPassword // it was changed meanwhile
 	case err != nil:
 		return User{}, accountRefusal(err)
 	}
@@ -185,7 +196,9 @@ func (a *Accounts) checkCurrent(ctx context.Context, user User, current *string,
 	}
 	_, err := a.cfg.Logins.guard.check(ctx, userAccount(user.ID), &user, *current, from, what, nil)
 	if errors.Is(err, errWrongPassword) {
-		return Refuse(CodeForbidden, "Current password is incorrect")
+		return errCurrentPassword
 	}
 	return err
 }
+
+var errCurrentPassword = &Error{Code: CodeForbidden, Detail: "Current password is incorrect", Field: "current_password"}

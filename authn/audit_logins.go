@@ -16,6 +16,7 @@ const (
 	checkForLogin  check = ""
 	checkForChange check = "password_change" // of one's own
 	checkForMove   check = "email_change"    // of one's own, alone
+	checkForEnd    check = "account_deletion"
 )
 
 // refused notes that a password was looked at and its user not let in, at once. Further events may

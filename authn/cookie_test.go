@@ -98,11 +98,18 @@ func TestPasswordChangeRenewsTheCookie(t *testing.T) {
 	alice := m.user(t, "alice")
 	mine, other := m.browse(t, "alice", false, ""), m.browse(t, "alice", false, "")
 	caller, _ := m.whose(t, mine.Value)
-	next, changed := authn.NewCookieValue(), "another good password"
-	current := password
-	if _, err := m.accounts.Update(t.Context(), caller, alice.ID, authn.AccountUpdate{
-		Password: &changed, CurrentPassword: &current, NextCookie: next,
-	}, authn.Client{}); err != nil {
+	changed, current := "another good password", password
+	update := authn.AccountUpdate{Password: &changed, CurrentPassword: &current}
+	given := update.RenewCookie(caller, alice.ID)
+	if given == nil || given.Keep || !given.ExpiresAt.Equal(caller.Cookie.ExpiresAt) || (&authn.AccountUpdate{}).RenewCookie(caller, alice.ID) != nil {
+		t.Fatalf("given %+v", given)
+	}
+	if (&authn.AccountUpdate{Password: &changed}).RenewCookie(caller, uuid.New()) != nil ||
+		(&authn.AccountUpdate{Password: &changed}).RenewCookie(&authn.Identity{UserID: alice.ID}, alice.ID) != nil {
+		t.Error("a cookie for somebody else's password, or in place of none")
+	}
+	next := given.Value
+	if _, err := m.accounts.Update(t.Context(), caller, alice.ID, update, authn.Client{}); err != nil {
 		t.Fatal(err)
 	}
 	for what, value := range map[string]string{"the old value": mine.Value, "the other browser": other.Value} {

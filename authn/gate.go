@@ -133,15 +133,18 @@ func limitedBy(user *Identity, client netip.Addr) string {
 // Explain is Decide that also says why the routes before the one that matched did not, and spends no limit.
 func (g *Gate) Explain(ctx context.Context, r Request) Decision {
 	var misses []Miss
-	route, err := g.find(r, &misses)
-	if err != nil {
-		d := refuse(Deny, nil, err)
-		d.Misses = misses
-		return d
-	}
-	d := g.pass(ctx, route, r)
+	d := g.consider(ctx, r, &misses)
 	d.Misses = misses
 	return d
+}
+
+// consider is Decide whatever the limits.
+func (g *Gate) consider(ctx context.Context, r Request, misses *[]Miss) Decision {
+	route, err := g.find(r, misses)
+	if err != nil {
+		return refuse(Deny, nil, err)
+	}
+	return g.pass(ctx, route, r)
 }
 
 // Admit spends one request of the general limit. Decide does so itself; callers use it for requests that no route is asked

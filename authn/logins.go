@@ -22,6 +22,7 @@ type LoginStore interface {
 	CookieStore
 	ArrivalStore
 	AuditStore
+	PersonalStore
 }
 
 // LoginsConfig is what Logins needs; the limits, Trail and Arrivals may be left out.

@@ -53,6 +53,9 @@ type Route struct {
 	Limit       Limit // requests on this route, per client network; zero: none
 	LimitByUser bool  // per user instead; of those who are nobody, per client network
 
+	// Application is where people open what the route is for; nil: it is in nobody's list of applications.
+	Application *Application
+
 	// Audience is whom the application's assertions are for, see Asserter; empty: it gets none.
 	Audience string
 }

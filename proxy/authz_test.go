@@ -142,7 +142,7 @@ func newAuthzRig(t *testing.T, c authzConfig) *authzRig {
 		Assert:   c.assert,
 		CORS:     c.cors,
 		Own:      http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "own") }),
-		Owns:     func(path string) bool { return path == "/health" },
+		Owns:     func(_, path string) bool { return path == "/health" },
 		Problem:  api.WriteProblem,
 		Log:      slog.New(slog.NewJSONHandler(log, nil)),
 		Now:      time.Now,

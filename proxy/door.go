@@ -21,9 +21,9 @@ type Config struct {
 	Security *headers.Security
 	CORS     *headers.CORS // nil: CORS is left to the applications
 
-	// Own serves Authly's own endpoints and pages; Owns reports whether a decoded path is one of them.
+	// Own serves Authly's own endpoints and pages; Owns reports whether a decoded path is one of them, at a host if it is not at all.
 	Own  http.Handler
-	Owns func(decodedPath string) bool
+	Owns func(host, decodedPath string) bool
 
 	// Problem answers with an error, in the one form and with the one status that Authly has for it.
 	Problem func(http.ResponseWriter, *http.Request, error)

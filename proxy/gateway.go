@@ -34,7 +34,7 @@ func (d *Door) Gateway() http.Handler {
 				err = limited // what is malformed counts like everything else
 			}
 			d.refuse(w, r, err)
-		case d.cfg.Owns(t.path):
+		case d.cfg.Owns(t.host, t.path):
 			endpoints.ServeHTTP(w, r)
 		default:
 			d.serveRoute(w, r, t)

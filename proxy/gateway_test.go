@@ -158,7 +158,7 @@ func doorConfig(t testing.TB, upstreams map[string]proxy.UpstreamConfig) proxy.C
 		Names:     headers.DefaultIdentityNames(),
 		Security:  headers.NewSecurity(headers.DefaultSecurityConfig()),
 		Own:       http.NotFoundHandler(),
-		Owns:      func(path string) bool { return path == "/health" || strings.HasPrefix(path, "/auth/") },
+		Owns:      func(_, path string) bool { return path == "/health" || strings.HasPrefix(path, "/auth/") },
 		Problem:   api.WriteProblem,
 		Upstreams: upstreams,
 		PublicURL: "http://localhost:8080",

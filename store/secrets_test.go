@@ -12,25 +12,11 @@ import (
 	"github.com/descoped/authly/store/storetest"
 )
 
-// A column that the list in secrets.go does not name is one about which nobody has thought, and one that is only there is a mistake.
+// A column that the list in secrets.go or in personal.go does not name is one about which nobody has thought, and one that is only there is
+// a mistake.
 func TestEveryColumnIsListed(t *testing.T) {
 	t.Parallel()
-	source, err := os.ReadFile("secrets.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listed := map[string]int{}
-	for line := range strings.Lines(string(source)) {
-		if !strings.HasPrefix(line, "//\t") {
-			continue
-		}
-		for _, name := range regexp.MustCompile(`\b[a-z_]+\.([a-z_]+|\*)`).FindAllString(line, -1) {
-			listed[name]++
-		}
-	}
-	if len(listed) < 50 {
-		t.Fatalf("the list has only %d names", len(listed))
-	}
+	lists := map[string]map[string]int{"secrets.go": listedColumns(t, "secrets.go"), "personal.go": listedColumns(t, "personal.go")}
 	for name, c := range map[string]struct{ url, statement string }{
 		"sqlite": {"sqlite://" + t.TempDir() + "/authly.db", `SELECT s.name || '.' || c.name FROM sqlite_schema AS s, pragma_table_info(s.name) AS c
 			WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite_%'`},
@@ -42,21 +28,71 @@ func TestEveryColumnIsListed(t *testing.T) {
 			if len(columns) < 100 || !slices.Contains(columns, "users.password_hash") {
 				t.Fatalf("the schema has only %d columns", len(columns))
 			}
-			used := map[string]bool{}
-			for _, column := range columns {
-				table, _, _ := strings.Cut(column, ".")
-				n := listed[column] + listed[table+".*"]
-				if n != 1 {
-					t.Errorf("secrets.go names %s %d times, want once", column, n)
+			for file, listed := range lists {
+				used := map[string]bool{}
+				for _, column := range columns {
+					table, _, _ := strings.Cut(column, ".")
+					n := listed[column] + listed[table+".*"]
+					if n != 1 {
+						t.Errorf("%s names %s %d times, want once", file, column, n)
+					}
+					used[column], used[table+".*"] = true, true
 				}
-				used[column], used[table+".*"] = true, true
-			}
-			for name := range listed {
-				if !used[name] {
-					t.Errorf("secrets.go names %s, which there is not", name)
+				for name := range listed {
+					if !used[name] {
+						t.Errorf("%s names %s, which there is not", file, name)
+					}
 				}
 			}
 		})
+	}
+}
+
+// listedColumns returns how often each column, or table.*, is named in the list of a file.
+func listedColumns(t *testing.T, file string) map[string]int {
+	t.Helper()
+	listed := map[string]int{}
+	for _, name := range columnNames(sourceOf(t, file)) {
+		listed[name]++
+	}
+	if len(listed) < 50 {
+		t.Fatalf("the list in %s has only %d names", file, len(listed))
+	}
+	return listed
+}
+
+func sourceOf(t *testing.T, file string) string {
+	t.Helper()
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(source)
+}
+
+// columnNames returns what indented lines of comments name.
+func columnNames(source string) (names []string) {
+	for line := range strings.Lines(source) {
+		if strings.HasPrefix(line, "//\t") {
+			names = append(names, regexp.MustCompile(`\b[a-z_]+\.([a-z_]+|\*)`).FindAllString(line, -1)...)
+		}
+	}
+	return names
+}
+
+// Nothing that secrets.go calls sealed or hashed is in the download of who it is about.
+func TestNoSecretIsPersonal(t *testing.T) {
+	t.Parallel()
+	toldPart, _, _ := strings.Cut(sourceOf(t, "personal.go"), "\n// Not told")
+	secretPart, _, _ := strings.Cut(sourceOf(t, "secrets.go"), "\n// Not secret")
+	told, secret := columnNames(toldPart), columnNames(secretPart)
+	if len(told) < 40 || len(secret) < 9 {
+		t.Fatalf("only %d told and %d secret columns", len(told), len(secret))
+	}
+	for _, name := range secret {
+		if slices.Contains(told, name) {
+			t.Errorf("%s is a secret and told", name)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -39,18 +38,6 @@ func (a *API) authenticate(r *http.Request) (*authn.Identity, error) {
 		return nil, authn.Refuse(authn.CodeOriginRefused, "A page of another site may not do this with your session")
 	}
 	return caller, err
-}
-
-// renewCookie prepares the change of a password: who changes their own, and has come with a cookie, gets another. What is
-// returned is called when the change is made.
-func (a *API) renewCookie(c *call, update *authn.AccountUpdate) (made func()) {
-	held := c.caller.Cookie
-	if held == nil || update.Password == nil {
-		return func() {}
-	}
-	update.NextCookie = authn.NewCookieValue()
-	given := authn.BrowserCookie{Value: update.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
-	return func() { c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(given, time.Now())) }
 }
 
 // forgetCookie takes the cookie away from a browser whose session was ended by who came with it.

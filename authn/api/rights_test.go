@@ -46,6 +46,7 @@ var matrix = []matrixRow{
 	{"POST", "/users/invitations/accept", object("token", "INVITED", "username", "NEW", "password", goodPassword), [5]int{201, 201, 201, 201, 201}},
 	{"GET", "/users/me", "", [5]int{401, 200, 200, 200, 401}},
 	{"GET", "/users/me/audit", "", [5]int{401, 200, 200, 200, 401}},
+	{"GET", "/users/me/export", "", [5]int{401, 200, 200, 200, 401}},
 	{"GET", "/users/SELF", "", [5]int{401, 200, 404, 200, 401}},
 	{"PUT", "/users/SELF", object("username", "NEW"), [5]int{401, 200, 403, 200, 401}},
 	{"PUT", "/users/SELF", `{"is_admin":true}`, [5]int{401, 403, 403, 200, 401}},

@@ -63,6 +63,7 @@ func (a *API) table() []route {
 		{post, "/users/invitations/accept", anyone, jsonBody, a.acceptInvitation, false},
 		{get, "/users/me", signedIn, nothing, a.me, false},
 		{get, "/users/me/audit", signedIn, nothing, a.ownAudit, false},
+		{get, "/users/me/export", signedIn, nothing, a.personalData, false},
 		{get, "/users/{id}", signedIn, nothing, a.getUser, false},
 		{put, "/users/{id}", signedIn, jsonBody, a.updateUser, false},
 		{del, "/users/{id}", signedIn, nothing, a.deleteUser, false},

@@ -135,15 +135,14 @@ func (a *API) updateUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	renewed := func() {}
-	if id == c.caller.UserID {
-		renewed = a.renewCookie(c, &u)
-	}
+	next := u.RenewCookie(c.caller, id)
 	changed, err := a.cfg.Accounts.Update(c.r.Context(), c.caller, id, u, c.client())
 	if err != nil {
 		return err
 	}
-	renewed()
+	if next != nil {
+		c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(*next, time.Now()))
+	}
 	status := http.StatusOK
 	if u.Email != nil && !authn.SameEmail(*u.Email, changed.Email) {
 		status = http.StatusAccepted // the new address was mailed, and counts when it is confirmed

@@ -35,6 +35,7 @@ type site struct {
 	logins   *authn.Logins
 	accounts *authn.Accounts
 	sessions *authn.Sessions
+	trail    *authn.Trail
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
 }
@@ -91,8 +92,9 @@ func (s *site) build(t testing.TB) web.Config {
 	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
+	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
 	s.logins = authn.NewLogins(authn.LoginsConfig{
-		Store: s.db, Keys: keys, Passwords: passwords, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
+		Store: s.db, Keys: keys, Passwords: passwords, Trail: s.trail, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
 		Sessions: policy, RememberFor: 48 * time.Hour, RequireVerification: true, Now: time.Now, Log: log,
 		Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour},
 	})
@@ -101,7 +103,7 @@ func (s *site) build(t testing.TB) web.Config {
 	})
 	s.sessions = authn.NewSessions(authn.SessionsConfig{Store: s.db, Policy: policy, Now: time.Now, Log: log})
 	return web.Config{
-		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Cookie: headers.NewSessionCookie(true, ""),
+		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Trail: s.trail, Cookie: headers.NewSessionCookie(true, ""),
 		PublicURL: publicURL, Prefix: prefix, StatusOf: api.StatusOf, Now: time.Now, Log: log, MayRemember: true,
 		Accept: func(address string) (string, string, bool) {
 			return address, elsewhere, strings.HasPrefix(address, elsewhere+"/") || strings.HasPrefix(address, publicURL+prefix+"/")

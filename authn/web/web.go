@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +21,7 @@ type Config struct {
 	Logins   *authn.Logins
 	Sessions *authn.Sessions
 	Accounts *authn.Accounts
+	Trail    *authn.Trail
 	Cookie   headers.SessionCookie // by which browsers' sessions are known
 
 	PublicURL string // where browsers see the pages
@@ -32,6 +34,12 @@ type Config struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
+	// Applications returns what somebody may open, as authn.Gate does; nil: nothing is listed.
+	Applications func(ctx context.Context, as authn.Request) ([]authn.Application, error)
+
+	// Names reports whether an application has a route for a path of a host in particular; nil: none has.
+	Names func(host, path string) bool
+
 	MayRemember bool   // people are offered to be remembered when they sign in
 	Folder      string // of templates, languages and a style in place of the built-in ones; empty: none
 	Brand       Brand  // the zero value is Authly's own
@@ -40,6 +48,7 @@ type Config struct {
 // Pages serves the pages.
 type Pages struct {
 	cfg       Config
+	host      string // of PublicURL
 	pages     []page
 	languages *languages
 	drawings  *drawings
@@ -50,8 +59,8 @@ type Pages struct {
 // New returns the pages. An error may also be of what is in Config.Folder.
 func New(cfg Config) (*Pages, error) {
 	switch {
-	case cfg.Logins == nil || cfg.Sessions == nil || cfg.Accounts == nil || cfg.Accept == nil:
-		return nil, errors.New("web: Logins, Sessions, Accounts and Accept are required")
+	case cfg.Logins == nil || cfg.Sessions == nil || cfg.Accounts == nil || cfg.Trail == nil || cfg.Accept == nil:
+		return nil, errors.New("web: Logins, Sessions, Accounts, Trail and Accept are required")
 	case cfg.StatusOf == nil || cfg.Now == nil || cfg.Log == nil:
 		return nil, errors.New("web: StatusOf, Now and Log are required")
 	}
@@ -59,7 +68,7 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, errors.New("web: PublicURL is no URL")
 	}
-	p := &Pages{cfg: cfg, ownOrigin: http.NewCrossOriginProtection()}
+	p := &Pages{cfg: cfg, host: hostOf(u), ownOrigin: http.NewCrossOriginProtection()}
 	// A proxy in front may have changed the Host, which older browsers' requests are compared with.
 	if err := p.ownOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
@@ -95,7 +104,7 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
-		} else {
+		} else if !p.serveAtRoot(w, r, path) {
 			next.ServeHTTP(w, r)
 		}
 	})

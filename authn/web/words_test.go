@@ -110,7 +110,7 @@ func TestWordsAreUsed(t *testing.T) {
 
 // isAskedByParts knows the beginnings of names that are put together where they are asked for.
 func isAskedByParts(name string) bool {
-	for _, beginning := range []string{"said.", "field."} {
+	for _, beginning := range []string{"said.", "field.", "event."} {
 		if strings.HasPrefix(name, beginning) {
 			return true
 		}

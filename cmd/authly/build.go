@@ -261,7 +261,8 @@ func (m *mind) newDoor(
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
-		Own:      pages.Before(endpoints), Owns: endpoints.Owns, Problem: api.WriteProblem,
+		Own:      pages.Before(endpoints), Problem: api.WriteProblem,
+		Owns: func(host, path string) bool { return endpoints.Owns(path) || pages.OwnsAtRoot(host, path) },
 		Assert: authn.NewAsserter(authn.AsserterConfig{
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,

@@ -36,8 +36,9 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate) 
 		return nil, err
 	}
 	pages, err = web.New(web.Config{
-		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
+		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Trail: m.trail, Cookie: cfg.SessionCookie(),
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
+		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
 		MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
 	})

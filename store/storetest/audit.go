@@ -255,7 +255,8 @@ func written(t *testing.T, what string, events []authn.Event, by authn.Act, kind
 var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers ListUsersAfter PasswordSchemes TokenOwner CookieOwner PurgeTokens
 	SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
 	ForgetAttempts RememberClient PurgeAttempts
-	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents PurgeEvents`)
+	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents PurgeEvents
+	PersonalSessions PersonalTokens PersonalMails PersonalLinks PersonalClients`)
 
 func noActForgotten(t *testing.T, _ Database) {
 	tested := []string{"CreateFirstUser"}

@@ -27,6 +27,11 @@ type Route struct {
 
 	// Which are read: bearer, cookie; whose word counts first stands first; an empty list: none.
 	Credentials []string `yaml:"credentials"`
+	// What people who may open it read in the list of their applications; empty: it is in no list.
+	Title string `yaml:"title,omitempty"`
+	// Where that leads, http or https, or a path of Server.PublicURL; empty: to its one host and one path.
+	URL string `yaml:"url,omitempty"`
+
 	// Let CORS preflights pass without an identity.
 	AllowPreflight bool `yaml:"allow_preflight,omitempty"`
 	// What becomes of a token while neither memory nor the store can say whether it was taken back.
@@ -170,7 +175,9 @@ func normalHost(host string) (string, error) {
 func (c *Config) Rules() []authn.Route {
 	rules := make([]authn.Route, 0, len(c.Routes))
 	for i := range c.Routes {
-		rules = append(rules, c.Routes[i].Rule())
+		rule := c.Routes[i].Rule()
+		rule.Application, _ = c.Routes[i].application(c.Server.PublicURL)
+		rules = append(rules, rule)
 	}
 	return rules
 }

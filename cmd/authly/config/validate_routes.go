@@ -26,6 +26,7 @@ func (d *decoder) checkRoutes() {
 		d.checkName(path, "name", "route", r.Name, first)
 		d.checkMatch(path, r)
 		d.checkAllow(join(path, "allow"), r.Allow)
+		d.checkTitle(path, r)
 		d.checkAssertion(path, r)
 		d.checkUpstream(path, r)
 		if r.Headers != nil && d.wasGiven(join(path, "headers")) {

@@ -19,6 +19,8 @@ func (w *warnings) routes() {
 		if covering := covered(&rules[i], rules[:i]); covering != nil {
 			w.add(path, "Route "+r.Name+" is never reached: what it matches, earlier routes match first ("+
 				either(covering, "and")+").")
+		} else {
+			w.unlisted(path, r, &rules[i], rules[:i])
 		}
 		if len(r.Upstream) > 0 {
 			w.hidden(join(path, "paths"), r)

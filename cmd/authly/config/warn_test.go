@@ -86,6 +86,11 @@ func TestWarnings(t *testing.T) {
 		{"tokens passed on", quiet + "routes: [{name: a, paths: [/a], allow: public, upstream: https://h, pass_authorization: true}]\n", nil, []string{"routes[0].pass_authorization: The application"}},
 		{"an audience of nothing", quiet + "routes: [{name: a, paths: [/a], allow: public, audience: wiki}]\n", nil, []string{"routes[0].audience: Is of no use"}},
 		{"an audience of assertions", quiet + "routes: [{name: a, paths: [/a], allow: public, audience: wiki, assertion: true}]\n", nil, nil},
+		{"titles that are read", quiet + "routes: [{name: a, paths: [/a/*], allow: public, title: A, url: /a/}, {name: b, hosts: [localhost], paths: [/*], networks: [10.0.0.0/8], allow: {roles: [x]}, title: B}, {name: c, hosts: [localhost], paths: [/*], allow: {users: [y]}, title: B}]\n", nil, nil},
+		{"titles that nobody reads", quiet + "routes: [{name: a, paths: [/a/*], allow: public, url: /a/}, {name: b, paths: [/b], allow: nobody, title: B, url: /b}, " +
+			"{name: c, paths: [/c], allow: authenticated, credentials: [bearer], title: C, url: /c}, {name: d, paths: [/*], allow: authenticated, title: D, url: /a/d}]\n", nil,
+			[]string{"routes[0].url: Is of no use", "routes[1].title: Is in nobody's list: nobody", "routes[2].title: Is in nobody's list: the route takes no cookie",
+				"routes[3].title: Is in nobody's list: requests to its address are decided by earlier routes (a)."}},
 		{"stale tokens", quiet + "routes: [{name: a, paths: [/a], allow: {roles: [x]}, stale: allow}]\n", nil, []string{"routes[0].stale: While the store is away"}},
 		{"never reached", quiet + "routes: [{name: a, paths: [/*], allow: public}, {name: b, paths: [/b], allow: nobody}]\n", nil, []string{"routes[1]: Route b is never reached: what it matches, earlier routes match first (a)."}},
 		{"reached", quiet + "routes: [{name: b, paths: [/b], allow: nobody}, {name: a, paths: [/*], allow: public}]\n", nil, nil},
