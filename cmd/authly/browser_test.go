@@ -26,7 +26,8 @@ lockout: {failures: 3, duration: 5m}
 sessions: {remember_for: 720h}
 routes:
   - {name: public, paths: [/public/*], allow: public, upstream: "echo:"}
-  - {name: staff, paths: [/staff/*], allow: {roles: [staff]}, upstream: "echo:"}
+  - {name: staff, paths: [/staff/*], allow: {roles: [staff]}, title: Staff room, url: /staff/, upstream: "echo:"}
+  - {name: wiki, paths: [/wiki/*], allow: authenticated, title: Team wiki, url: /wiki/, upstream: "echo:"}
   - {name: rest, paths: [/*], allow: authenticated, upstream: "echo:"}
 `
 
@@ -97,6 +98,13 @@ func TestBrowser(t *testing.T) {
 		"framed":                      testFramed,
 		"without scripts":             testWithoutScripts,
 		"in German":                   testGerman,
+		"account":                     testAccountPages,
+		"account: password":           testAccountPassword,
+		"account: email address":      testAccountEmail,
+		"account: sessions":           testAccountSessions,
+		"account: data":               testAccountData,
+		"account: deleted":            testAccountDeleted,
+		"password managers":           testWellKnownChange,
 		"mailed pages":                testMailedPages,
 		"a page that is for everyone": testSignInChecked,
 	} {

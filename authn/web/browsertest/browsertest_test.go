@@ -55,6 +55,8 @@ func pages() map[string]struct{ body, axe, markup, keyboard, wide string } {
 		"/passwords": {body: `<form><label>Password <input id="p" type="password" autocomplete="off"></label></form>`, markup: `input "p": password managers`},
 		"/buttons":   {body: `<form method="post" id="f"><label>A <input></label></form>`, markup: `form "f": has no button`},
 		"/times":     {body: `<time id="t">yesterday</time>`, markup: `time "t": programs`},
+		"/rows":      {body: `<ul><li>First <a href="/edit?1">Edit</a></li><li>Second <a href="/edit?2">Edit</a></li></ul>`},
+		"/file":      {body: `<p><a href="/saved.txt" download>Save</a></p>`},
 		"/wide": {
 			body: `<p id="wide" style="width: 340px">Wider than it should be</p>`,
 			wide: `at 320 px it is 3`,
@@ -71,6 +73,10 @@ func serve(t *testing.T) (host string) {
 		}
 		if r.URL.Path == "/strict" {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		}
+		if r.URL.Path == "/saved.txt" {
+			_, _ = w.Write([]byte("the file"))
+			return
 		}
 		if r.URL.Path == "/missing" {
 			w.WriteHeader(http.StatusNotFound)
@@ -104,6 +110,14 @@ func TestChecks(t *testing.T) {
 		}
 		if status := tab.Reload(t); status != 200 {
 			t.Errorf("loaded anew: %d", status)
+		}
+		tab.Open(t, at+"/rows")
+		if tab.PressIn(t, "Second", "Edit"); !strings.Contains(tab.Title(t), "/edit?2") {
+			t.Errorf("in the second row %q", tab.Title(t))
+		}
+		tab.Open(t, at+"/file")
+		if content, name := tab.Download(t, "Save"); string(content) != "the file" || name != "saved.txt" {
+			t.Errorf("downloaded %s: %q", name, content)
 		}
 		if status := tab.Open(t, at+"/missing"); status != 404 {
 			t.Errorf("missing: %d", status)

@@ -1,10 +1,11 @@
-(what, name, value) => {
+(what, name, value, row) => {
   const shown = (e) => e.checkVisibility({ visibilityProperty: true });
   const words = (e) => (e.getAttribute("aria-label") ?? e.innerText ?? "").replace(/\s+/g, " ").trim() || e.value || "";
   const all = what === "field"
     ? [...document.querySelectorAll(`[name="${CSS.escape(name)}"]:not([type=hidden])`)]
     : [...document.querySelectorAll("button, a[href], summary, input[type=submit]")].filter((e) => words(e) === name);
-  const visible = all.filter(shown);
+  const rows = [...document.querySelectorAll("tr, li")].filter((e) => e.innerText.includes(row));
+  const visible = all.filter((e) => shown(e) && (row === "" || rows.some((r) => r.contains(e))));
   const main = visible.filter((e) => e.closest("main")); // what is in every page's frame comes second
   const found = main.length > 0 ? main : visible;
   const radio = found.find((e) => e.type === "radio" && e.value === value);
