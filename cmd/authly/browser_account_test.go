@@ -62,7 +62,7 @@ func testAccountPassword(t *testing.T, s *stage) {
 
 func testAccountEmail(t *testing.T, s *stage) {
 	s.person(t, "emil")
-	s.box.NextTo(t, "emil@example.com") // of his registration
+	s.mailTo(t, "emil@example.com") // of his registration
 	tab := s.signedIn(t, "emil")
 	tab.Press(t, "Email address")
 	if status := tab.Press(t, "Change the address", "email", "emil@example.com"); status < 400 {
@@ -72,7 +72,7 @@ func testAccountEmail(t *testing.T, s *stage) {
 	tab.Press(t, "Change the address", "email", "emil@new.example")
 	shows(t, tab, "emil@example.com", "emil@new.example")
 	tab.Check(t, "account-email-waiting")
-	openMail(t, tab, s.box.NextTo(t, "emil@new.example").Link(t, "/auth/mail/email"))
+	openMail(t, tab, s.mailTo(t, "emil@new.example").Link(t, "/auth/mail/email"))
 	pressMail(t, tab, "Your email address is changed", "Confirm the address")
 	tab.Open(t, accountPage)
 	shows(t, tab, "emil@new.example")

@@ -15,7 +15,7 @@ func testMailedPages(t *testing.T, s *stage) {
 	var tokens []string
 	mailed := func(address, path string) string {
 		t.Helper()
-		m := s.box.NextTo(t, address)
+		m := s.mailTo(t, address)
 		tokens = append(tokens, m.Token(t, path))
 		return m.Link(t, path)
 	}

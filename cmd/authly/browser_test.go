@@ -4,6 +4,8 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
+	"sync"
 	"testing"
 
 	"github.com/descoped/authly/authn/mail/mailtest"
@@ -19,6 +21,9 @@ type stage struct {
 	browser *browsertest.Browser
 	box     *mailtest.Server
 	admin   tokens
+
+	mu   sync.Mutex
+	mail []mailtest.Message // that has come for others than who was waiting
 }
 
 const stageRoutes = `
@@ -58,6 +63,21 @@ func (s *stage) withTLS(t *testing.T) string {
 	}})
 	t.Cleanup(front.Close)
 	return front.Listener.Addr().String()
+}
+
+// mailTo waits for a mail to an address: those to others are theirs, who may be waiting as well.
+func (s *stage) mailTo(t *testing.T, address string) mailtest.Message {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	isTheirs := func(m mailtest.Message) bool { return m.To == address }
+	for !slices.ContainsFunc(s.mail, isTheirs) {
+		s.mail = append(s.mail, s.box.Next(t))
+	}
+	i := slices.IndexFunc(s.mail, isTheirs)
+	found := s.mail[i]
+	s.mail = slices.Delete(s.mail, i, i+1)
+	return found
 }
 
 // person registers somebody of this name.
@@ -105,6 +125,13 @@ func TestBrowser(t *testing.T) {
 		"account: data":               testAccountData,
 		"account: deleted":            testAccountDeleted,
 		"password managers":           testWellKnownChange,
+		"administration":              testAdminPages,
+		"administration: a user":      testUserLife,
+		"administration: search":      testUserSearch,
+		"administration: sessions":    testSessionsOfAll,
+		"administration: no scripts":  testAdminWithoutScripts,
+		"administration: for others":  testAdministratorsOnly,
+		"invited":                     testInvitation,
 		"mailed pages":                testMailedPages,
 		"a page that is for everyone": testSignInChecked,
 	} {
