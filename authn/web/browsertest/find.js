@@ -14,7 +14,8 @@
   }
   const e = globalThis.found = radio ?? found[0];
   if (what === "button") {
-    return "button";
+    const unfit = e.type === "submit" && !e.form?.noValidate ? [...e.form?.elements ?? []].filter((f) => f.matches(":invalid")) : [];
+    return unfit.length === 0 ? "button" : `problem: the browser does not send the form: ${unfit.map((f) => f.name + ": " + f.validationMessage).join(", ")}`;
   }
   e.focus();
   switch (e.type) {
