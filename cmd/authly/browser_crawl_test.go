@@ -45,7 +45,7 @@ func pageOf(t *testing.T, address string) (path string, ok bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	ids := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{16}`)
 	return ids.ReplaceAllString(u.Path, "ID"), u.Scheme+"://"+u.Host == browsed && strings.HasPrefix(u.Path, "/auth/")
 }
 

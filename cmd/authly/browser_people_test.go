@@ -158,7 +158,7 @@ func testSessionsOfAll(t *testing.T, s *stage) {
 func testAdministratorsOnly(t *testing.T, s *stage) {
 	s.person(t, "nemo")
 	nemo, guest := s.signedIn(t, "nemo"), s.browser.Guest(t)
-	for _, page := range []string{"/users", "/users/new", "/invitations", "/sessions"} {
+	for _, page := range []string{"", "/users", "/users/new", "/invitations", "/sessions", "/audit", "/routes", "/keys", "/keys/access/replace"} {
 		if status := nemo.Open(t, adminPages+page); status != http.StatusForbidden {
 			t.Errorf("%s is shown to others: %d", page, status)
 		}
@@ -167,7 +167,7 @@ func testAdministratorsOnly(t *testing.T, s *stage) {
 	}
 	nemo.Check(t, "admin-refused")
 	guest.Press(t, "Sign in", "username", "admin", "password", adminPassword)
-	at(t, guest, adminPages+"/sessions")
+	at(t, guest, adminPages+"/keys/access/replace")
 }
 
 // Every page of the administration, as an administrator comes to it.
@@ -175,9 +175,10 @@ func testAdminPages(t *testing.T, s *stage) {
 	s.person(t, "ada")
 	s.signedIn(t, "ada")
 	admin := s.signedIn(t, "admin")
-	seen := crawl(t, admin, "", adminPages+"/users")
+	seen := crawl(t, admin, "", adminPages)
 	reached(t, seen, "/auth/admin/users", "/auth/admin/users/new", "/auth/admin/users/ID", "/auth/admin/users/ID/password", "/auth/admin/users/ID/disable",
-		"/auth/admin/users/ID/delete", "/auth/admin/invitations", "/auth/admin/sessions")
+		"/auth/admin/users/ID/delete", "/auth/admin/invitations", "/auth/admin/sessions", "/auth/admin", "/auth/admin/audit",
+		"/auth/admin/routes", "/auth/admin/keys", "/auth/admin/keys/access/replace")
 	admin.Languages(t, "de")
 	admin.Open(t, adminPages+"/users")
 	admin.Check(t, "admin-users-german")

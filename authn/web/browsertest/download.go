@@ -21,8 +21,7 @@ func (tab *Tab) Download(t testing.TB, name string) (content []byte, file string
 		})
 		return err
 	}))
-	tab.find(t, "button", name, "", "")
-	tab.Do(t, click())
+	tab.Click(t, name)
 	deadline, tick := time.After(patience), time.NewTicker(20*time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -4,8 +4,9 @@
   const all = what === "field"
     ? [...document.querySelectorAll(`[name="${CSS.escape(name)}"]:not([type=hidden])`)]
     : [...document.querySelectorAll("button, a[href], summary, input[type=submit]")].filter((e) => words(e) === name);
-  const rows = [...document.querySelectorAll("tr, li")].filter((e) => e.innerText.includes(row));
-  const visible = all.filter((e) => shown(e) && (row === "" || rows.some((r) => r.contains(e))));
+  const rows = [...document.querySelectorAll("tr, li, section")].filter((e) => e.innerText.includes(row));
+  const innermost = rows.filter((r) => !rows.some((o) => o !== r && r.contains(o)));
+  const visible = all.filter((e) => shown(e) && (row === "" || innermost.some((r) => r.contains(e))));
   const main = visible.filter((e) => e.closest("main")); // what is in every page's frame comes second
   const found = main.length > 0 ? main : visible;
   const radio = found.find((e) => e.type === "radio" && e.value === value);

@@ -125,12 +125,19 @@ func (tab *Tab) Press(t testing.TB, name string, fields ...string) int {
 	return tab.PressIn(t, "", name, fields...)
 }
 
-// PressIn is Press for a button that every row of a table or list has: in that which says so.
+// PressIn is Press for a button that every row of a table or list has, or every section of the page: in that which says so.
 func (tab *Tab) PressIn(t testing.TB, row, name string, fields ...string) int {
 	t.Helper()
 	tab.Fill(t, fields...)
 	tab.find(t, "button", name, "", row)
 	return tab.loads(t, click())
+}
+
+// Click presses what leads to no other page, such as what unfolds a part of this one.
+func (tab *Tab) Click(t testing.TB, name string) {
+	t.Helper()
+	tab.find(t, "button", name, "", "")
+	tab.Do(t, click())
 }
 
 // click clicks at what was found.
