@@ -29,6 +29,11 @@ func (a *Accounts) wakeOutbox(posts []Posting) {
 	}
 }
 
+// ConfirmsEmail reports whether a new address of the caller's counts only when it is confirmed. An administrator's does at once.
+func (a *Accounts) ConfirmsEmail(caller *Identity) bool {
+	return a.cfg.Mails != nil && a.cfg.Mails.cfg.ConfirmEmail && !caller.Admin
+}
+
 // mailUpdate adds to a change what people are mailed about it, and takes an address that is to be confirmed first out of it.
 func (a *Accounts) mailUpdate(ctx context.Context, change *UserChange, caller *Identity, user User, from Client) error {
 	m := a.cfg.Mails
@@ -38,7 +43,7 @@ func (a *Accounts) mailUpdate(ctx context.Context, change *UserChange, caller *I
 	var letters letters
 	moves := change.EmailKey != nil && *change.EmailKey != user.EmailKey
 	switch {
-	case moves && m.cfg.ConfirmEmail && !caller.Admin:
+	case moves && a.ConfirmsEmail(caller):
 		if err := a.mailConfirmation(ctx, change, user, from, &letters); err != nil {
 			return err
 		}

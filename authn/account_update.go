@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -18,6 +19,10 @@ type AccountUpdate struct {
 	Verified        *bool
 	Admin           *bool
 	Roles           *[]string
+
+	// IfUpdatedAt refuses the update with CodeChanged if somebody has changed the user since; zero: nobody asks. Who fills a form
+	// with what a user is sends along when that was true.
+	IfUpdatedAt time.Time
 
 	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see RenewCookie.
 	NextCookie string
@@ -41,7 +46,7 @@ func (u *AccountUpdate) RenewCookie(caller *Identity, id uuid.UUID) *BrowserCook
 // Where addresses are confirmed by mail (MailsConfig.ConfirmEmail), an owner's new address is mailed a token, and the user
 // returned still has the old one; administrators change it at once. The old address is told in either case.
 //
-// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeLocked,
+// Errors: CodeForbidden, CodeNotFound, CodeInvalidRequest, CodeConflict for the last administrator; CodeChanged; CodeLocked,
 // CodeDelayed and CodeRateLimited where the current password is checked.
 func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u AccountUpdate, from Client) (User, error) {
 	if !mayTouch(caller, id) {
@@ -53,7 +58,7 @@ func (a *Accounts) Update(ctx context.Context, caller *Identity, id uuid.UUID, u
 	}
 	act := caller.act(a.cfg.Now())
 	act.From = from
-	change := UserChange{Act: act}
+	change := UserChange{Act: act, IfUpdatedAt: u.IfUpdatedAt}
 	if err := u.changeNames(&change, user); err != nil {
 		return User{}, err
 	}

@@ -328,6 +328,8 @@ func accountRefusal(err error) error {
 		return RefuseField("email", "Email already registered")
 	case errors.Is(err, ErrLastAdministrator):
 		return Refuse(CodeConflict, "The last administrator cannot be deleted, disabled or demoted")
+	case errors.Is(err, ErrChanged):
+		return Refuse(CodeChanged, "The user has been changed meanwhile")
 	}
 	return Fault(err)
 }

@@ -240,7 +240,7 @@ func TestAssertionsFollowTheKey(t *testing.T) {
 	if text := assert(t, a, "wiki", id, "GET", "x"); text == last || headerOf(t, text)["kid"] != newest {
 		t.Error("an assertion of the key before is handed out")
 	}
-	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), newest); err != nil {
+	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), authn.Operator(), newest); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {
@@ -279,7 +279,7 @@ func (m *mind) publishes(id string) bool {
 func (m *mind) replaceKey(t *testing.T, purpose authn.KeyPurpose, atOnce bool) (before, next string) {
 	t.Helper()
 	before, _, _ = m.keys.SigningKey(purpose)
-	key, err := m.managed(t, everyPurpose()).Rotate(t.Context(), purpose, atOnce)
+	key, err := m.managed(t, everyPurpose()).Rotate(t.Context(), authn.Operator(), purpose, atOnce)
 	if err != nil {
 		t.Fatal(err)
 	}

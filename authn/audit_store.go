@@ -41,6 +41,17 @@ type AuditStore interface {
 	// whatever is added meanwhile.
 	ListEvents(ctx context.Context, f EventFilter, after EventPlace, limit int) ([]Event, error)
 
+	// CountEvents counts the events of the kinds since a time and before another, in steps from the first on: in an event that
+	// stands for several they all count. What has none is left out; the order is not promised.
+	CountEvents(ctx context.Context, kinds []EventKind, since, until time.Time, step time.Duration) ([]EventCount, error)
+
 	// PurgeEvents removes events from before the given time, in batches, and reports how many.
 	PurgeEvents(ctx context.Context, before time.Time) (int, error)
+}
+
+// EventCount is how many events of a kind there were in a step of time.
+type EventCount struct {
+	Kind   EventKind
+	Step   int // from 0
+	Events int
 }

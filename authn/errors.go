@@ -22,7 +22,8 @@ const (
 	CodeAccountUnverified    Code = "account_unverified"     // right password, email address not verified
 	CodeNotFound             Code = "not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
-	CodeConflict             Code = "conflict" // the state of the store forbids it, such as removing the last administrator
+	CodeConflict             Code = "conflict"          // the state of the store forbids it, such as removing the last administrator
+	CodeChanged              Code = "changed_meanwhile" // somebody else has changed it since the caller has looked
 	CodeTooLarge             Code = "content_too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeRateLimited          Code = "rate_limited"
@@ -102,5 +103,6 @@ var (
 	ErrNoMasterKey       = errors.New("sealed with a master key that is not at hand")
 	ErrFeedReset         = errors.New("the cursor means nothing to this database")
 	ErrStale             = errors.New("the row has changed meanwhile")
+	ErrChanged           = errors.New("the user has changed since they were looked at")
 	ErrUnavailable       = errors.New("the store is unavailable")
 )

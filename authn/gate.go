@@ -45,7 +45,7 @@ type Miss struct {
 	Why   string // "host", "path", "method" or "network"
 }
 
-// Authenticator turns credentials into an identity. Logins is the one that serves; authly explain has one of its own.
+// Authenticator turns credentials into an identity. Checker is the one that serves; an Explainer has one of its own.
 type Authenticator interface {
 	// Authenticate returns an *Error of CodeNoCredentials or CodeInvalidCredentials if the credentials are missing or not
 	// good, and another code if that could not be found out.

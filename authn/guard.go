@@ -13,9 +13,15 @@ const (
 	knownFresh = 12 * time.Hour // for so long it is not noted again that somebody signed in from the same place
 )
 
+// GuardStore is what a Guard keeps, and what it tells of it.
+type GuardStore interface {
+	LockoutStore
+	DirectoryStore
+}
+
 // GuardConfig is what a Guard needs; everything but the limits is required.
 type GuardConfig struct {
-	Store     LockoutStore
+	Store     GuardStore
 	Passwords *Passwords
 	Lockout   LockoutPolicy
 	Limits    *Limits

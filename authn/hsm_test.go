@@ -143,7 +143,7 @@ func TestRevokedInHSM(t *testing.T) {
 	other := newMindAt(t, m.store, m.clock, o)
 	m.user(t, "alice")
 	first := kidOf(t, m.login(t, "alice").Access)
-	_, successor, err := m.managed(t, o).Revoke(t.Context(), first)
+	_, successor, err := m.managed(t, o).Revoke(t.Context(), authn.Operator(), first)
 	if err != nil || successor == nil || slices.Contains(h.holds(), first) {
 		t.Fatalf("successor %v, the HSM holds %v, %v", successor, h.holds(), err)
 	}
@@ -151,7 +151,7 @@ func TestRevokedInHSM(t *testing.T) {
 		t.Errorf("%s signs, want %s", signs, successor.ID)
 	}
 	h.away.Store(true)
-	if _, none, err := m.managed(t, o).Revoke(t.Context(), successor.ID); err != nil || none != nil {
+	if _, none, err := m.managed(t, o).Revoke(t.Context(), authn.Operator(), successor.ID); err != nil || none != nil {
 		t.Fatalf("revoking while the HSM is away: successor %v, %v", none, err)
 	}
 	m.clock.advance(30 * 24 * time.Hour)

@@ -20,7 +20,7 @@ func TestKeyThatCannotBeOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	without.clock.advance(time.Second) // of keys of the same moment either could sign
-	added, err := managed.Rotate(t.Context(), authn.SignAccess, true)
+	added, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestKeyThatCannotBeOpened(t *testing.T) {
 			t.Errorf("%s, a forged one: %v", name, err)
 		}
 	}
-	if _, _, err := managed.Revoke(t.Context(), added.ID); err != nil {
+	if _, _, err := managed.Revoke(t.Context(), authn.Operator(), added.ID); err != nil {
 		t.Fatal(err)
 	}
 	if err := without.keys.Load(t.Context()); err != nil {

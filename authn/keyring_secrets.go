@@ -63,6 +63,18 @@ func (k *KeyRing) ReplaceSecrets(s KeySecrets) error {
 	return nil
 }
 
+// Managed returns what looks after the keys of the ring, as the configuration is now.
+func (k *KeyRing) Managed() *ManagedKeys {
+	k.loadMu.Lock()
+	defer k.loadMu.Unlock()
+	m := &ManagedKeys{cfg: k.managed.cfg, uses: slices.Clone(k.uses), told: k.managed.told}
+	for i := range m.uses {
+		now := k.configured[m.uses[i].purpose]
+		m.uses[i].secret, m.uses[i].previous = now.signs, now.verifies
+	}
+	return m
+}
+
 // replace retires what is in use and not given any more.
 func (c *configuredSecrets) replace(signs, verifies []byte, until time.Time) {
 	for _, old := range [][]byte{c.signs, c.verifies} {

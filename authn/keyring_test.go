@@ -120,7 +120,7 @@ func TestRotationRefusesNobody(t *testing.T) {
 			case "operator":
 				now := rapid.Bool().Draw(rt, "now")
 				purpose := rapid.SampledFrom([]authn.KeyPurpose{authn.SignAccess, authn.SignRefresh}).Draw(rt, "purpose")
-				if _, err := m.managed(t, options{rotateEvery: rotateEvery}).Rotate(t.Context(), purpose, now); err != nil {
+				if _, err := m.managed(t, options{rotateEvery: rotateEvery}).Rotate(t.Context(), authn.Operator(), purpose, now); err != nil {
 					rt.Fatal(err)
 				}
 			case "restart": // as all replicas are in turn when the configuration has changed
@@ -152,7 +152,7 @@ func TestRevokedKeyIsPublishedNoMore(t *testing.T) {
 	if !published() || m.logins.Verify(authn.AccessToken, access) != nil {
 		t.Fatal("the key is none")
 	}
-	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), id); err != nil {
+	if _, _, err := m.managed(t, options{}).Revoke(t.Context(), authn.Operator(), id); err != nil {
 		t.Fatal(err)
 	}
 	if err := follower.Load(t.Context()); err != nil {
@@ -238,7 +238,7 @@ func TestRotationOnSchedule(t *testing.T) {
 	if len(ids) < 23 || len(ids) > 25 {
 		t.Errorf("%d keys signed in a day, want one an hour", len(ids))
 	}
-	views, err := r.replicas[0].managed(t, options{rotateEvery: rotateEvery}).List(t.Context())
+	views, err := r.replicas[0].managed(t, options{rotateEvery: rotateEvery}).List(t.Context(), authn.Operator())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestRevokedKey(t *testing.T) {
 			m.user(t, "alice")
 			pair, kept := m.login(t, "alice"), other.login(t, "alice")
 			stolen := map[authn.KeyPurpose]string{authn.SignAccess: pair.Access, authn.SignRefresh: pair.Refresh}[purpose]
-			_, successor, err := m.managed(t, options{}).Revoke(t.Context(), kidOf(t, stolen))
+			_, successor, err := m.managed(t, options{}).Revoke(t.Context(), authn.Operator(), kidOf(t, stolen))
 			if err != nil || successor == nil || successor.State != authn.KeyActive {
 				t.Fatalf("revoking: %+v, %v", successor, err)
 			}
@@ -354,14 +354,14 @@ func TestRevokedBeforeItSigned(t *testing.T) {
 	m := newMind(t, options{unverified: true})
 	m.user(t, "alice")
 	managed, first := m.managed(t, options{}), m.login(t, "alice")
-	next, err := managed.Rotate(t.Context(), authn.SignAccess, false)
+	next, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, false)
 	if err != nil || next.State != authn.KeyNext {
 		t.Fatalf("%+v, %v", next, err)
 	}
-	if again, err := managed.Rotate(t.Context(), authn.SignAccess, false); err != nil || again.ID != next.ID {
+	if again, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, false); err != nil || again.ID != next.ID {
 		t.Errorf("a second one waits: %+v, %v", again, err)
 	}
-	if _, successor, err := managed.Revoke(t.Context(), next.ID); err != nil || successor != nil {
+	if _, successor, err := managed.Revoke(t.Context(), authn.Operator(), next.ID); err != nil || successor != nil {
 		t.Fatalf("%+v, %v", successor, err)
 	}
 	m.clock.advance(2 * authn.PublishAhead)
@@ -540,11 +540,11 @@ func keysAreNotSealedWithAnother(t *testing.T, db *store.Store, cfg authn.KeyRin
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := managed.Rotate(t.Context(), authn.SignAccess, true); !errors.Is(err, authn.ErrKeySealed) {
+		if _, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, true); !errors.Is(err, authn.ErrKeySealed) {
 			t.Errorf("%s: rotating: %v", name, err)
 		}
 		signed := serving.PublicKeys()[0]["kid"]
-		if _, successor, err := managed.Revoke(t.Context(), signed); err != nil || successor != nil {
+		if _, successor, err := managed.Revoke(t.Context(), authn.Operator(), signed); err != nil || successor != nil {
 			t.Errorf("%s: revoking: %v, successor %v", name, err, successor)
 		}
 		if err := serving.Load(t.Context()); err != nil {
@@ -565,7 +565,7 @@ func keysAreNotSealedWithAnother(t *testing.T, db *store.Store, cfg authn.KeyRin
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := managed.Rotate(t.Context(), authn.SignAccess, true); err != nil {
+	if _, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, true); err != nil {
 		t.Errorf("with the right one: %v", err)
 	}
 }

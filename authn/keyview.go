@@ -26,6 +26,35 @@ type KeyView struct {
 	RevokedAt             time.Time // zero: it is not
 }
 
+// KeyPlan is what people are shown of how a purpose has its keys.
+type KeyPlan struct {
+	Purpose     KeyPurpose
+	Algorithm   string        // of what is made from now on
+	Managed     bool          // Authly makes the keys; else a secret of the configuration signs
+	InHSM       bool          // and makes them in the HSM
+	Public      bool          // others fetch the public halves, to check what is signed
+	Idle        bool          // the configuration has no use for such keys
+	Life        time.Duration // the longest that something made with a key is good for
+	RotateEvery time.Duration // of managed keys; 0: they sign until somebody replaces them
+}
+
+// Plans returns those of all purposes to an administrator. CodeForbidden.
+func (m *ManagedKeys) Plans(caller *Identity) ([]KeyPlan, error) {
+	if err := mayLookAfterKeys(caller); err != nil {
+		return nil, err
+	}
+	var plans []KeyPlan
+	for _, use := range m.uses {
+		p := KeyPlan{Purpose: use.purpose, Algorithm: use.algorithm, Managed: use.isManaged(), Idle: use.idle, Life: use.life}
+		p.Public = (use.purpose == SignAccess || use.purpose == SignAssertion) && !isHMAC(use.algorithm)
+		if p.Managed {
+			p.InHSM, p.RotateEvery = m.makesInHSM(use.algorithm), m.cfg.RotateEvery
+		}
+		plans = append(plans, p)
+	}
+	return plans, nil
+}
+
 // view is what is shown of a stored key. keys are all that are stored, in their order.
 func (m *ManagedKeys) view(keys []Key, k Key, now time.Time) KeyView {
 	use := m.use(k.Purpose)

@@ -23,6 +23,7 @@ type LoginStore interface {
 	ArrivalStore
 	AuditStore
 	PersonalStore
+	DirectoryStore
 }
 
 // LoginsConfig is what Logins needs; the limits, Trail and Arrivals may be left out.
@@ -156,7 +157,10 @@ func (l *Logins) account(ctx context.Context, name string) (account string, user
 	return "name:" + hex.EncodeToString(sum[:16]), nil, nil
 }
 
-func userAccount(id uuid.UUID) string { return "user:" + id.String() }
+// UserAccounts is how the accounts begin under which attempts at users' passwords are counted; the user's id is the rest.
+const UserAccounts = "user:"
+
+func userAccount(id uuid.UUID) string { return UserAccounts + id.String() }
 
 // refused notes a login that failed although the password was right.
 func (l *Logins) refused(ctx context.Context, user *User, from Client, refusal *Error) error {

@@ -25,7 +25,7 @@ const (
 type ManagedKeys struct {
 	cfg  KeyRingConfig
 	uses []keyUse
-	told sync.Map // the ids of keys that the log has been told of
+	told *sync.Map // the ids of keys that the log has been told of
 }
 
 // NewManagedKeys returns a ManagedKeys. Nothing is read yet.
@@ -43,7 +43,7 @@ func NewManagedKeys(cfg KeyRingConfig) (*ManagedKeys, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &ManagedKeys{cfg: cfg, uses: uses}, nil
+	return &ManagedKeys{cfg: cfg, uses: uses, told: new(sync.Map)}, nil
 }
 
 // listAll returns all keys, and makes the first one where there is none. Nothing is made unless every key that is there can be

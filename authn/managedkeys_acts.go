@@ -7,8 +7,20 @@ import (
 	"time"
 )
 
-// List returns all keys, those of the store in the order in which they sign and then those of the configuration.
-func (m *ManagedKeys) List(ctx context.Context) ([]KeyView, error) {
+// mayLookAfterKeys refuses, with CodeForbidden, who is no administrator.
+func mayLookAfterKeys(caller *Identity) error {
+	if !caller.Admin {
+		return Refuse(CodeForbidden, "Not authorized to see or replace keys")
+	}
+	return nil
+}
+
+// List returns all keys to an administrator, those of the store in the order in which they sign and then those of the
+// configuration. CodeForbidden.
+func (m *ManagedKeys) List(ctx context.Context, caller *Identity) ([]KeyView, error) {
+	if err := mayLookAfterKeys(caller); err != nil {
+		return nil, err
+	}
 	keys, err := m.cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return nil, Fault(err)
@@ -29,12 +41,15 @@ func (m *ManagedKeys) List(ctx context.Context) ([]KeyView, error) {
 	return views, nil
 }
 
-// Rotate adds the next key for a purpose, to sign after PublishAhead, or at once. One that waits to sign already is returned
+// Rotate adds the next key for a purpose, to sign after PublishAhead, or at once; for an administrator. One that waits to sign already is returned
 // instead, unless it is to be at once. At once means that who keeps a copy of the public keys may not know the key yet.
 //
-// Errors: CodeInvalidRequest for a purpose that there is not, CodeConflict if no managed key signs for it, ErrKeySealed if a key
+// Errors: CodeForbidden, CodeInvalidRequest for a purpose that there is not, CodeConflict if no managed key signs for it, ErrKeySealed if a key
 // that is there cannot be opened: what is sealed with something else now could not be opened by those who serve.
-func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce bool) (KeyView, error) {
+func (m *ManagedKeys) Rotate(ctx context.Context, caller *Identity, purpose KeyPurpose, atOnce bool) (KeyView, error) {
+	if err := mayLookAfterKeys(caller); err != nil {
+		return KeyView{}, err
+	}
 	use := m.use(purpose)
 	switch {
 	case use.purpose == "":
@@ -63,7 +78,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 		if last != nil && !atOnce {
 			activeFrom = now.Add(PublishAhead)
 		}
-		key, added, err := m.add(ctx, use, activeFrom, after, Operator().act(now))
+		key, added, err := m.add(ctx, use, activeFrom, after, caller.act(now))
 		if err != nil {
 			return KeyView{}, Fault(err)
 		}
@@ -73,12 +88,15 @@ func (m *ManagedKeys) Rotate(ctx context.Context, purpose KeyPurpose, atOnce boo
 	}
 }
 
-// Revoke makes all dead that a key has signed, and erases the key. If it is the one that signs another one takes its place at
+// Revoke makes all dead that a key has signed, and erases the key; for an administrator. If it is the one that signs another one takes its place at
 // once, which is returned too; unless the keys that are there are sealed with a master key that is not at hand (ErrNoMasterKey), or the
 // HSM is away: then who serves makes the other one, as soon as it hears of this and can, or when it starts.
 //
-// Errors: CodeNotFound, CodeConflict for a key that is revoked already and for a secret of the configuration.
-func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, successor *KeyView, err error) {
+// Errors: CodeForbidden, CodeNotFound, CodeConflict for a key that is revoked already and for a secret of the configuration.
+func (m *ManagedKeys) Revoke(ctx context.Context, caller *Identity, id string) (revoked KeyView, successor *KeyView, err error) {
+	if err := mayLookAfterKeys(caller); err != nil {
+		return KeyView{}, nil, err
+	}
 	keys, err := m.cfg.Store.ListKeys(ctx)
 	if err != nil {
 		return KeyView{}, nil, Fault(err)
@@ -95,7 +113,7 @@ func (m *ManagedKeys) Revoke(ctx context.Context, id string) (revoked KeyView, s
 	if err != nil {
 		return KeyView{}, nil, Fault(err)
 	}
-	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, Operator().act(now))
+	replaced, err := m.cfg.Store.RevokeKey(ctx, id, candidate, caller.act(now))
 	if candidate != nil && !replaced && (err == nil || errors.Is(err, ErrKeyNotFound) || errors.Is(err, ErrStale)) {
 		m.discard(ctx, *candidate)
 	}

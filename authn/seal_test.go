@@ -318,7 +318,7 @@ func TestSealKeysAreReplaced(t *testing.T) {
 			t.Errorf("%s: %+v, %s", name, identity, refusal)
 		}
 	}
-	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), old); err != nil {
+	if _, _, err := m.managed(t, everyPurpose()).Revoke(t.Context(), authn.Operator(), old); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.keys.Load(t.Context()); err != nil {
@@ -375,7 +375,7 @@ func TestReplicaWithoutUseForKeys(t *testing.T) {
 		t.Errorf("%d keys are left, want 2", n)
 	}
 	for _, purpose := range []authn.KeyPurpose{authn.SignAssertion, authn.SealClaims} {
-		if _, err := idle.managed(t, options{}).Rotate(t.Context(), purpose, true); code(t, err) != authn.CodeConflict {
+		if _, err := idle.managed(t, options{}).Rotate(t.Context(), authn.Operator(), purpose, true); code(t, err) != authn.CodeConflict {
 			t.Errorf("a key for %s is made that has no use: %v", purpose, err)
 		}
 	}

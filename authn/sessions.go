@@ -44,11 +44,14 @@ func (s *Sessions) List(ctx context.Context, caller *Identity, userID uuid.UUID)
 	}
 	views := make([]SessionView, 0, len(sessions))
 	for _, one := range sessions {
-		views = append(views, SessionView{
-			Session: one, ExpiresAt: s.cfg.Policy.Expires(one), Current: one.ID == caller.SessionID,
-		})
+		views = append(views, s.view(caller, one))
 	}
 	return views, nil
+}
+
+// view is a session as the caller sees it.
+func (s *Sessions) view(caller *Identity, one Session) SessionView {
+	return SessionView{Session: one, ExpiresAt: s.cfg.Policy.Expires(one), Current: one.ID == caller.SessionID}
 }
 
 // End ends one session of a user. A session that is another user's, or has ended, is CodeNotFound.

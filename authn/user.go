@@ -28,6 +28,7 @@ type User struct {
 type UserPlace struct {
 	CreatedAt time.Time
 	ID        uuid.UUID
+	Username  string // where the order is that of names; else it does not matter
 }
 
 // UserChange is a partial update: nil leaves a field as it is.
@@ -53,6 +54,9 @@ type UserChange struct {
 
 	// IfPasswordHash, when not nil, makes the change fail with ErrStale unless the stored hash still is this one.
 	IfPasswordHash *string
+
+	// IfUpdatedAt, when not zero, makes the change fail with ErrChanged unless the user was last changed then.
+	IfUpdatedAt time.Time
 
 	Act Act // whose time becomes UpdatedAt, and the time at which sessions end; required
 
@@ -86,9 +90,12 @@ type UserStore interface {
 	// costs the same wherever the place is.
 	ListUsersAfter(ctx context.Context, after UserPlace, limit int) ([]User, error)
 
+	// Usernames returns the names of those of the users who are there. Of more than a thousand it need not.
+	Usernames(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error)
+
 	// UpdateUser applies c and returns the user as it then is. The events are those of Act.UserEvents; where there is none, and
 	// sessions ended all the same, EventSessionRevoked. A change of name, address, roles or flags writes a UserChanged
-	// change in the same transaction, sessions that it ends write theirs. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale;
+	// change in the same transaction, sessions that it ends write theirs. ErrUserNotFound, ErrUsernameTaken, ErrEmailTaken, ErrStale, ErrChanged;
 	// ErrLastAdministrator if it would leave no active administrator where there was one, and then nothing has changed.
 	UpdateUser(ctx context.Context, id uuid.UUID, c UserChange) (User, error)
 

@@ -69,13 +69,18 @@ func (w *where) clause() string {
 	return ` WHERE ` + strings.Join(w.conditions, ` AND `)
 }
 
+// in adds the condition that a column has one of the values, of which there is at least one.
+func in[T ~string](w *where, column string, values []T) {
+	args := make([]any, len(values))
+	for i, value := range values {
+		args[i] = string(value)
+	}
+	w.add(column+` IN (`+strings.TrimSuffix(strings.Repeat(`?, `, len(args)), `, `)+`)`, args...)
+}
+
 func (w *where) filter(f authn.EventFilter) {
 	if len(f.Kinds) > 0 {
-		args := make([]any, len(f.Kinds))
-		for i, kind := range f.Kinds {
-			args[i] = string(kind)
-		}
-		w.add(`kind IN (`+strings.TrimSuffix(strings.Repeat(`?, `, len(args)), `, `)+`)`, args...)
+		in(w, `kind`, f.Kinds)
 	}
 	for _, one := range []struct {
 		column string

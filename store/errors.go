@@ -45,7 +45,7 @@ func unavailable(cause error) error { return fmt.Errorf("%w: %w", authn.ErrUnava
 func isAnswer(err error) bool {
 	for _, answer := range []error{
 		authn.ErrUserNotFound, authn.ErrUserInactive, authn.ErrUsernameTaken, authn.ErrEmailTaken,
-		authn.ErrLastAdministrator, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrStale,
+		authn.ErrLastAdministrator, authn.ErrTokenNotFound, authn.ErrTokenSpent, authn.ErrStale, authn.ErrChanged,
 		authn.ErrTokenReused, authn.ErrSessionNotFound, authn.ErrTooManySessions, authn.ErrFeedReset,
 		authn.ErrKeyNotFound, authn.ErrKeyRevoked, authn.ErrKeySealed, authn.ErrUnavailable, ErrInvalidText,
 	} {

@@ -50,14 +50,7 @@ func readCounters(ctx context.Context, q querier, a authn.Attempt) (c authn.Coun
 	}
 	_, err = collect(rows, func(rows *sql.Rows) (struct{}, error) {
 		var place string
-		var one authn.Counter
-		var last int64
-		var locked sql.NullInt64
-		err := rows.Scan(&place, &one.Failures, &last, &locked, &one.Locks)
-		if last != 0 {
-			one.LastFailure = fromMicros(last)
-		}
-		one.LockedUntil = fromNullMicros(locked)
+		one, err := scanCounter(rows, &place)
 		switch place {
 		case everywhere:
 			c.Account = one
@@ -68,6 +61,18 @@ func readCounters(ctx context.Context, q querier, a authn.Attempt) (c authn.Coun
 		}
 		return struct{}{}, err
 	})
+	return c, err
+}
+
+// scanCounter reads a counter, and what it is a counter of, which comes first in the row.
+func scanCounter(rows *sql.Rows, of *string) (c authn.Counter, err error) {
+	var last int64
+	var locked sql.NullInt64
+	err = rows.Scan(of, &c.Failures, &last, &locked, &c.Locks)
+	if last != 0 {
+		c.LastFailure = fromMicros(last)
+	}
+	c.LockedUntil = fromNullMicros(locked)
 	return c, err
 }
 

@@ -83,6 +83,7 @@ func postgresEngine(db *sql.DB) engine {
 		begin:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		forUpdate: " FOR UPDATE", skipLocked: " FOR UPDATE SKIP LOCKED",
 		members:        func(param string) string { return `json_each_text(CAST(CAST(` + param + ` AS TEXT) AS JSON))` },
+		holds:          func(text, part string) string { return `strpos(` + text + `, ` + part + `) > 0` },
 		feed:           postgresFeed,
 		scrub:          postgresScrub,
 		notify:         `SELECT pg_notify('` + changesChannel + `', '')`,

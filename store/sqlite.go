@@ -52,6 +52,7 @@ func openSQLite(ctx context.Context, loc location, opts Options) (engine, error)
 		present:  func() error { return sameFile(loc.path, opened) },
 		close:    func() error { return errors.Join(reads.Close(), writes.Close()) }, // the writer last: it empties the log
 		members:  func(param string) string { return `json_each(` + param + `)` },
+		holds:    func(text, part string) string { return `instr(` + text + `, ` + part + `) > 0` },
 		feed:     sqliteFeed,
 		scrub:    sqliteScrub,
 		listen:   watcher{dsn: sqliteDSN(loc.path, opts.Timeout, "_query_only", "1")}.listen,

@@ -95,9 +95,10 @@ type engine struct {
 	present       func() error // nil, or tells that the database is not the one that was opened
 
 	begin      *sql.TxOptions
-	forUpdate  string                    // locks the rows that a SELECT returns until the transaction ends
-	skipLocked string                    // the same, leaving out rows that another transaction has locked
-	members    func(param string) string // a table of the key and value of each member of a JSON object
+	forUpdate  string                         // locks the rows that a SELECT returns until the transaction ends
+	skipLocked string                         // the same, leaving out rows that another transaction has locked
+	members    func(param string) string      // a table of the key and value of each member of a JSON object
+	holds      func(text, part string) string // whether a text has a part: as it stands, no character stands for others
 	feed       feedQuery
 	notify     string                                                // tells who listens, on commit; "" if there is no such statement
 	listen     func(ctx context.Context, b *bell, wake func()) error // until ctx ends or nothing can be heard any more

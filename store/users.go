@@ -207,6 +207,9 @@ func (s *Store) changeLocked(ctx context.Context, q querier, old authn.User, c a
 	if c.IfPasswordHash != nil && old.PasswordHash != *c.IfPasswordHash {
 		return authn.User{}, authn.ErrStale
 	}
+	if !c.IfUpdatedAt.IsZero() && micros(old.UpdatedAt) != micros(c.IfUpdatedAt) {
+		return authn.User{}, authn.ErrChanged
+	}
 	u := changeUser(old, c)
 	if err := s.keepAdministrator(ctx, q, old, u.Active && u.Admin); err != nil {
 		return authn.User{}, err

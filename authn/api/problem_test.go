@@ -27,7 +27,7 @@ var statuses = map[authn.Code]int{
 	authn.CodeInvalidGrant: 401, authn.CodeInvalidClient: 401, authn.CodeInvalidCredentials: 401, authn.CodeNoCredentials: 401,
 	authn.CodeForbidden: 403, authn.CodeAccountInactive: 403, authn.CodeAccountUnverified: 403, authn.CodeTooManySessions: 403, authn.CodeNoRoute: 403,
 	authn.CodeUntrustedPeer: 403, authn.CodeOriginRefused: 403,
-	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409,
+	authn.CodeNotFound: 404, authn.CodeMethodNotAllowed: 405, authn.CodeBadMethod: 405, authn.CodeConflict: 409, authn.CodeChanged: 409,
 	authn.CodeTooLarge: 413, authn.CodeUnsupportedMediaType: 415, authn.CodeRateLimited: 429, authn.CodeLocked: 429, authn.CodeDelayed: 429,
 	authn.CodeClientGone: 499, authn.CodeInternal: 500, authn.CodeUpstreamDown: 502, authn.CodeUnavailable: 503, authn.CodeOverloaded: 503,
 	authn.CodeUpstreamSlow: 504,

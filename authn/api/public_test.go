@@ -52,7 +52,7 @@ func TestKeySet(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next, err := managed.Rotate(t.Context(), authn.SignAccess, false)
+		next, err := managed.Rotate(t.Context(), authn.Operator(), authn.SignAccess, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,8 +18,14 @@ type page struct {
 	hasAfter    bool
 }
 
-// paging reads skip or after, and limit, from a query. It is as strict as a body: a misspelt limit must not list everybody.
-func paging(rawQuery string) (p page, err error) {
+// paging reads skip or after, and limit, from a query.
+func paging(rawQuery string) (page, error) {
+	return pagingAnd(rawQuery, func(name string, _ []string) error { return unknownParameter(name) })
+}
+
+// pagingAnd reads skip or after, and limit, from a query, and has other read the rest. It is as strict as a body: a misspelt limit
+// must not list everybody.
+func pagingAnd(rawQuery string, other func(name string, values []string) error) (p page, err error) {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil { // its text repeats what was sent
 		return p, authn.Refuse(authn.CodeInvalidRequest, "Query decode error")
@@ -38,12 +44,12 @@ func paging(rawQuery string) (p page, err error) {
 			p.limit, err = number(name, values[name], 1, maxPage)
 		case "after":
 			if p.after, p.hasAfter = values[name][0], true; len(values[name]) != 1 {
-				err = authn.RefuseField(name, "Repeated query parameter: "+name)
+				err = repeatedParameter(name)
 			} else if len(values["skip"]) > 0 {
 				err = authn.RefuseField(name, "Query parameter after cannot be given together with skip")
 			}
 		default:
-			err = authn.RefuseField(shown(name), "Unknown query parameter: "+shown(name))
+			err = other(name, values[name])
 		}
 		if err != nil {
 			return page{}, err
@@ -52,10 +58,18 @@ func paging(rawQuery string) (p page, err error) {
 	return p, nil
 }
 
+func unknownParameter(name string) error {
+	return authn.RefuseField(shown(name), "Unknown query parameter: "+shown(name))
+}
+
+func repeatedParameter(name string) error {
+	return authn.RefuseField(name, "Repeated query parameter: "+name)
+}
+
 // number reads a parameter that is one whole number, digits and nothing else, from least to most.
 func number(name string, values []string, least, most int) (int, error) {
 	if len(values) != 1 {
-		return 0, authn.RefuseField(name, "Repeated query parameter: "+name)
+		return 0, repeatedParameter(name)
 	}
 	n, err := strconv.ParseUint(values[0], 10, 31)
 	if err != nil || int(n) < least || int(n) > most {

@@ -27,7 +27,7 @@ func statusOf(code authn.Code) int {
 		return http.StatusNotFound // 404
 	case authn.CodeMethodNotAllowed, authn.CodeBadMethod:
 		return http.StatusMethodNotAllowed // 405
-	case authn.CodeConflict:
+	case authn.CodeConflict, authn.CodeChanged:
 		return http.StatusConflict // 409
 	case authn.CodeTooLarge:
 		return http.StatusRequestEntityTooLarge // 413

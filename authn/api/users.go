@@ -2,8 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -68,31 +66,6 @@ func (a *API) register(c *call) error {
 	}
 	c.w.Header().Set("Location", a.base+"/users/"+u.ID.String())
 	return c.answer(http.StatusCreated, show(u))
-}
-
-func (a *API) listUsers(c *call) error {
-	p, err := paging(c.r.URL.RawQuery)
-	if err != nil {
-		return err
-	}
-	var users []authn.User
-	if p.hasAfter {
-		users, err = a.cfg.Accounts.ListAfter(c.r.Context(), c.caller, p.after, p.limit)
-	} else {
-		users, err = a.cfg.Accounts.List(c.r.Context(), c.caller, p.skip, p.limit)
-	}
-	if err != nil {
-		return err
-	}
-	if len(users) == p.limit { // there may be more (RFC 8288)
-		next := url.Values{"limit": {strconv.Itoa(p.limit)}, "after": {authn.UserCursor(users[len(users)-1])}}
-		c.w.Header().Set("Link", "<"+a.base+"/users/?"+next.Encode()+`>; rel="next"`)
-	}
-	answer := make([]userAnswer, 0, len(users))
-	for _, u := range users {
-		answer = append(answer, show(u))
-	}
-	return c.answer(http.StatusOK, answer)
 }
 
 func (a *API) me(c *call) error {

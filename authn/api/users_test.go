@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -230,6 +231,69 @@ func TestListUsers(t *testing.T) {
 		s.call(t, "GET", "/users/?limit=%zz", asRoot, "").refused(400, "Query decode error")
 		s.call(t, "GET", "/users/", asUser, "").refused(403, "Not authorized to list users")
 		s.call(t, "GET", "/users/", "", "").refused(401, "Not authenticated")
+	})
+}
+
+func TestSearchUsers(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func(*testing.T) string) {
+		s := start(t, open(t), options{})
+		s.addAdmin(t, "root")
+		for i := range 4 {
+			s.clock.advance(time.Second)
+			s.add(t, fmt.Sprintf("user%d", i), "editor")
+		}
+		asRoot, asUser := s.login(t, "root").Access, s.login(t, "user0").Access
+		list := func(path string) (names []string, link string) {
+			t.Helper()
+			var got []user
+			a := s.call(t, "GET", path, asRoot, "").want(200)
+			a.into(&got)
+			for _, u := range got {
+				names = append(names, u.Username)
+			}
+			return names, a.header.Get("Link")
+		}
+		for query, want := range map[string][]string{
+			"search=SER1":                       {"user1"},
+			"search=%25":                        nil,
+			"search=user&skip=1&limit=2":        {"user1", "user2"},
+			"search=user&order=-username":       {"user3", "user2", "user1", "user0"},
+			"role=editor&limit=1":               {"user0"},
+			"admin=true":                        {"root"},
+			"admin=false&order=-created":        {"user3", "user2", "user1", "user0"},
+			"active=false":                      nil,
+			"active=true&verified=true&limit=1": {"root"},
+			"locked=true":                       nil,
+			"locked=false&limit=1":              {"root"},
+		} {
+			if got, _ := list("/users/?" + query); !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", query, got, want)
+			}
+		}
+		following := regexp.MustCompile(`<[^>]*(/users/\?[^>]*)>; rel="(\w+)"`)
+		pages, path := [][]string{}, "/users?search=user&role=editor&limit=2"
+		for _, relation := range []string{"next", "prev", "next"} {
+			names, link := list(path)
+			pages = append(pages, names)
+			for _, found := range following.FindAllStringSubmatch(link, -1) {
+				if path = found[1]; found[2] != relation {
+					t.Errorf("a link to %s, want one to %s", found[2], relation)
+				}
+			}
+		}
+		if want := [][]string{{"user0", "user1"}, {"user2", "user3"}, {"user0", "user1"}}; !reflect.DeepEqual(pages, want) {
+			t.Errorf("the pages %v, want %v", pages, want)
+		}
+		for query, field := range map[string]string{
+			"search=%00": "search", "search=a&search=b": "search", "active=yes": "active", "verified=": "verified", "admin=TRUE": "admin",
+			"locked=1": "locked", "role=a,b": "role", "order=email": "order", "cursor=x": "cursor", "search=a&after=": "after", "Search=a": "Search",
+		} {
+			if p := s.call(t, "GET", "/users/?"+query, asRoot, "").problem(400); p.Field != field {
+				t.Errorf("%s: field %q, want %s", query, p.Field, field)
+			}
+		}
+		s.call(t, "GET", "/users/?search=user", asUser, "").refused(403, "Not authorized to list users")
+		s.call(t, "GET", "/users/?search=user", "", "").refused(401, "Not authenticated")
 	})
 }
 

@@ -44,12 +44,12 @@ func TestRevokedKeyIsWiped(t *testing.T) {
 	if len(kept) != 2 || wipedOf(kept) != 0 { // of refresh tokens and of encrypted claims
 		t.Fatalf("%d secrets are kept, %d of them wiped", len(kept), wipedOf(kept))
 	}
-	views, err := managed.List(t.Context())
+	views, err := managed.List(t.Context(), authn.Operator())
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(views, func(v authn.KeyView) bool { return v.Purpose == authn.SignRefresh })
-	if _, _, err := managed.Revoke(t.Context(), views[i].ID); err != nil {
+	if _, _, err := managed.Revoke(t.Context(), authn.Operator(), views[i].ID); err != nil {
 		t.Fatal(err)
 	}
 	before := slices.Clone(kept)

@@ -49,6 +49,12 @@ func (v *visit) activity(e authn.Event) activity {
 		At: e.At, What: v.t("event." + string(e.Kind)), Failed: e.Outcome == authn.Failure, Place: where(e.City, e.Country, addressOf(e.From)),
 		Who: v.t("event.by."+string(e.Actor.Kind), "Name", e.Actor.ID),
 	}
+	switch {
+	case e.Details[authn.DetailCheck] != "": // asked for within a session, by who has not proved to be its user
+		told.What, told.Who = v.t("event.password_refused"), v.t("event.by.session")
+	case e.Kind == authn.EventUserCreated && e.Actor.Kind == authn.ActorAnonymous:
+		told.Who = v.t("event.by.registration")
+	}
 	if e.From.UserAgent != "" {
 		told.Device = authn.DeviceName(e.From.UserAgent)
 	}

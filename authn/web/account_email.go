@@ -11,6 +11,7 @@ type emailView struct {
 	Email    string // of the account
 	Verified bool
 	Waiting  []authn.PersonalLink // new addresses that wait for their confirmation
+	AtOnce   bool                 // a new one waits for none
 }
 
 func (v *visit) showEmail() (any, error) {
@@ -19,7 +20,7 @@ func (v *visit) showEmail() (any, error) {
 		return nil, err
 	}
 	waiting, err := v.cfg.Accounts.WaitingEmail(v.r.Context(), v.caller)
-	return emailView{user.Email, user.Verified, waiting}, err
+	return emailView{user.Email, user.Verified, waiting, !v.cfg.Accounts.ConfirmsEmail(v.caller)}, err
 }
 
 // changeEmail asks for another address. Where addresses are confirmed, it counts when that has happened.

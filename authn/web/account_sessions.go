@@ -19,10 +19,10 @@ type sessionsView struct {
 }
 
 type sessionView struct {
-	ID                        string
-	Device, Place             string
-	CreatedAt, SeenAt, EndsAt time.Time
-	Remembered, Current       bool
+	ID                  string
+	Device, Place       string
+	CreatedAt, SeenAt   time.Time
+	Remembered, Current bool
 }
 
 func (v *visit) showSessions() (any, error) {
@@ -39,7 +39,7 @@ func (v *visit) showSessions() (any, error) {
 		}
 		shown.Sessions = append(shown.Sessions, sessionView{
 			ID: s.ID.String(), Device: authn.DeviceName(s.UserAgent), Place: where(s.City, s.Country, s.ClientAddress),
-			CreatedAt: s.CreatedAt, SeenAt: s.LastSeenAt, EndsAt: s.ExpiresAt, Remembered: s.Remembered, Current: s.Current,
+			CreatedAt: s.CreatedAt, SeenAt: s.LastSeenAt, Remembered: s.Remembered, Current: s.Current,
 		})
 	}
 	return shown, nil

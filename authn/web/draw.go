@@ -41,6 +41,13 @@ func (f *frame) T(name string, args ...any) string { return f.visit.t(name, args
 // Path is an address below the prefix.
 func (f *frame) Path(path string) string { return f.visit.path(path) }
 
+// With is the same frame around other data, for a template that several pages have.
+func (f *frame) With(data any) *frame {
+	inner := *f
+	inner.Data = data
+	return &inner
+}
+
 // Field is a field of the page's form by its name, for the template "field".
 func (f *frame) Field(name string) (fieldView, error) {
 	for _, field := range f.visit.page.fields {
@@ -115,8 +122,8 @@ func (v *visit) frame(name string, data any) *frame {
 // menu lists the pages of the same menu.
 func (v *visit) menu() (links []link) {
 	for i := range v.pages {
-		if pg := &v.pages[i]; pg.menu != noMenu && pg.menu == v.page.menu {
-			links = append(links, link{Text: v.t(pg.name + ".menu"), Href: v.path(pg.path), Current: pg == v.page})
+		if pg := &v.pages[i]; pg.menu != noMenu && pg.menu == v.page.menu && pg.under == "" {
+			links = append(links, link{Text: v.t(pg.name + ".menu"), Href: v.path(pg.path), Current: pg == v.page || pg.path == v.page.under})
 		}
 	}
 	return links

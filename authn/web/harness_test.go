@@ -36,6 +36,7 @@ type site struct {
 	accounts *authn.Accounts
 	sessions *authn.Sessions
 	trail    *authn.Trail
+	ring     *authn.KeyRing
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
 }
@@ -82,12 +83,13 @@ func (s *site) build(t testing.TB) web.Config {
 	}
 	log := slog.New(slog.DiscardHandler)
 	keys, err := authn.NewKeyRing(t.Context(), authn.KeyRingConfig{
-		Store: s.db, Algorithm: "HS256", Secret: []byte(strings.Repeat("access-", 8)), RefreshSecret: []byte(strings.Repeat("refresh-", 8)),
+		Store: s.db, RefreshSecret: []byte(strings.Repeat("refresh-", 8)),
 		AccessLife: time.Minute, RefreshLife: time.Hour, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.ring = keys
 	hour := authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour}
 	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
@@ -102,8 +104,12 @@ func (s *site) build(t testing.TB) web.Config {
 		Store: s.db, Passwords: passwords, Mails: mails, OpenRegistration: true, RequireCurrentPassword: true, Now: time.Now, Log: log, Logins: s.logins,
 	})
 	s.sessions = authn.NewSessions(authn.SessionsConfig{Store: s.db, Policy: policy, Now: time.Now, Log: log})
+	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
+	gate := authn.NewGate(authn.GateConfig{Routes: routesOfTests(), Authenticator: s.logins, Now: time.Now})
 	return web.Config{
-		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Trail: s.trail, Cookie: headers.NewSessionCookie(true, ""),
+		Trail: s.trail, Explainer: authn.NewExplainer(gate, s.accounts), Keys: keys,
+		Owns:   func(path string) bool { return strings.HasPrefix(path, prefix+"/auth/") },
+		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Cookie: headers.NewSessionCookie(true, ""),
 		PublicURL: publicURL, Prefix: prefix, StatusOf: api.StatusOf, Now: time.Now, Log: log, MayRemember: true,
 		Accept: func(address string) (string, string, bool) {
 			return address, elsewhere, strings.HasPrefix(address, elsewhere+"/") || strings.HasPrefix(address, publicURL+prefix+"/")

@@ -12,6 +12,8 @@ type page struct {
 	name string // of its template, and what the names of its words begin with: NAME.title is its heading
 	menu menu   // in which it is offered
 
+	under string // the path of the page that stands for it in the menu; empty: it is in the menu itself
+
 	// fields are what its form may send: nothing else is read. What they are called here is what authn calls them in an error.
 	fields []field
 
@@ -43,7 +45,8 @@ const (
 
 // table lists every page, in the order of the menus. Pages without a variable come first where both would match.
 func (p *Pages) table() []page {
-	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages())
+	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages(),
+		p.frontPages(), p.peoplePages(), p.auditPages(), p.routePages(), p.keyPages())
 }
 
 // blind reports whether the page is only sent to, and not opened.

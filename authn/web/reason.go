@@ -19,6 +19,8 @@ func (v *visit) reason(e *authn.Error) string {
 		return v.t("error.unverified")
 	case authn.CodeAccountInactive:
 		return v.t("error.inactive")
+	case authn.CodeChanged:
+		return v.t("error.changed")
 	case authn.CodeUnavailable, authn.CodeOverloaded, authn.CodeInternal:
 		return v.t("error.unavailable", "When", v.tongue.when(e.RetryAfter))
 	}
@@ -68,7 +70,21 @@ func (t *tongue) when(wait time.Duration) string {
 		return t.t("wait.soon")
 	}
 	left := max(time.Second, (wait + time.Second - 1).Truncate(time.Second)) // who has waited so long has waited enough
+	return t.t("wait.in", "Wait", strings.Join(t.units(left), " "+t.t("wait.and")+" "))
+}
+
+// lasting is how long something takes, such as "7 days and 1 hour".
+func (t *tongue) lasting(d time.Duration) string {
+	const day = 24 * time.Hour
 	var parts []string
+	if n := d / day; n > 0 {
+		parts = append(parts, t.t("wait.days", "Count", int(n)))
+	}
+	return strings.Join(append(parts, t.units(d%day)...), " "+t.t("wait.and")+" ")
+}
+
+// units are the hours, minutes and seconds of a time; none where there are none.
+func (t *tongue) units(left time.Duration) (parts []string) {
 	for _, unit := range []struct {
 		length time.Duration
 		name   string
@@ -79,5 +95,5 @@ func (t *tongue) when(wait time.Duration) string {
 			parts = append(parts, t.t(unit.name, "Count", int(n)))
 		}
 	}
-	return t.t("wait.in", "Wait", strings.Join(parts, " "+t.t("wait.and")+" "))
+	return parts
 }

@@ -22,7 +22,7 @@ type drawings struct {
 func (d *drawings) of(name string) *template.Template { return d.byName[name] }
 
 // shared are the templates that all pages are built of.
-var shared = [...]string{"layout", "field"}
+var shared = [...]string{"layout", "field", "pager", "events"}
 
 // readTemplates reads the templates of all pages, those in a folder in place of the built-in ones.
 func readTemplates(folder string, pages []page) (*drawings, error) {

@@ -125,6 +125,9 @@ func (v *visit) show(status int) {
 			return
 		}
 	}
+	if v.wrong != nil && status == http.StatusOK { // what stands in the address is a form as well
+		status = v.note(v.wrong)
+	}
 	v.draw(status, v.page.name, data)
 }
 

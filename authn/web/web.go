@@ -21,8 +21,12 @@ type Config struct {
 	Logins   *authn.Logins
 	Sessions *authn.Sessions
 	Accounts *authn.Accounts
-	Trail    *authn.Trail
 	Cookie   headers.SessionCookie // by which browsers' sessions are known
+
+	Trail     *authn.Trail
+	Explainer *authn.Explainer       // of the routes that are served by
+	Keys      *authn.KeyRing         // that signs
+	Owns      func(path string) bool // reports whether the gateway serves a decoded path itself, whatever the routes say
 
 	PublicURL string // where browsers see the pages
 	Prefix    string // in front of every path, such as /api/v1; empty: nothing
@@ -59,8 +63,10 @@ type Pages struct {
 // New returns the pages. An error may also be of what is in Config.Folder.
 func New(cfg Config) (*Pages, error) {
 	switch {
-	case cfg.Logins == nil || cfg.Sessions == nil || cfg.Accounts == nil || cfg.Trail == nil || cfg.Accept == nil:
-		return nil, errors.New("web: Logins, Sessions, Accounts, Trail and Accept are required")
+	case cfg.Logins == nil || cfg.Sessions == nil || cfg.Accounts == nil || cfg.Accept == nil:
+		return nil, errors.New("web: Logins, Sessions, Accounts and Accept are required")
+	case cfg.Trail == nil || cfg.Explainer == nil || cfg.Keys == nil || cfg.Owns == nil:
+		return nil, errors.New("web: Trail, Explainer, Keys and Owns are required")
 	case cfg.StatusOf == nil || cfg.Now == nil || cfg.Log == nil:
 		return nil, errors.New("web: StatusOf, Now and Log are required")
 	}

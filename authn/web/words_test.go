@@ -110,7 +110,7 @@ func TestWordsAreUsed(t *testing.T) {
 
 // isAskedByParts knows the beginnings of names that are put together where they are asked for.
 func isAskedByParts(name string) bool {
-	for _, beginning := range []string{"said.", "field.", "event."} {
+	for _, beginning := range []string{"said.", "field.", "event.", "audit.kind.", "audit.reason.", "audit.actor.", "audit.detail.", "audit.field.", "audit.hint.", "routes.verdict.", "routes.part.", "keys.purpose.", "keys.state.", "key_revoke.dead."} {
 		if strings.HasPrefix(name, beginning) {
 			return true
 		}
@@ -145,6 +145,9 @@ func askedWords(t *testing.T) map[string]string {
 	})
 	for _, pg := range new(Pages).table() {
 		for _, f := range pg.fields {
+			for _, o := range f.options {
+				asked[o.label] = pg.path
+			}
 			for _, name := range []string{f.label, f.hint} {
 				if name != "" {
 					asked[name] = pg.path
@@ -157,7 +160,7 @@ func askedWords(t *testing.T) map[string]string {
 		if !pg.blind() {
 			asked[pg.name+".title"] = pg.path
 		}
-		if pg.menu != noMenu {
+		if pg.menu != noMenu && pg.under == "" {
 			asked[pg.name+".menu"] = pg.path
 		}
 	}

@@ -247,7 +247,7 @@ func (m *mind) newDoor(
 	if err != nil {
 		return nil, err
 	}
-	pages, err := m.newPages(cfg, log, gate)
+	pages, err := m.newPages(cfg, log, gate, endpoints.Owns)
 	if err != nil {
 		return nil, err
 	}

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/descoped/authly/authn"
-	"github.com/descoped/authly/cmd/authly/config"
 	"github.com/descoped/authly/headers"
 )
 
@@ -49,90 +46,42 @@ func (c *cli) explainCommand() *cobra.Command {
 	return cmd
 }
 
-// explain asks the gate, with a caller that is taken for granted instead of a token.
+// explain asks the gate that a server would ask. The store is needed for users alone.
 func (c *cli) explain(ctx context.Context, method, url, user, client string) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
-	request, err := explainRequest(method, url, client, cfg.Server.PublicURL)
-	if err != nil {
-		return usageError{err}
+	request, err := headers.Question(method, url, client, cfg.Server.PublicURL)
+	if e, ok := errors.AsType[*authn.Error](err); ok {
+		return usageError{asked(e)}
 	}
-	caller := assumedCaller{}
+	var accounts *authn.Accounts
 	if user != "" {
-		if caller.identity, err = c.findIdentity(ctx, cfg, user); err != nil {
+		m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler), nil)
+		if err != nil {
 			return err
 		}
-		request.Credentials = authn.Credentials{Kind: authn.BearerCredential}
+		defer m.close()
+		accounts = m.accounts
 	}
-	gate := authn.NewGate(authn.GateConfig{Routes: cfg.Rules(), Authenticator: caller, Now: time.Now})
-	return c.printExplanation(gate.Explain(ctx, request))
+	gate := authn.NewGate(authn.GateConfig{Routes: cfg.Rules(), Now: time.Now})
+	decision, err := authn.NewExplainer(gate, accounts).Explain(ctx, authn.Operator(), request, user)
+	if err != nil {
+		return err
+	}
+	return c.printExplanation(decision)
 }
 
-// assumedCaller is the Authenticator of explain: every credential is that of one user.
-type assumedCaller struct{ identity *authn.Identity }
-
-func (a assumedCaller) Authenticate(_ context.Context, c authn.Credentials) (*authn.Identity, error) {
-	switch {
-	case c.Kind == authn.NoCredential:
-		return nil, authn.Refuse(authn.CodeNoCredentials, "Not authenticated")
-	case a.identity == nil:
-		return nil, authn.Refuse(authn.CodeInvalidCredentials, "Could not validate credentials")
+// asked says what is wrong with what was asked, in the words of the command line.
+func asked(e *authn.Error) error {
+	switch e.Field {
+	case "client":
+		return errors.New("--client must be an address")
+	case "url":
+		return errors.New("URL must be absolute or start with /")
 	}
-	return a.identity, nil
-}
-
-// findIdentity looks a user up in the configured store. A disabled user is nobody: their tokens are dead.
-func (c *cli) findIdentity(ctx context.Context, cfg *config.Config, name string) (*authn.Identity, error) {
-	m, err := newMind(ctx, cfg, slog.New(slog.DiscardHandler), nil)
-	if err != nil {
-		return nil, err
-	}
-	defer m.close()
-	user, err := m.accounts.Find(ctx, authn.Operator(), name)
-	if err != nil {
-		return nil, err
-	}
-	if !user.Active {
-		return nil, nil
-	}
-	return &authn.Identity{
-		UserID: user.ID, Username: user.Username, Email: user.Email, Roles: user.Roles, Admin: user.Admin,
-	}, nil
-}
-
-// explainRequest reads a method and a URL, absolute or from the root of the public one, as the edge would read them.
-func explainRequest(method, url, client, publicURL string) (authn.Request, error) {
-	if strings.HasPrefix(url, "/") {
-		_, afterScheme, _ := strings.Cut(publicURL, "://")
-		host, _, _ := strings.Cut(afterScheme, "/")
-		url = "http://" + host + url
-	}
-	_, rest, isAbsolute := strings.Cut(url, "://")
-	if !isAbsolute {
-		return authn.Request{}, errors.New("URL must be absolute or start with /")
-	}
-	host, target := rest, "/"
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		host, target = rest[:i], rest[i:]
-	}
-	if strings.HasPrefix(target, "?") {
-		target = "/" + target
-	}
-	normal, err := headers.NormalizeHost(host)
-	if err != nil {
-		return authn.Request{}, fmt.Errorf("URL: %w", err)
-	}
-	path, _, _, err := headers.SplitTarget(target)
-	if err != nil {
-		return authn.Request{}, fmt.Errorf("URL: %w", err)
-	}
-	address, err := netip.ParseAddr(client)
-	if err != nil {
-		return authn.Request{}, errors.New("--client must be an address")
-	}
-	return authn.Request{Method: method, Host: normal, RawPath: path, Client: address}, nil
+	return fmt.Errorf("URL: %w", e)
 }
 
 func (c *cli) printExplanation(d authn.Decision) error {

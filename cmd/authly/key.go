@@ -71,7 +71,7 @@ func (c *cli) keyListCommand() *cobra.Command {
 		Use: "list", Short: "List the keys, in the order in which they sign", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
-				views, err := keys.List(cmd.Context())
+				views, err := keys.List(cmd.Context(), authn.Operator())
 				if err != nil {
 					return err
 				}
@@ -88,7 +88,7 @@ func (c *cli) keyRotateCommand() *cobra.Command {
 		Use: "rotate", Short: "Make the next key, which signs when everybody has had the time to learn of it", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withKeys(cmd.Context(), func(keys *authn.ManagedKeys) error {
-				next, err := keys.Rotate(cmd.Context(), authn.KeyPurpose(purpose), now)
+				next, err := keys.Rotate(cmd.Context(), authn.Operator(), authn.KeyPurpose(purpose), now)
 				if err != nil {
 					return err
 				}
@@ -117,18 +117,18 @@ func (c *cli) keyRevokeCommand() *cobra.Command {
 
 // revokeKey revokes a key, and says what signs in its place if it was the one that signed.
 func (c *cli) revokeKey(ctx context.Context, keys *authn.ManagedKeys, id string) error {
-	before, err := keys.List(ctx)
+	before, err := keys.List(ctx, authn.Operator())
 	if err != nil {
 		return err
 	}
-	revoked, successor, err := keys.Revoke(ctx, id)
+	revoked, successor, err := keys.Revoke(ctx, authn.Operator(), id)
 	if err != nil {
 		return err
 	}
 	signs := active(before, revoked.Purpose)
 	signed := signs != nil && signs.ID == revoked.ID
 	if signed && successor == nil { // none was made; an older one may sign again
-		after, err := keys.List(ctx)
+		after, err := keys.List(ctx, authn.Operator())
 		if err != nil {
 			return fmt.Errorf("key %s is revoked; what takes its place is not known: %w", id, err)
 		}

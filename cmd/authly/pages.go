@@ -16,7 +16,7 @@ import (
 )
 
 // newPages builds what people see. They are sent back to what the gate has a route for, and to the pages.
-func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate) (*web.Pages, error) {
+func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, owns func(string) bool) (*web.Pages, error) {
 	var reach []string
 	if cfg.Cookies.Domain != "" {
 		reach = append(reach, cfg.Cookies.Domain)
@@ -36,7 +36,8 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate) 
 		return nil, err
 	}
 	pages, err = web.New(web.Config{
-		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Trail: m.trail, Cookie: cfg.SessionCookie(),
+		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
+		Trail: m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: owns,
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
 		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,

@@ -130,25 +130,6 @@ func (c *cli) userCreateCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *cli) userListCommand() *cobra.Command {
-	var skip, limit int
-	cmd := &cobra.Command{
-		Use: "list", Short: "List users in the order of their creation", Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withMind(cmd.Context(), func(m *mind) error {
-				users, err := m.accounts.List(cmd.Context(), authn.Operator(), skip, limit)
-				if err != nil {
-					return err
-				}
-				return c.printUsers(users)
-			})
-		},
-	}
-	cmd.Flags().IntVar(&skip, "skip", 0, "users to pass over")
-	cmd.Flags().IntVar(&limit, "limit", 100, "users to print, 1 to 100")
-	return cmd
-}
-
 func (c *cli) userDeleteCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "delete NAME", Short: "Delete a user and their tokens", Args: exactArgs("NAME (a username, an email address or an id)"),

@@ -25,6 +25,7 @@ func userCases() []promise {
 		{"user/hundred addresses", "the same for an email address under different names", hundredAddresses},
 		{"user/list", "pages must not overlap or leave anybody out, whoever was created in the same microsecond", listUsers},
 		{"user/list after", "going on from the last one must leave nobody out either, though that one was deleted", listUsersAfter},
+		{"user/names", "who reads ids must be told whose they are, and of those who are gone nothing", usernames},
 		{"user/password schemes", "the check of an unknown name takes its cost from these counts", passwordSchemes},
 		{"user/times", "a time must survive to the microsecond, in any zone and any century", userTimes},
 	}
