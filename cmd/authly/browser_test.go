@@ -101,50 +101,69 @@ func (s *stage) signedIn(t *testing.T, name string) *browsertest.Tab {
 	return tab
 }
 
-// TestBrowser is every flow of the pages in a real browser, against the real binary.
+// story is what people do, from beginning to end.
+type story struct {
+	name string
+	run  func(*testing.T, *stage)
+}
+
+// stories are those that are tested each time. moreStories are the rest, which take longer than all the tests have time for.
+func stories() []story {
+	return []story{
+		{"sign in and come back", testSignInAndComeBack},
+		{"the wait of a lock", testLockShown},
+		{"sign out", testSignOutHere},
+		{"an ended session", testEndedSession},
+		{"two tabs", testTwoTabs},
+		{"back after signing out", testBackAfterSignOut},
+		{"a form that was being sent", testPostedForm},
+		{"framed", testFramed},
+		{"mailed pages", testMailedPages},
+		{"invited", testInvitation},
+		{"account: sessions", testAccountSessions},
+		{"administration: sessions", testSessionsOfAll},
+	}
+}
+
+func moreStories() []story {
+	return []story{
+		{"the cookie", testBrowserCookie},
+		{"without scripts", testWithoutScripts},
+		{"in German", testGerman},
+		{"signing in and out", testSignInChecked},
+		{"registered", testRegister},
+		{"forgotten", testForgotten},
+		{"for everybody", testPublicPages},
+		{"account", testAccountPages},
+		{"account: password", testAccountPassword},
+		{"account: email address", testAccountEmail},
+		{"account: data", testAccountData},
+		{"account: deleted", testAccountDeleted},
+		{"password managers", testWellKnownChange},
+		{"administration", testAdminPages},
+		{"administration: overview", testDeskFront},
+		{"administration: a user", testUserLife},
+		{"administration: search", testUserSearch},
+		{"administration: audit log", testAuditLog},
+		{"administration: routes", testExplained},
+		{"administration: keys", testSigningKeys},
+		{"administration: no scripts", testAdminWithoutScripts},
+		{"administration: for others", testAdministratorsOnly},
+	}
+}
+
+// TestBrowser goes through the pages in a real browser, against the real binary: with AUTHLY_TEST_PAGES=all through every one.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	framer := startFramer(t)
-	s := newStage(t, map[string]string{"framer.example.com": framer})
-	for name, flow := range map[string]func(*testing.T, *stage){
-		"sign in and come back":       testSignInAndComeBack,
-		"the cookie":                  testBrowserCookie,
-		"the wait of a lock":          testLockShown,
-		"sign out":                    testSignOutHere,
-		"an ended session":            testEndedSession,
-		"two tabs":                    testTwoTabs,
-		"back after signing out":      testBackAfterSignOut,
-		"a form that was being sent":  testPostedForm,
-		"framed":                      testFramed,
-		"without scripts":             testWithoutScripts,
-		"in German":                   testGerman,
-		"registered":                  testRegister,
-		"forgotten":                   testForgotten,
-		"for everybody":               testPublicPages,
-		"account":                     testAccountPages,
-		"account: password":           testAccountPassword,
-		"account: email address":      testAccountEmail,
-		"account: sessions":           testAccountSessions,
-		"account: data":               testAccountData,
-		"account: deleted":            testAccountDeleted,
-		"password managers":           testWellKnownChange,
-		"administration":              testAdminPages,
-		"administration: a user":      testUserLife,
-		"administration: search":      testUserSearch,
-		"administration: sessions":    testSessionsOfAll,
-		"administration: no scripts":  testAdminWithoutScripts,
-		"administration: overview":    testDeskFront,
-		"administration: audit log":   testAuditLog,
-		"administration: routes":      testExplained,
-		"administration: keys":        testSigningKeys,
-		"administration: for others":  testAdministratorsOnly,
-		"invited":                     testInvitation,
-		"mailed pages":                testMailedPages,
-		"a page that is for everyone": testSignInChecked,
-	} {
-		t.Run(name, func(t *testing.T) {
+	s := newStage(t, map[string]string{"framer.example.com": startFramer(t)})
+	all := stories()
+	if browsertest.Thorough() {
+		all = append(all, moreStories()...)
+	}
+	for _, f := range all {
+		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			flow(t, s)
+			f.run(t, s)
 		})
 	}
 }

@@ -1,8 +1,11 @@
 package browsertest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +19,18 @@ import (
 
 // patience is how long a step may take, on a machine that is busy with other tests as well.
 const patience = 45 * time.Second
+
+// named names the Chromium to be shown the pages, such as chromium; empty: the one that costs the least.
+const named = "AUTHLY_TEST_BROWSER"
+
+// lightest is Chromium without what surrounds a page, which takes a third of the time; empty: it is not installed, and another one is taken.
+func lightest() string {
+	path, err := exec.LookPath("chromium-headless-shell")
+	if err != nil {
+		return ""
+	}
+	return path
+}
 
 // Browser is a running Chromium.
 type Browser struct {
@@ -35,6 +50,9 @@ func Start(t testing.TB, hosts map[string]string) *Browser {
 	rules = append(rules, "MAP * ~NOTFOUND")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.IgnoreCertErrors,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("host-resolver-rules", strings.Join(rules, ",")))
+	if path := cmp.Or(os.Getenv(named), lightest()); path != "" {
+		options = append(options, chromedp.ExecPath(path))
+	}
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...) // the test's own context ends before its cleanups
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)

@@ -92,6 +92,7 @@ func serve(t *testing.T) (host string) {
 func TestChecks(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("AUTHLY_TEST_SCREENSHOTS", folder)
+	t.Setenv("AUTHLY_TEST_PAGES", "all")
 	browser := browsertest.Start(t, map[string]string{"a.example.com": serve(t)})
 	const at = "http://a.example.com"
 

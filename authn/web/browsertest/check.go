@@ -4,14 +4,17 @@ import (
 	_ "embed" // for the scripts
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 )
 
-// screenshots names the folder that pictures of pages are put into; empty: there are none.
-const screenshots = "AUTHLY_TEST_SCREENSHOTS"
+const (
+	// screenshots names the folder that pictures of pages are put into; empty: there are none.
+	screenshots = "AUTHLY_TEST_SCREENSHOTS"
+	// thorough is "all" where there is time for everything.
+	thorough = "AUTHLY_TEST_PAGES"
+)
 
 var (
 	//go:embed wide.js
@@ -38,7 +41,11 @@ func (tab *Tab) Markup(t testing.TB) []string {
 	return Evaluate[[]string](t, tab, markupScript)
 }
 
-// Check fails the test unless everybody can use the page: see Axe, Markup, Keyboard and Wide. Pictures of it are kept under its name.
+// Thorough reports whether there is time for everything.
+func Thorough() bool { return os.Getenv(thorough) == "all" }
+
+// Check fails the test unless everybody can use the page: see Axe, Markup, Keyboard and Wide. Without time for everything, it looks at the
+// page in light and does not go through it by the keyboard. Pictures of it are kept under its name.
 func (tab *Tab) Check(t testing.TB, name string) {
 	t.Helper()
 	if os.Getenv(screenshots) != "" {
@@ -46,14 +53,22 @@ func (tab *Tab) Check(t testing.TB, name string) {
 		tab.Picture(t, name+"-phone")
 		tab.show(t, desk)
 	}
-	for _, scheme := range []string{Dark, Light} { // light comes last, and stays
+	schemes := []string{Light}
+	if Thorough() {
+		schemes = []string{Dark, Light} // light comes last, and stays
+	}
+	for _, scheme := range schemes {
 		tab.Scheme(t, scheme)
 		tab.Picture(t, name+"-"+scheme)
 		for _, flaw := range tab.Axe(t) {
 			t.Errorf("%s, %s: %s", name, scheme, flaw)
 		}
 	}
-	for _, flaw := range slices.Concat(tab.Markup(t), tab.Wide(t), tab.Keyboard(t)) {
+	flaws := append(tab.Markup(t), tab.Wide(t)...)
+	if Thorough() {
+		flaws = append(flaws, tab.Keyboard(t)...)
+	}
+	for _, flaw := range flaws {
 		t.Errorf("%s: %s", name, flaw)
 	}
 }
