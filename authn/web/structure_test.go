@@ -25,30 +25,42 @@ func FuzzStructure(f *testing.F) {
 		{"mallory", "mallory@example.com", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "https://app.example.com/x"},
 		{`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>@example.com`, `' onmouseover='alert(1)`, `javascript:alert(1)`},
 		{`</title></textarea></style><svg/onload=alert(1)>`, `a@b&lt;b&gt;`, "<!--", `https://app.example.com/"><script>`},
-		{"{{.Caller}}", "mallory@example.com\r\nSet-Cookie: a=b", "\x00\x01", "data:text/html,<b>"},
+		{"{{.Caller}}", "mallory@example.com\r\nSet-Cookie: a=b", "\x01\x7f x", "data:text/html,<b>"},
 		{"\u202eyrollam\u2028", "\ufeff@\u00ad", "\ufffd\U0010ffff", "https://app.example.com/\u2029`${alert(1)}`"},
-		{"", "", "", ""},
+		{"m", "m", "m", ""},
 	} {
 		f.Add(h.username, h.email, h.agent, h.address)
 	}
 	s := openStrange(f)
-	harmless := map[bool]map[string]string{}
-	for _, leads := range []bool{true, false} { // whether there is somewhere to go back to
-		h := hostile{"mallory", "mallory@example.com", "Firefox", "https://elsewhere.example.net/"}
-		if leads {
-			h.address = elsewhere + "/x"
-		}
-		harmless[leads] = s.shapes(f, h)
-	}
 	f.Fuzz(func(t *testing.T, username, email, agent, address string) {
-		for _, text := range []string{username, email, agent, address} {
-			if !utf8.ValidString(text) || len(text) > 300 {
-				return // neither a database nor a form takes it
+		h := hostile{username, email, agent, address}
+		for i, text := range []string{username, email, agent, address} {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) || len(text) > 300 || i < 3 && strings.TrimSpace(text) == "" {
+				return // neither a database nor a form takes it, or there is nothing to see of it
 			}
 		}
-		for page, shape := range s.shapes(t, hostile{username, email, agent, address}) {
-			if shape != harmless[true][page] && shape != harmless[false][page] {
-				t.Errorf("%s has another structure with these texts:\n%s\nthan with harmless ones:\n%s", page, shape, harmless[true][page])
+		harmless := hostile{"mallory", "mallory@example.com", "Firefox", elsewhere + "/x"}
+		leading, elements := s.shapes(t, harmless), map[string]bool{}
+		harmless.address = "https://elsewhere.example.net/" // where nobody is sent
+		staying := s.shapes(t, harmless)
+		for page, got := range s.shapes(t, h) {
+			if got != leading[page] && got != staying[page] {
+				t.Errorf("%s has another structure with these texts:\n%s\nthan with harmless ones:\n%s", page, got, leading[page])
+			}
+			for line := range strings.Lines(leading[page] + staying[page]) {
+				elements[strings.TrimSpace(line)] = true
+			}
+		}
+		for _, got := range s.searches(t, hostile{"mallory", "mallory@example.com", "GET", "/app/"}) {
+			for line := range strings.Lines(got) {
+				elements[strings.TrimSpace(line)] = true
+			}
+		}
+		for page, got := range s.searches(t, h) {
+			for line := range strings.Lines(got) {
+				if !elements[strings.TrimSpace(line)] {
+					t.Errorf("%s has an element of its own: %s", page, line)
+				}
 			}
 		}
 	})
@@ -101,6 +113,11 @@ func openStrange(t testing.TB) *strange {
 	if _, err := s.accounts.Invite(t.Context(), authn.Operator(), authn.Invitation{Email: "bob@example.com", Username: "bob", Roles: []string{"staff"}}); err != nil {
 		t.Fatal(err)
 	}
+	keys, err := s.ring.Managed().List(t.Context(), authn.Operator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.ids["purpose"], s.ids["key"] = "access", keys[0].ID
 	return s
 }
 
@@ -135,23 +152,53 @@ func (s *strange) shapes(t testing.TB, h hostile) map[string]string {
 	t.Helper()
 	s.plant(t, h)
 	all := map[string]string{}
+	query := "?" + url.Values{"return": {h.address}, "said": {h.agent}, "posted": {"1"}}.Encode()
 	for _, path := range s.pages.Paths() {
 		for name, id := range s.ids {
 			path = strings.ReplaceAll(path, "{"+name+"}", id)
 		}
-		query := url.Values{"return": {h.address}, "q": {h.username}, "user": {h.username}, "said": {h.agent}, "url": {h.address}}.Encode()
+		if strings.HasSuffix(path, "/audit") {
+			query = "" // it is strict about what it is asked
+		}
 		for who, cookie := range map[string]string{"nobody": "", "root": s.cookie} {
-			a := s.ask(t, "GET", prefix+path+"?"+query, nil, "Cookie", cookie, "User-Agent", header(h.agent))
+			a := s.ask(t, "GET", prefix+path+query, nil, "Cookie", cookie, "User-Agent", header(h.agent))
 			if a.status != 200 && !(who == "nobody" && a.status == 303) {
 				t.Errorf("%s as %s: %d", path, who, a.status)
 			}
 			all[who+" at "+path] = shape(t, a.body)
 		}
 	}
-	// A form that comes back with what was typed.
-	for _, path := range []string{"/auth/login", "/auth/mail/invitation"} {
-		form := url.Values{"username": {"m" + h.username}, "password": {"wrong"}, "again": {"other"}, "token": {h.email}, "email": {h.email}}
-		all["sent to "+path] = shape(t, s.ask(t, "POST", prefix+path+"?return="+url.QueryEscape(h.address), form).body)
+	return all
+}
+
+// searches asks for what there may not be, and has forms come back with what was typed.
+func (s *strange) searches(t testing.TB, h hostile) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for path, query := range map[string]url.Values{
+		"/auth/admin/users": {"search": {h.username}, "role": {h.email}, "order": {h.agent}}, "/auth/admin/sessions": {"user": {h.username}},
+		"/auth/admin/audit":      {"user": {h.username}, "actor": {h.email}, "since": {h.agent}, "client": {h.address}, "kind": {h.agent}},
+		"/auth/admin/routes":     {"url": {h.address}, "method": {h.agent}, "user": {h.username}, "client": {h.email}},
+		"/auth/account/activity": {"after": {h.username}},
+	} {
+		a := s.ask(t, "GET", prefix+path+"?"+query.Encode(), nil, "Cookie", s.cookie)
+		if a.status >= 500 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		all[path] = shape(t, a.body)
+	}
+	form := url.Values{
+		"username": {"m" + h.username}, "password": {"wrong"}, "again": {"other"}, "current_password": {"wrong"}, "token": {h.email}, "email": {h.email},
+		"roles": {h.agent},
+	}
+	for path, cookie := range map[string]string{
+		"/auth/login": "", "/auth/mail/invitation": "", "/auth/account/email": s.cookie, "/auth/admin/users/new": s.cookie, "/auth/admin/invitations": s.cookie,
+	} {
+		a := s.ask(t, "POST", prefix+path+"?return="+url.QueryEscape(h.address), form, "Cookie", cookie)
+		if a.status >= 500 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		all["sent to "+path] = shape(t, a.body)
 	}
 	return all
 }
