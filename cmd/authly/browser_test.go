@@ -5,6 +5,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,6 +19,7 @@ const browsed = "https://login.example.com"
 // stage is a server with everything that people meet in a browser, and the browser, which all tests of pages share.
 type stage struct {
 	*authly
+	file    string // of the database
 	browser *browsertest.Browser
 	box     *mailtest.Server
 	admin   tokens
@@ -39,7 +41,9 @@ routes:
 func newStage(t *testing.T, more map[string]string) *stage {
 	t.Helper()
 	s := &stage{box: mailtest.Start(t, mailOptions())}
-	s.authly = start(t, sqliteURL(t), stageRoutes, mailEnviron(s.box, "AUTHLY_SERVER_PUBLIC_URL="+browsed)...)
+	storeURL := sqliteURL(t)
+	s.file = strings.TrimPrefix(storeURL, "sqlite://")
+	s.authly = start(t, storeURL, stageRoutes, mailEnviron(s.box, "AUTHLY_SERVER_PUBLIC_URL="+browsed)...)
 	s.admin = s.login(t, "admin", adminPassword)
 	hosts := map[string]string{"login.example.com": s.withTLS(t)}
 	for name, address := range more {
