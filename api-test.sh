@@ -268,6 +268,21 @@ check "the old access token lives on" 200
 call GET "$prefix/users/me" "$refreshed"
 check "and the new one lives" 200
 
+echo "== a page's script signs in"
+patiently POST "$prefix/auth/token" "" \
+	"$(NAME=$name WORD=$secret jq -nc '{username: env.NAME, password: env.WORD, grant_type: "password", cookie: true}')" -c "$work/jar"
+check "it gets a cookie and no token" 200 'keys == ["expires_at", "remembered"]'
+has_header "that it cannot read" Set-Cookie '; HttpOnly; SameSite=Lax'
+call GET "$prefix/users/me" "" "" -b "$work/jar"
+check "by which it is known" 200 '.username == $name' --arg name "$name"
+call POST "$prefix/auth/token" "" "$(json '{username: "x", password: "y", grant_type: "password", cookie: true}')" -H 'Origin: https://evil.test'
+check "a page of another origin signs nobody in" 403 '.code == "cross_origin_denied"'
+call POST "$prefix/auth/logout" "" "$(json '{scope: "session"}')" -b "$work/jar"
+check "a logout" 200
+has_header "takes the cookie away" Set-Cookie '; Max-Age=0'
+call GET "$prefix/users/me" "" "" -b "$work/jar"
+check "which is good for nothing from then on" 401
+
 echo "== rights"
 call GET "$prefix/users/$user_id" "$token"
 check "the user sees their own record" 200 '.id == $id' --arg id "$user_id"
@@ -281,6 +296,8 @@ call GET "$prefix/users/" "$token"
 check "the list is not for users" 403
 call GET "$prefix/users/?skip=0&limit=1" "$admin_token"
 check "but for administrators" 200 'type == "array" and length == 1'
+call GET "$prefix/users/?search=$name&admin=false&order=username" "$admin_token"
+check "who find a user by the name" 200 'map(.username) == [$name]' --arg name "$name"
 call GET "$prefix/users?limit=101" "$admin_token"
 check "a limit over 100 is refused" 400
 call PUT "$prefix/users/$admin_id" "$token" "$(json '{username: "mine"}')"

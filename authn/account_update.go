@@ -24,18 +24,18 @@ type AccountUpdate struct {
 	// with what a user is sends along when that was true.
 	IfUpdatedAt time.Time
 
-	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see RenewCookie.
+	// NextCookie is the value of the cookie that the caller's session gets if this changes their own password; see Accounts.RenewCookie.
 	NextCookie string
 }
 
 // RenewCookie prepares the change of a password: who changes their own, and has come with a cookie, gets another, since what a browser
 // held before holds no more than it was given for. It returns what the browser is to be given when the change is made; nil: nothing.
-func (u *AccountUpdate) RenewCookie(caller *Identity, id uuid.UUID) *BrowserCookie {
+func (a *Accounts) RenewCookie(caller *Identity, id uuid.UUID, u *AccountUpdate) *BrowserCookie {
 	held := caller.Cookie
 	if held == nil || u.Password == nil || caller.UserID != id {
 		return nil
 	}
-	u.NextCookie = NewCookieValue()
+	u.NextCookie = a.cfg.Logins.NewCookieValue()
 	return &BrowserCookie{Value: u.NextCookie, ExpiresAt: held.ExpiresAt, Keep: held.Keep}
 }
 
@@ -174,7 +174,7 @@ func (a *Accounts) changePassword(
 	}
 	if own && !change.EndSessions {
 		change.KeepSession = caller.SessionID
-		if caller.Cookie != nil && IsCookieValue(u.NextCookie) {
+		if caller.Cookie != nil && a.cfg.Logins.madeCookie(u.NextCookie) {
 			change.KeepCookie = hashCookie(u.NextCookie)
 		}
 	}

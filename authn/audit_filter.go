@@ -33,7 +33,7 @@ func (f *EventFilter) Set(name, text string) error {
 	case "outcome":
 		f.Outcome = Outcome(text)
 		if f.Outcome != Success && f.Outcome != Failure {
-			return RefuseField(name, "Invalid field: outcome must be success or failure")
+			return RefuseField(name, "Invalid field: "+name+" must be success or failure")
 		}
 		return nil
 	case "country":

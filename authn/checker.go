@@ -66,7 +66,7 @@ func (c *Checker) Authenticate(ctx context.Context, cred Credentials) (*Identity
 	case BearerCredential:
 		token, err = c.token(cred.Token, now)
 	case CookieCredential:
-		token, err = c.cookie(ctx, cred.Token, now)
+		token, err = c.cookie(ctx, cred, now)
 	default:
 		return c.logins.Authenticate(ctx, cred) // a refusal, whatever it is
 	}

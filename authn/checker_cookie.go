@@ -9,11 +9,14 @@ import (
 // says that was issued at that moment: it holds for no longer than one would, because for so long the Follower remembers
 // what ends it. Then the store is asked again; and so it is about a session that would have ended by idleness if it was used
 // nowhere else.
-func (c *Checker) cookie(ctx context.Context, value string, now time.Time) (*checkedToken, error) {
-	if held, known := c.cookies.GetIfPresent(value); known && c.holds(held, now) {
+func (c *Checker) cookie(ctx context.Context, cred Credentials, now time.Time) (*checkedToken, error) {
+	if held, known := c.cookies.GetIfPresent(cred.Token); known && c.holds(held, now) {
+		if held.identity.Cookie.Domain != cred.Domain { // as in Logins.owner
+			return nil, errBadCookie
+		}
 		return held, nil
 	}
-	user, session, cookie, err := c.logins.owner(ctx, value)
+	user, session, cookie, err := c.logins.owner(ctx, cred)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +31,7 @@ func (c *Checker) cookie(ctx context.Context, value string, now time.Time) (*che
 		identity: *identity,
 	}
 	held.seen.Store(session.LastSeenAt.UnixNano())
-	c.cookies.Set(value, held)
+	c.cookies.Set(cred.Token, held)
 	return held, nil
 }
 

@@ -2,9 +2,7 @@ package authn
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -16,6 +14,7 @@ import (
 type Cookie struct {
 	Hash      string // SHA-256 of the value, 64 lower-case hex digits, unique
 	SessionID uuid.UUID
+	Domain    string // to whose hosts alone it is a credential; empty: to those of the login page's cookie
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
@@ -33,7 +32,7 @@ type CookieStore interface {
 
 // BrowserCookie is what a browser is given of its session. The value is a secret and is never logged.
 type BrowserCookie struct {
-	Value     string    // 43 characters of unpadded base64url: 256 random bits
+	Value     string    // 54 characters of unpadded base64url: 256 random bits, and a check of them
 	ExpiresAt time.Time // of the session, at the latest
 	Keep      bool      // beyond the end of the browser: somebody asked to be remembered
 }
@@ -41,38 +40,13 @@ type BrowserCookie struct {
 // HeldCookie is the cookie that an identity came with.
 type HeldCookie struct {
 	Hash      string
+	Domain    string // as in Cookie
 	ExpiresAt time.Time
 	Keep      bool
 }
 
-// cookieBytes is how many random bytes the value of a cookie is made of.
-const cookieBytes = 32
-
 // longestCookie bounds the life of a cookie whose session is not bounded by anything else. Browsers keep none for longer.
 const longestCookie = 400 * 24 * time.Hour
-
-// NewCookieValue returns a value that no cookie had before.
-func NewCookieValue() string {
-	value := make([]byte, cookieBytes)
-	_, _ = rand.Read(value) // never fails: crypto/rand ends the program instead
-	return base64.RawURLEncoding.EncodeToString(value)
-}
-
-// IsCookieValue reports whether a text has the form of the value of a cookie, so that nobody asks the store for what cannot be
-// one.
-func IsCookieValue(text string) bool {
-	if len(text) != base64.RawURLEncoding.EncodedLen(cookieBytes) {
-		return false
-	}
-	for i := range len(text) {
-		switch c := text[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}
 
 // hashCookie is what a cookie's value is known by. The value has more entropy than can be searched: nothing slower is needed.
 func hashCookie(value string) string {
@@ -87,7 +61,7 @@ func hashCookie(value string) string {
 // Errors: those of Login.
 func (l *Logins) LoginBrowser(ctx context.Context, name, password string, remember bool, held string, from Client) (BrowserCookie, error) {
 	remember = remember && l.cfg.RememberFor > 0
-	given := BrowserCookie{Value: NewCookieValue(), Keep: remember}
+	given := BrowserCookie{Value: l.NewCookieValue(), Keep: remember}
 	err := l.enter(ctx, name, password, from, func(user User, w *weighing) error {
 		session := l.newSession(user, from, w)
 		session.Remembered = remember
@@ -101,7 +75,9 @@ func (l *Logins) LoginBrowser(ctx context.Context, name, password string, rememb
 	if err != nil {
 		return BrowserCookie{}, err
 	}
-	l.endHeld(ctx, held, from)
+	if IsCookieValue(held) {
+		l.endHeld(ctx, Credentials{Kind: CookieCredential, Token: held}, uuid.Nil, from)
+	}
 	return given, nil
 }
 
@@ -117,13 +93,11 @@ func (l *Logins) cookieEnd(s Session) time.Time {
 	return s.CreatedAt.Add(life)
 }
 
-// endHeld ends the session that a browser has left behind by signing in anew. It may fail: then it ends by its time.
-func (l *Logins) endHeld(ctx context.Context, held string, from Client) {
-	if !IsCookieValue(held) {
-		return
-	}
-	caller, err := l.Authenticate(ctx, Credentials{Kind: CookieCredential, Token: held})
-	if err != nil {
+// endHeld ends the session that a browser has left behind by signing in anew, unless it is the one to keep. It may fail: then it
+// ends by its time.
+func (l *Logins) endHeld(ctx context.Context, held Credentials, keep uuid.UUID, from Client) {
+	caller, err := l.Authenticate(ctx, held)
+	if err != nil || caller.SessionID == keep {
 		return
 	}
 	caller.From = from
@@ -132,10 +106,17 @@ func (l *Logins) endHeld(ctx context.Context, held string, from Client) {
 	}
 }
 
-// owner returns what the store knows of a cookie now. The error is that of Authenticate.
-func (l *Logins) owner(ctx context.Context, value string) (User, Session, Cookie, error) {
-	user, session, cookie, err := l.cfg.Store.CookieOwner(ctx, hashCookie(value), l.cfg.Sessions, l.cfg.Now())
+// owner returns what the store knows of a cookie now. The error is that of Authenticate. The store is not asked about what can be
+// no cookie. One that was sent to a host of another domain than that which it was made for is nobody's: who runs a host there may
+// have read it.
+func (l *Logins) owner(ctx context.Context, c Credentials) (User, Session, Cookie, error) {
+	if !l.madeCookie(c.Token) {
+		return User{}, Session{}, Cookie{}, errBadCookie
+	}
+	user, session, cookie, err := l.cfg.Store.CookieOwner(ctx, hashCookie(c.Token), l.cfg.Sessions, l.cfg.Now())
 	switch {
+	case err == nil && cookie.Domain != c.Domain:
+		return User{}, Session{}, Cookie{}, errBadCookie
 	case errors.Is(err, ErrTokenNotFound), errors.Is(err, ErrTokenSpent), errors.Is(err, ErrUserInactive):
 		return user, session, cookie, errBadCookie
 	case err != nil:
@@ -147,8 +128,8 @@ func (l *Logins) owner(ctx context.Context, value string) (User, Session, Cookie
 var errBadCookie = Refuse(CodeInvalidCredentials, "The session has ended")
 
 // authenticateCookie is Authenticate for a cookie. Unlike a token, nothing else tells that its session is in use.
-func (l *Logins) authenticateCookie(ctx context.Context, value string) (*Identity, error) {
-	user, session, cookie, err := l.owner(ctx, value)
+func (l *Logins) authenticateCookie(ctx context.Context, c Credentials) (*Identity, error) {
+	user, session, cookie, err := l.owner(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +142,6 @@ func (l *Logins) authenticateCookie(ctx context.Context, value string) (*Identit
 // cookieIdentity is the user, who came with a cookie, as applications get to know them.
 func (l *Logins) cookieIdentity(u User, s Session, c Cookie) *Identity {
 	id := l.identity(u, &verified{session: s.ID, jti: c.Hash})
-	id.Cookie = &HeldCookie{Hash: c.Hash, ExpiresAt: c.ExpiresAt, Keep: s.Remembered}
+	id.Cookie = &HeldCookie{Hash: c.Hash, Domain: c.Domain, ExpiresAt: c.ExpiresAt, Keep: s.Remembered}
 	return id
 }

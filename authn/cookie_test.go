@@ -49,7 +49,7 @@ func TestBrowserLogin(t *testing.T) {
 		!sessions[0].Remembered && !sessions[1].Remembered {
 		t.Errorf("sessions %+v %v", sessions, err)
 	}
-	if _, refusal := m.whose(t, authn.NewCookieValue()); refusal != authn.CodeInvalidCredentials {
+	if _, refusal := m.whose(t, m.logins.NewCookieValue()); refusal != authn.CodeInvalidCredentials {
 		t.Errorf("a cookie of nobody: %s", refusal)
 	}
 	if _, err := m.logins.Authenticate(t.Context(), bearer(given.Value)); code(t, err) != authn.CodeInvalidCredentials {
@@ -82,7 +82,7 @@ func TestBrowserLoginEndsWhatItHeld(t *testing.T) {
 			t.Errorf("%s: %v %s", who, identity, refusal)
 		}
 	}
-	for _, chosen := range []string{"chosen", authn.NewCookieValue(), first.Value} { // a value that somebody has planted before
+	for _, chosen := range []string{"chosen", m.logins.NewCookieValue(), first.Value} { // a value that somebody has planted before
 		if given := m.browse(t, "alice", false, chosen); given.Value == chosen {
 			t.Error("a value that was there before the login")
 		}
@@ -100,12 +100,12 @@ func TestPasswordChangeRenewsTheCookie(t *testing.T) {
 	caller, _ := m.whose(t, mine.Value)
 	changed, current := "another good password", password
 	update := authn.AccountUpdate{Password: &changed, CurrentPassword: &current}
-	given := update.RenewCookie(caller, alice.ID)
-	if given == nil || given.Keep || !given.ExpiresAt.Equal(caller.Cookie.ExpiresAt) || (&authn.AccountUpdate{}).RenewCookie(caller, alice.ID) != nil {
+	given := m.accounts.RenewCookie(caller, alice.ID, &update)
+	if given == nil || given.Keep || !given.ExpiresAt.Equal(caller.Cookie.ExpiresAt) || m.accounts.RenewCookie(caller, alice.ID, &authn.AccountUpdate{}) != nil {
 		t.Fatalf("given %+v", given)
 	}
-	if (&authn.AccountUpdate{Password: &changed}).RenewCookie(caller, uuid.New()) != nil ||
-		(&authn.AccountUpdate{Password: &changed}).RenewCookie(&authn.Identity{UserID: alice.ID}, alice.ID) != nil {
+	if m.accounts.RenewCookie(caller, uuid.New(), &authn.AccountUpdate{Password: &changed}) != nil ||
+		m.accounts.RenewCookie(&authn.Identity{UserID: alice.ID}, alice.ID, &authn.AccountUpdate{Password: &changed}) != nil {
 		t.Error("a cookie for somebody else's password, or in place of none")
 	}
 	next := given.Value

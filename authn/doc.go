@@ -10,8 +10,8 @@
 //     an Identity. It is the only place that looks at a password or a token.
 //   - Accounts keeps users: registration, changes, deletion, and who may do which.
 //   - Gate decides: given method, host, path, client address and credentials, it finds the first route that matches and
-//     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and authly explain ask this one
-//     function.
+//     answers allow, challenge or deny. The reverse proxy, every forward-auth dialect and the Explainer, which tells
+//     administrators why, ask this one function.
 //   - Arrivals compares sign-ins with the account's earlier ones: from where, with what, when.
 //   - Mails writes what people are mailed, in the transaction of what causes it, and an Outbox has it sent.
 //   - KeyRing holds what tokens are signed and verified with, and ManagedKeys looks after those keys that Authly makes itself.

@@ -58,7 +58,7 @@ func (e *Explainer) identity(ctx context.Context, caller *Identity, name string)
 	return &Identity{UserID: user.ID, Username: user.Username, Email: user.Email, Roles: user.Roles, Admin: user.Admin}, nil
 }
 
-// assumed is the Authenticator of an Explainer: every credential is that of one user, or is not good where there is none.
+// assumed is the Authenticator of an Explainer: every credential is that of one user, or is dead where there is none.
 type assumed struct{ who *Identity }
 
 // Authenticate returns the user for whatever credential there is.
@@ -67,7 +67,7 @@ func (a assumed) Authenticate(_ context.Context, c Credentials) (*Identity, erro
 	case c.Kind == NoCredential:
 		return nil, Refuse(CodeNoCredentials, "Not authenticated")
 	case a.who == nil:
-		return nil, Refuse(CodeInvalidCredentials, "Could not validate credentials")
+		return nil, Refuse(CodeInvalidCredentials, "The user is disabled: their tokens and sessions are dead")
 	}
 	return a.who, nil
 }

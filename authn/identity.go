@@ -75,6 +75,9 @@ type Credentials struct {
 	Kind  CredentialKind
 	Token string // of BearerCredential, or the value of CookieCredential; never logged
 
+	// Domain is the one whose cookie a CookieCredential was sent as; empty: that of the login page.
+	Domain string
+
 	// StaleRoute is the name of the route if it lets tokens pass of which it cannot be found out whether they were taken back;
 	// else empty.
 	StaleRoute string

@@ -14,6 +14,7 @@ const (
 	SignRefresh   KeyPurpose = "refresh"
 	SignAssertion KeyPurpose = "assertion" // what applications are told of the caller
 	SealClaims    KeyPurpose = "claims"    // encrypts claims within access tokens
+	SignHandover  KeyPurpose = "handover"  // what takes a browser's session to another domain
 )
 
 // Key is a managed signing key as the store keeps it. What it may be used for follows from its times alone, so that no

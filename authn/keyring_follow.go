@@ -88,9 +88,9 @@ func (k *KeyRing) forgetEnded(stored []Key) {
 }
 
 // canLearn reports whether new keys can appear at all among those that tokens name. For encrypted claims they can also where
-// this configuration asks for none; and only tokens of Authly's own name those.
+// this configuration asks for none; and only tokens of Authly's own name those. Those of hand-overs are managed in any case.
 func (k *KeyRing) canLearn(purpose KeyPurpose) bool {
-	return purpose == SealClaims || k.use(SignAccess).isManaged() || k.use(SignRefresh).isManaged()
+	return purpose == SealClaims || purpose == SignHandover || k.use(SignAccess).isManaged() || k.use(SignRefresh).isManaged()
 }
 
 // learn looks at the store for somebody who has met an unknown key. It returns when a look is over that was begun after the

@@ -21,6 +21,7 @@ type KeyRingConfig struct {
 
 	Assertions      bool // there are assertions to sign
 	EncryptedClaims bool // there are claims to encrypt
+	Handovers       bool // there are other domains to hand browsers over to
 
 	// Secrets of before, which verify and do not sign; empty: none. They are of HS256 unless the tokens are of another HMAC.
 	PreviousSecret, PreviousRefreshSecret []byte
@@ -65,6 +66,8 @@ func (u keyUse) tokenType() string {
 		return accessType
 	case SignRefresh:
 		return refreshType
+	case SignHandover:
+		return handoverType
 	}
 	return ""
 }
@@ -93,6 +96,7 @@ func (cfg KeyRingConfig) uses() ([]keyUse, error) {
 		{SignRefresh, refreshAlgorithm, cfg.RefreshLife, cfg.RefreshSecret, cfg.PreviousRefreshSecret, false},
 		{SignAssertion, assertionAlgorithm(algorithm), AssertionTTL, nil, nil, !cfg.Assertions},
 		{SealClaims, sealAlgorithm, cfg.AccessLife, nil, nil, !cfg.EncryptedClaims},
+		{SignHandover, "HS256", HandoverTTL, nil, nil, !cfg.Handovers}, // nobody else verifies it: a MAC does, and is short
 	}, nil
 }
 

@@ -20,6 +20,7 @@ type LoginStore interface {
 	TokenStore
 	SessionStore
 	CookieStore
+	HandoverStore
 	ArrivalStore
 	AuditStore
 	PersonalStore
@@ -38,6 +39,7 @@ type LoginsConfig struct {
 	EncryptedClaims     []string      // of access tokens, for Authly's eyes alone: of those in EncryptableClaims; none: all are readable
 	Leeway              time.Duration // by which clocks may differ
 	Sessions            SessionPolicy
+	CookieKey           []byte        // by which values of cookies check themselves: random, for this alone, the same on all replicas, for ever
 	RememberFor         time.Duration // of the cookie of somebody who asked to be remembered; 0: nobody is
 	RequireVerification bool
 	Lockout             LockoutPolicy
@@ -344,7 +346,7 @@ func (l *Logins) Authenticate(ctx context.Context, c Credentials) (*Identity, er
 	switch c.Kind {
 	case BearerCredential:
 	case CookieCredential:
-		return l.authenticateCookie(ctx, c.Token)
+		return l.authenticateCookie(ctx, c)
 	case MalformedCredential:
 		return nil, errBadToken
 	default:

@@ -53,7 +53,7 @@ func (m *ManagedKeys) Rotate(ctx context.Context, caller *Identity, purpose KeyP
 	use := m.use(purpose)
 	switch {
 	case use.purpose == "":
-		return KeyView{}, RefuseField("purpose", "There is no such purpose: it is access, refresh, assertion or claims")
+		return KeyView{}, RefuseField("purpose", "There is no such purpose: it is access, refresh, assertion, claims or handover")
 	case use.idle:
 		return KeyView{}, Refuse(CodeConflict, "The configuration has no use for such a key")
 	case !use.isManaged():

@@ -71,6 +71,7 @@ type options struct {
 	grace      time.Duration
 	encrypted  []string
 	assertions bool
+	handovers  bool
 	policy     authn.SessionPolicy
 
 	previous, previousRefresh string
@@ -105,7 +106,7 @@ func keysOf(db *store.Store, clock *clock, o options) authn.KeyRingConfig {
 		Store: db, Algorithm: o.algorithm, Secret: []byte(o.secret), RefreshSecret: []byte(o.refresh),
 		PreviousSecret: []byte(o.previous), PreviousRefreshSecret: []byte(o.previousRefresh),
 		AccessLife: 30*time.Minute + 5*time.Second, RefreshLife: 7*24*time.Hour + 5*time.Second, RotateEvery: o.rotateEvery,
-		Assertions: o.assertions, EncryptedClaims: len(o.encrypted) > 0, HSM: o.hsm, Sealer: o.sealer, Now: clock.Now,
+		Assertions: o.assertions, Handovers: o.handovers, EncryptedClaims: len(o.encrypted) > 0, HSM: o.hsm, Sealer: o.sealer, Now: clock.Now,
 	}
 }
 

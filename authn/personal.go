@@ -139,7 +139,11 @@ func (a *Accounts) personalData(ctx context.Context, caller *Identity) (d Person
 	if d.Clients, err = store.PersonalClients(ctx, d.User.ID); err != nil {
 		return d, err
 	}
-	if d.Mails, err = store.PersonalMails(ctx, d.User, personalPage); err != nil {
+	receiver := d.User
+	if !receiver.Verified {
+		receiver.Email = "" // which may be somebody else's, and what they are mailed theirs alone
+	}
+	if d.Mails, err = store.PersonalMails(ctx, receiver, personalPage); err != nil {
 		return d, err
 	}
 	d.Links, err = store.PersonalLinks(ctx, d.User.ID, personalPage)

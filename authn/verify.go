@@ -43,20 +43,12 @@ type verified struct {
 // The claims are read last. Who has no key thus gets nothing read for them, and whoever sends rubbish costs no more than who
 // sends a good token.
 func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
-	header, rest, _ := strings.Cut(text, ".")
-	payload, signature, _ := strings.Cut(rest, ".")
-	key, err := l.cfg.Keys.ofHeader(kind, header)
+	content, key, err := l.cfg.Keys.signed(purposeOf(kind), typeOf(kind), text)
 	if err != nil {
 		return verified{}, err
 	}
-	// A third dot, as in a JWE, would be in the signature, where no segment has one.
-	signed, err := decodeSegment(signature)
-	if err != nil || key.verify(text[:len(text)-len(signature)-len(".")], signed) != nil {
-		return verified{}, errTokenMalformed
-	}
 	var c claims
-	content, err := decodeSegment(payload)
-	if err != nil || json.Unmarshal(content, &c) != nil {
+	if json.Unmarshal(content, &c) != nil {
 		return verified{}, errTokenMalformed
 	}
 	switch err := l.validator.Validate(&c); {
@@ -74,14 +66,31 @@ func (l *Logins) verify(kind TokenKind, text string) (verified, error) {
 	return v, err
 }
 
+// signed returns what a key of the purpose has signed under a typ, and that key. The errors are those of verify.
+func (k *KeyRing) signed(purpose KeyPurpose, typ, text string) (content []byte, key *signingKey, err error) {
+	header, rest, _ := strings.Cut(text, ".")
+	payload, signature, _ := strings.Cut(rest, ".")
+	if key, err = k.ofHeader(purpose, typ, header); err != nil {
+		return nil, nil, err
+	}
+	// A third dot, as in a JWE, would be in the signature, where no segment has one.
+	mark, err := decodeSegment(signature)
+	if err != nil || key.verify(text[:len(text)-len(signature)-len(".")], mark) != nil {
+		return nil, nil, errTokenMalformed
+	}
+	if content, err = decodeSegment(payload); err != nil {
+		return nil, nil, errTokenMalformed
+	}
+	return content, key, nil
+}
+
 // longestHeader is how long the header of a token may be that is not as Authly writes it, in characters. None that is good
 // needs a third of that.
 const longestHeader = 512
 
-// ofHeader returns the key that the header of a token of this kind asks for, if it may. That of nearly every token is, letter
+// ofHeader returns the key of the purpose that the header of a token of this type asks for, if it may. That of nearly every token is, letter
 // for letter, the one that the key itself puts on what it signs; others are read.
-func (k *KeyRing) ofHeader(kind TokenKind, segment string) (*signingKey, error) {
-	purpose := purposeOf(kind)
+func (k *KeyRing) ofHeader(purpose KeyPurpose, typ, segment string) (*signingKey, error) {
 	if key := k.held.Load().byPurpose[purpose].byHeader[segment]; key != nil && !k.isEnded(key.id) {
 		return key, nil
 	}
@@ -90,7 +99,7 @@ func (k *KeyRing) ofHeader(kind TokenKind, segment string) (*signingKey, error) 
 	}
 	var header map[string]any
 	content, err := decodeSegment(segment)
-	if err != nil || json.Unmarshal(content, &header) != nil || header["typ"] != typeOf(kind) || len(header) != 3 {
+	if err != nil || json.Unmarshal(content, &header) != nil || header["typ"] != typ || len(header) != 3 {
 		return nil, errTokenMalformed
 	}
 	id, _ := header["kid"].(string)

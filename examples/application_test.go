@@ -69,16 +69,21 @@ func (a *application) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // received returns what arrived on the connections that carried the request of this number, and forgets them.
-func (a *application) received(id string) []string {
+func (a *application) received(id string) []string { return a.take(": " + id + "\r\n") }
+
+// asked is received for GET requests whose target begins so.
+func (a *application) asked(target string) []string { return a.take("GET " + target) }
+
+// take returns what arrived on the connections where this text did, and forgets them.
+func (a *application) take(text string) (found []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var found []string
 	a.connections = slices.DeleteFunc(a.connections, func(c *tappedConn) bool {
-		text := c.text()
-		if !strings.Contains(text, ": "+id+"\r\n") {
+		seen := c.text()
+		if !strings.Contains(seen, text) {
 			return false
 		}
-		found = append(found, text)
+		found = append(found, seen)
 		return true
 	})
 	return found

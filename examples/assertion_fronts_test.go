@@ -31,7 +31,7 @@ func (f *front) wantAssertion(t *testing.T, text, as, method string) {
 			return key.Key, nil
 		}
 		return nil, jwt.ErrTokenUnverifiable
-	}, jwt.WithAudience("reports"), jwt.WithIssuer("http://auth.localhost:8080"), jwt.WithExpirationRequired())
+	}, jwt.WithAudience("reports"), jwt.WithIssuer("http://localhost:8080"), jwt.WithExpirationRequired())
 	if err != nil {
 		t.Errorf("%v in the assertion %q", err, text)
 	}

@@ -108,6 +108,20 @@ func (s *seed) startExample(t *testing.T, config string) *authly {
 	return s.start(t, copied, config)
 }
 
+// logs waits until the log holds a text.
+func (a *authly) logs(t *testing.T, text string) {
+	t.Helper()
+	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(a.process.output.String(), text) {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("authly does not log %s", text)
+		}
+	}
+}
+
 // listening waits until the log tells all addresses.
 func (a *authly) listening(t *testing.T) map[string]string {
 	t.Helper()
@@ -130,6 +144,20 @@ func (a *authly) listening(t *testing.T) map[string]string {
 			t.Fatalf("authly has ended:\n%s", a.process.output)
 		case <-deadline:
 			t.Fatalf("authly does not listen:\n%s", a.process.output)
+		}
+	}
+}
+
+// authly check has nothing to warn of in a configuration that people copy, such as a host that the session cookie never reaches.
+func (s *seed) testWarnings(t *testing.T) {
+	for _, folder := range []string{"nginx", "caddy", "haproxy", "traefik", "envoy", "sidecar", "spa"} {
+		out, err := exec.Command(s.binary, "check", "--config", folder+"/authly.yaml", "--output", "json").Output()
+		var report struct {
+			Valid    bool
+			Warnings []struct{ Key, Text string }
+		}
+		if err != nil || json.Unmarshal(out, &report) != nil || !report.Valid || len(report.Warnings) > 0 {
+			t.Errorf("%s: %v %+v", folder, err, report)
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // Who opens a page is sent to the login page, signs in there, and passes by the cookie; scripts are told where that is. The cookie is
-// that of plain http here, and the test carries it to the application's host itself: localhost has no hosts that share one.
+// that of plain http here.
 func (f *front) testBrowser(t *testing.T) {
-	const login = "http://auth.localhost:8080/auth/login"
+	const login = "http://localhost:8080/auth/login"
 	const html = "Accept: text/html,application/xhtml+xml"
 	for _, c := range []struct {
 		request request
@@ -45,8 +45,8 @@ func (f *front) testBrowser(t *testing.T) {
 	}{
 		{request: request{target: "/hello", headers: []string{cookie}}, as: "alice"},
 		{request: request{target: "/admin/x", headers: []string{cookie}}, status: 403},
-		{request: request{target: "/hello", headers: []string{cookie + "; authly=" + strings.Repeat("A", 43)}}, status: 401},
-		{request: request{target: "/hello", headers: []string{"Cookie: authly=" + strings.Repeat("A", 43)}}, status: 401},
+		{request: request{target: "/hello", headers: []string{cookie + "; authly=" + strings.Repeat("A", 54)}}, status: 401},
+		{request: request{target: "/hello", headers: []string{"Cookie: authly=" + strings.Repeat("A", 54)}}, status: 401},
 		{request: request{target: "/hello", user: "forged", headers: []string{cookie}}, status: 401},
 		{request: request{target: "/hello", user: "root", headers: []string{cookie}}, as: "root"},
 		{request: request{method: "POST", target: "/hello", headers: []string{cookie, "Content-Length: 0", "Origin: https://evil.test"}}, status: 403},
@@ -66,7 +66,7 @@ func (f *front) testBrowser(t *testing.T) {
 func (f *front) signIn(t *testing.T, name string) string {
 	t.Helper()
 	form := url.Values{"username": {name}, "password": {password}}.Encode()
-	a := f.send(t, request{method: "POST", target: "/auth/login", host: "auth.localhost", body: form, headers: []string{
+	a := f.send(t, request{method: "POST", target: "/auth/login", host: "localhost:8080", body: form, headers: []string{
 		"Content-Type: application/x-www-form-urlencoded", fmt.Sprintf("Content-Length: %d", len(form)),
 	}})
 	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
@@ -74,4 +74,33 @@ func (f *front) signIn(t *testing.T, name string) string {
 		t.Fatalf("%s cannot sign in: %d %v", name, a.status, a.header)
 	}
 	return cookie.Value
+}
+
+// The pages are on the application's own host, as Authly answers them, and nothing beside them is: what only looks like one of them is a
+// question like any other, and what could be read in two ways is refused.
+func (f *front) testPages(t *testing.T) {
+	for _, r := range []request{
+		{target: "/auth/login"}, {target: "/auth/login?return=%2Fhello"}, {target: "/auth/signout"}, {target: "/auth/login", host: "localhost:8080"},
+	} {
+		if a := f.send(t, r); a.status != 200 || len(a.seen) != 0 || !strings.Contains(a.body, "<form") || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v %s", r.target, a.status, a.header, a.body)
+		}
+	}
+	token := f.send(t, request{target: "/auth/sessions", user: "alice"})
+	if token.status != 200 || !strings.Contains(token.body, `"current":true`) {
+		t.Errorf("an endpoint below /auth/ by a token: %d %s", token.status, token.body)
+	}
+	for _, r := range []request{
+		{target: "/auth"}, {target: "/authx/login"}, {target: "/authz/nginx"}, {target: "/AUTH/login"}, {target: "/x/auth/login"}, {target: "/x?/auth/login"},
+		{target: "/.well-known/change-passwords"}, {target: "/.well-known/x"}, {target: "/users/me"},
+	} {
+		if a := f.send(t, r); f.name != "gateway" && (a.status != 401 || len(a.seen) != 0) {
+			t.Errorf("%s: %d %s", r.target, a.status, a.body)
+		}
+	}
+	for _, target := range []string{"/auth/../hello", "/hello/../auth/login", "/auth/..%2fhello", "//auth/login", "/auth//login", "/auth/%2e%2e/hello"} {
+		if a := f.send(t, request{target: target, user: "root"}); a.status < 400 || len(a.seen) != 0 {
+			t.Errorf("%s: %d, and the application saw %q", target, a.status, a.seen)
+		}
+	}
 }

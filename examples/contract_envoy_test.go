@@ -55,16 +55,28 @@ type envoyConnectionManager struct {
 }
 
 type envoyHost struct {
-	Domains         []string
-	HeadersToRemove []string `yaml:"request_headers_to_remove"`
-	PerFilter       map[string]struct {
-		Disabled bool
-	} `yaml:"typed_per_filter_config"`
-	Routes []struct {
-		Match  struct{ Prefix string }
-		Direct *struct{ Status int } `yaml:"direct_response"`
-		Route  struct{ Cluster string }
+	Domains   []string
+	PerFilter envoyPerFilter `yaml:"typed_per_filter_config"`
+	Routes    []envoyRoute
+}
+
+type envoyPerFilter map[string]struct{ Disabled bool }
+
+type envoyRoute struct {
+	Match           struct{ Prefix, Path string }
+	Direct          *struct{ Status int } `yaml:"direct_response"`
+	Route           struct{ Cluster string }
+	PerFilter       envoyPerFilter `yaml:"typed_per_filter_config"`
+	HeadersToRemove []string       `yaml:"request_headers_to_remove"`
+}
+
+// matches compares the path as it came in, without the query.
+func (r envoyRoute) matches(target string) bool {
+	path, _, _ := strings.Cut(target, "?")
+	if r.Match.Path != "" {
+		return path == r.Match.Path
 	}
+	return strings.HasPrefix(path, r.Match.Prefix)
 }
 
 type envoyPatterns struct{ Patterns []struct{ Exact string } }
@@ -129,16 +141,17 @@ func startEnvoyContract(t *testing.T, from *seed, app *application) (string, *au
 		r.Header.Set("X-Forwarded-For", strings.Join(forwarded, ","))
 		r.Header.Set("X-Forwarded-Proto", "http")
 		host := manager.hostOf(r.Host)
+		route := host.routeOf(r.RequestURI)
 		for _, filter := range manager.HTTPFilters {
 			switch filter.Name {
 			case "envoy.filters.http.header_mutation":
 				filter.TypedConfig.mutate(t, r)
 			case "envoy.filters.http.ext_authz":
-				if !host.PerFilter[filter.Name].Disabled && !filter.TypedConfig.authorize(t, w, r, &file) {
+				if !host.PerFilter[filter.Name].Disabled && !route.PerFilter[filter.Name].Disabled && !filter.TypedConfig.authorize(t, w, r, &file) {
 					return
 				}
 			case "envoy.filters.http.router":
-				host.route(t, w, r, &file)
+				route.serve(t, w, r, &file)
 			default:
 				t.Errorf("the stand-in does not know the filter %s", filter.Name)
 			}
@@ -156,26 +169,29 @@ func (m *envoyConnectionManager) hostOf(host string) envoyHost {
 	return envoyHost{}
 }
 
-func (h envoyHost) route(t *testing.T, w http.ResponseWriter, r *http.Request, file *envoyFile) {
-	for _, name := range h.HeadersToRemove {
-		r.Header.Del(name)
-	}
+// routeOf is the first route that matches; one that answers 404 if none does.
+func (h envoyHost) routeOf(target string) envoyRoute {
 	for _, route := range h.Routes {
-		if !strings.HasPrefix(r.RequestURI, route.Match.Prefix) {
-			continue
+		if route.matches(target) {
+			return route
 		}
-		if route.Direct != nil {
-			w.WriteHeader(route.Direct.Status)
-			return
-		}
-		forwarded, proto := r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto")
-		pass(w, r, file.cluster(t, route.Route.Cluster), func(h http.Header) {
-			h.Set("X-Forwarded-For", forwarded)
-			h.Set("X-Forwarded-Proto", proto)
-		})
+	}
+	return envoyRoute{Direct: &struct{ Status int }{http.StatusNotFound}}
+}
+
+func (r envoyRoute) serve(t *testing.T, w http.ResponseWriter, request *http.Request, file *envoyFile) {
+	for _, name := range r.HeadersToRemove {
+		request.Header.Del(name)
+	}
+	if r.Direct != nil {
+		w.WriteHeader(r.Direct.Status)
 		return
 	}
-	w.WriteHeader(http.StatusNotFound)
+	forwarded, proto := request.Header.Get("X-Forwarded-For"), request.Header.Get("X-Forwarded-Proto")
+	pass(w, request, file.cluster(t, r.Route.Cluster), func(h http.Header) {
+		h.Set("X-Forwarded-For", forwarded)
+		h.Set("X-Forwarded-Proto", proto)
+	})
 }
 
 func (f *envoyFile) cluster(t *testing.T, name string) string {

@@ -9,6 +9,7 @@ package examples_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 )
@@ -64,11 +65,17 @@ func TestFrontProxies(t *testing.T) {
 			t.Run("spoofed request", f.testSpoofedRequest)
 			t.Run("paths", f.testPaths)
 			t.Run("login host", f.testLoginHost)
+			t.Run("pages", f.testPages)
+			if slices.Contains([]string{"nginx", "caddy", "haproxy"}, f.name) {
+				t.Run("person", f.testPerson)
+			}
 		})
 	}
 	t.Run("the same decisions everywhere", func(t *testing.T) { testSameDecisions(t, fronts) })
 	t.Run("pages in a browser", func(t *testing.T) { testPages(t, seed) })
 	t.Run("HTTP/2", func(t *testing.T) { testHTTP2(t, fronts) })
+	t.Run("other domains", func(t *testing.T) { testHandover(t, seed, app) })
+	t.Run("nothing to warn of", seed.testWarnings)
 	t.Run("only questions", fronts[1].testQuestionsListener)
 	// Last, since they end Authly. They wait for timeouts, and so do it together.
 	t.Run("Authly hangs", func(t *testing.T) {

@@ -46,7 +46,7 @@ func startGateway(t *testing.T, seed *seed, app *application) (string, *authly) 
 
 func startNginx(t *testing.T, seed *seed, app *application) (string, *authly) {
 	a, address := seed.startExample(t, "nginx/authly.yaml"), freeAddresses(t, 1)[0]
-	runNginx(t, address, a, app.address)
+	runNginx(t, address, a, app.address, "$host:$server_port$request_uri", "$host:8080$request_uri") // the port that browsers are sent to, see testPerson
 	return address, a
 }
 

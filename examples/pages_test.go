@@ -17,8 +17,8 @@ type site struct {
 	app, login string // origins
 }
 
-// testPages shows the pages to a browser behind the front proxies of the examples. In their files the names of hosts are replaced, as
-// their READMEs say, and the line is put in that lets the hosts share a login.
+// testPages shows the pages to a browser behind the front proxies of the examples, set up as their READMEs say for applications on several
+// hosts of one site: one of the hosts has the login page, and they share the cookie.
 func testPages(t *testing.T, seed *seed) {
 	app := startGreeter(t)
 	browser := browsertest.Start(t, map[string]string{"*.example.com": "127.0.0.1"})
@@ -26,10 +26,10 @@ func testPages(t *testing.T, seed *seed) {
 		t.Run(name, func(t *testing.T) {
 			address := freeAddresses(t, 1)[0]
 			port := portOf(t, address)
-			config := rewritten(t, name+"/authly.yaml", t.TempDir(), "http://auth.localhost:8080", "http://login.example.com:"+port,
+			config := rewritten(t, name+"/authly.yaml", t.TempDir(), "http://localhost:8080", "http://login.example.com:"+port,
 				"# cookies: {domain: example.com}", "cookies: {domain: example.com}\nlimits: {login: {requests: 0, per: 1m}} # who signs in here does so often")
 			s := &site{authly: seed.startExample(t, config), app: "http://app.example.com:" + port, login: "http://login.example.com:" + port}
-			run(t, address, s.authly, app, "auth.localhost", "login.example.com")
+			run(t, address, s.authly, app)
 			t.Run("sign in, come back, sign out", func(t *testing.T) { s.testSignIn(t, browser.Guest(t)) })
 			t.Run("an ended session", func(t *testing.T) { s.testEnded(t, browser.Guest(t)) })
 			t.Run("administrators", func(t *testing.T) { s.testAdministrators(t, browser.Guest(t)) })
@@ -117,7 +117,23 @@ func (s *site) testAdministrators(t *testing.T, tab *browsertest.Tab) {
 	if status := tab.Press(t, "Sign in", "username", "alice", "password", password); status != http.StatusForbidden {
 		t.Errorf("what is for administrators answers others with %d", status)
 	}
+	if status := tab.Open(t, s.login+"/auth/admin/users"); status != http.StatusForbidden {
+		t.Errorf("the page of all users answers others with %d", status)
+	}
 	tab.ForgetCookies(t)
 	tab.Open(t, s.app+"/admin/x")
 	s.signIn(t, tab, "root", s.app+"/admin/x")
+	tab.ForgetCookies(t)
+	tab.Open(t, s.login+"/auth/admin") // for whom may change accounts, which no role gives
+	s.atSignIn(t, tab)
+	tab.Press(t, "Sign in", "username", "admin", "password", password)
+	if title := tab.Title(t); title != "Administration" {
+		t.Errorf("the administration says %q", title)
+	}
+	tab.Press(t, "Users")
+	tab.Press(t, "alice")
+	tab.Press(t, "End all sessions")
+	if text := tab.Text(t); !strings.Contains(text, "The sessions have ended.") {
+		t.Errorf("the page says\n%s", text)
+	}
 }

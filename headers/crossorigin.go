@@ -63,3 +63,7 @@ func opensWebSocket(h http.Header) bool {
 func (s *SameOrigin) FromAnotherOrigin(cookie authn.Credentials, method, host string, h http.Header) bool {
 	return cookie.Kind == authn.CookieCredential && s.Refuses(method, host, h)
 }
+
+// IsCrossSite reports whether a browser says that a request is that of a page of another site. It keeps no cookie of the answer then,
+// since session cookies are SameSite=Lax, and sends none. Over plain http browsers say nothing.
+func IsCrossSite(h http.Header) bool { return single(h["Sec-Fetch-Site"]) == "cross-site" }

@@ -2,6 +2,7 @@ package headers
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/descoped/authly/authn"
@@ -13,7 +14,7 @@ const longestReturn = 4 << 10
 // ReturnAddresses judges where people may be sent when they have signed in: to what is served, and nowhere else.
 type ReturnAddresses struct {
 	public webOrigin
-	reach  []string // domains to whose hosts the session cookie is sent
+	reach  []string // domains to whose hosts a session cookie is sent
 	serves func(host, path string) (named, ok bool)
 }
 
@@ -101,10 +102,5 @@ func (a *ReturnAddresses) goesTo(to webOrigin, path string) bool {
 }
 
 func (a *ReturnAddresses) reaches(host string) bool {
-	for _, domain := range a.reach {
-		if host == domain || strings.HasSuffix(host, "."+domain) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(a.reach, func(domain string) bool { return isWithin(host, domain) })
 }

@@ -52,6 +52,16 @@ func TestReturnAddressesThatAreGood(t *testing.T) {
 			t.Errorf("%q: %q %q %v, want %q", address, location, origin, ok, want)
 		}
 	}
+	other := returnsTo(t, "https://login.example.com", "example.com", "example.net")
+	for address, want := range map[string]bool{ // of a domain that browsers are handed over to, with routes for any host
+		"https://app.example.net/any/x": true, "https://example.net/any/x?y#z": true, "http://app.example.net/any/x": false,
+		"https://app.example.net/x": false, "https://notexample.net/any/x": false, "https://app.example.net:81/any/x": false,
+		"https://app.example.net@evil.test/any/x": false, "https://app.example.net.evil.test/any/x": false,
+	} {
+		if _, _, ok := other.Accept(address); ok != want {
+			t.Errorf("%q: %v, want %v", address, ok, want)
+		}
+	}
 	if _, _, ok := returnsTo(t, "http://localhost:8080").Accept("http://localhost:8080/any/x"); !ok {
 		t.Error("in the clear, where everything is")
 	}

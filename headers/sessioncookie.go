@@ -20,6 +20,7 @@ const (
 // SessionCookie is how the session cookie is written and read. The zero value is that of where there is none.
 type SessionCookie struct {
 	name, attributes string
+	elsewhere        string // the domain that it is the cookie of, if that is not the login page's
 }
 
 // NewSessionCookie returns the cookie for a public URL that is https or not. With a domain it is sent to all hosts below it, and
@@ -38,6 +39,13 @@ func NewSessionCookie(https bool, domain string) SessionCookie {
 	if domain != "" {
 		c.attributes += "; Domain=" + domain
 	}
+	return c
+}
+
+// newDomainCookie returns the cookie of a domain that browsers are handed over to. It is a credential there and nowhere else.
+func newDomainCookie(domain string) SessionCookie {
+	c := NewSessionCookie(true, domain)
+	c.elsewhere = domain
 	return c
 }
 
@@ -60,29 +68,37 @@ func (c SessionCookie) Clear() string { return c.name + "=" + c.attributes + "; 
 // has not the form of one or if there are several. Of several, one may have been planted by another host of the site, and
 // nobody can tell which.
 func (c SessionCookie) Read(h http.Header) authn.Credentials {
-	var found authn.Credentials
+	kind, value := readCookie(h, c.name, authn.IsCookieValue)
+	if kind != authn.CookieCredential {
+		return authn.Credentials{Kind: kind}
+	}
+	return authn.Credentials{Kind: kind, Token: value, Domain: c.elsewhere}
+}
+
+// readCookie is Read for a cookie of any name and form.
+func readCookie(h http.Header, wanted string, isValue func(string) bool) (kind authn.CredentialKind, found string) {
 	for _, line := range h["Cookie"] {
-		if c.name == "" || !strings.Contains(line, c.name) { // as of most clients of an API
+		if wanted == "" || !strings.Contains(line, wanted) { // as of most clients of an API
 			continue
 		}
 		for more := true; more; {
 			var pair string
 			pair, line, more = strings.Cut(line, ";")
 			name, value, _ := strings.Cut(pair, "=")
-			if strings.Trim(name, " \t") != c.name {
+			if strings.Trim(name, " \t") != wanted {
 				continue
 			}
 			value = strings.Trim(value, " \t")
-			if found.Kind != authn.NoCredential || !authn.IsCookieValue(value) {
-				return authn.Credentials{Kind: authn.MalformedCredential}
+			if kind != authn.NoCredential || !isValue(value) {
+				return authn.MalformedCredential, ""
 			}
-			found = authn.Credentials{Kind: authn.CookieCredential, Token: value}
+			kind, found = authn.CookieCredential, value
 		}
 	}
-	return found
+	return kind, found
 }
 
 // IsSessionCookie reports whether a cookie of this name is Authly's, however Authly is configured.
 func IsSessionCookie(name string) bool {
-	return name == hostCookie || name == secureCookie || name == plainCookie
+	return name == hostCookie || name == secureCookie || name == plainCookie || name == stateCookie
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
-const goodValue = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_"
+const goodValue = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_"
 
 func TestSessionCookieIsWritten(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	given := authn.BrowserCookie{Value: authn.NewCookieValue(), ExpiresAt: now.Add(720*time.Hour - time.Millisecond)}
+	given := authn.BrowserCookie{Value: goodValue, ExpiresAt: now.Add(720*time.Hour - time.Millisecond)}
 	kept := given
 	kept.Keep = true
 	for _, c := range []struct {

@@ -118,7 +118,7 @@ func (d *Door) requestOf(asked dialect, r *http.Request, x *headers.Exchange, re
 	origin := &x.Origin
 	origin.Scheme, origin.Host = scheme, host
 	origin.Client = headers.ClientFrom(d.cfg.Trust, r.Header["X-Forwarded-For"])
-	cookie := d.cfg.Cookie.Read(r.Header)
+	cookie := d.cookieOf(host).Read(r.Header)
 	page = headers.Asked{Method: q.method, Scheme: scheme, Authority: q.host, Target: q.target, Header: r.Header}
 	return authn.Request{
 		Method:      q.method,

@@ -28,6 +28,10 @@ type Config struct {
 	// Problem answers with an error, in the one form and with the one status that Authly has for it.
 	Problem func(http.ResponseWriter, *http.Request, error)
 
+	// Page shows an error to a person who opens a page at the gateway, with the status and the headers of Problem. Nil: nobody is
+	// shown one. What is answered to a front proxy is no page: it would find neither its style nor its words at the application's host.
+	Page func(w http.ResponseWriter, r *http.Request, status int, err error)
+
 	// Assert signs what an application is told of the caller, see authn.Asserter. Needed if a route has an audience.
 	Assert func(audience string, id *authn.Identity, method, host string) (string, error)
 
@@ -43,8 +47,12 @@ type Config struct {
 	MaxStreamAge time.Duration // after which whatever was let through is ended, whoever asked for it; zero: never
 
 	Cookie     headers.SessionCookie // by which browsers' sessions are known
+	Domains    headers.CookieDomains // on whose hosts they are known by another one
 	SameOrigin *headers.SameOrigin   // whose pages may change something by a cookie; nil: anybody's
 	LoginPage  headers.LoginPage     // where people are sent who are not signed in; empty: nowhere
+
+	// Handover is the path, on every host of Domains, at which browsers are handed over to it; needed if there are any.
+	Handover string
 
 	PublicURL string // what every link starts with, such as https://login.example.com; empty: no links are made
 	Log       *slog.Logger

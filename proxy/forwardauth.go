@@ -38,7 +38,7 @@ func (d *Door) answer(v *visit, r *http.Request) {
 		}
 	}()
 	if !strings.HasPrefix(r.RequestURI, authzPrefix) {
-		d.refuse(&v.answer, carrying(r, &v.exchange), authn.Refuse(authn.CodeNotFound, "Not found"))
+		d.refuseBy(d.cfg.Problem, &v.answer, carrying(r, &v.exchange), authn.Refuse(authn.CodeNotFound, "Not found"))
 		return
 	}
 	d.serveAuthz(&v.answer, r, &v.exchange)

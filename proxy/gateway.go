@@ -104,7 +104,7 @@ func (d *Door) endpoints() http.Handler {
 // serveRoute asks for the decision and obeys it.
 func (d *Door) serveRoute(w http.ResponseWriter, r *http.Request, t target) {
 	x := exchangeOf(r)
-	credentials, cookie := headers.Credentials(r.Header), d.cfg.Cookie.Read(r.Header)
+	credentials, cookie := headers.Credentials(r.Header), d.cookieOf(t.host).Read(r.Header)
 	authority := forwardedHost(r, x.Origin)
 	decision := d.cfg.Gate.Decide(r.Context(), authn.Request{
 		Method:      r.Method,

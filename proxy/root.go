@@ -24,12 +24,17 @@ func (d *Door) root(next http.Handler) http.Handler {
 // own puts the security headers on answers that are Authly's own, refusals included.
 func (d *Door) own(next http.Handler) http.Handler { return d.cfg.Security.Own(next) }
 
-// refuse answers with an error as Authly's own.
+// refuse answers with an error as Authly's own: to a person who opens a page by one, to everybody else by a problem document.
 func (d *Door) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	d.refuseBy(d.showOrTell, w, r, err)
+}
+
+// refuseBy is refuse by what writes the answer.
+func (d *Door) refuseBy(write func(http.ResponseWriter, *http.Request, error), w http.ResponseWriter, r *http.Request, err error) {
 	abandonBody(w, r)
 	w.Header().Set(requestIDHeader, exchangeOf(r).ID)
 	d.own(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d.cfg.Problem(w, r, err)
+		write(w, r, err)
 	})).ServeHTTP(w, r)
 }
 

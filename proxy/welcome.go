@@ -10,7 +10,36 @@ import (
 // isWelcome reports whether a refused request is that of a person who is helped by signing in: they open a page, nobody is
 // known, and a cookie would be taken.
 func (d *Door) isWelcome(decision authn.Decision, asked headers.Asked) bool {
-	return d.helpsToSignIn(decision) && headers.IsNavigation(asked.Method, asked.Header)
+	return d.helpsToSignIn(decision) && headers.IsNavigation(asked.Method, asked.Header) && !d.isAstray(asked)
+}
+
+// isAstray reports whether a front proxy asks about the path of the hand-over, which it should have sent here: it would be led to
+// itself, again and again.
+func (d *Door) isAstray(asked headers.Asked) bool {
+	if d.cfg.Handover == "" || asked.Scheme != "https" {
+		return false
+	}
+	path, _, _, err := headers.SplitTarget(asked.Target)
+	if err != nil || path != d.cfg.Handover {
+		return false
+	}
+	host, err := headers.NormalizeHost(asked.Authority)
+	if err != nil {
+		return false
+	}
+	_, domain, ok := d.cfg.Domains.Cookie(host)
+	if ok {
+		d.cfg.Log.Warn("nobody can sign in on a host, whose front proxy must send this path to Authly", "path", path, "domain", domain)
+	}
+	return ok
+}
+
+// cookieOf is the session cookie that browsers send to a host.
+func (d *Door) cookieOf(host string) headers.SessionCookie {
+	if cookie, _, ok := d.cfg.Domains.Cookie(host); ok {
+		return cookie
+	}
+	return d.cfg.Cookie
 }
 
 func (d *Door) helpsToSignIn(decision authn.Decision) bool {
@@ -50,10 +79,15 @@ func (d *Door) welcomeAuthz(w http.ResponseWriter, r *http.Request, x *headers.E
 	d.leadToLogin(w, asked, redirected(headers.RedirectStatus(asked.Method)))
 }
 
-// leadToLogin writes the answer that leads to the login page. Nobody keeps it: the next answer may be the page itself.
+// leadToLogin writes the answer that leads to the login page, or first to where a hand-over begins. Nobody keeps it: the next
+// answer may be the page itself.
 func (d *Door) leadToLogin(w http.ResponseWriter, asked headers.Asked, status int) {
 	h := w.Header()
-	h.Set("Location", d.cfg.LoginPage.For(asked))
+	to, ok := d.cfg.Domains.Begin(asked, d.cfg.Handover)
+	if !ok {
+		to = d.cfg.LoginPage.For(asked)
+	}
+	h.Set("Location", to)
 	h.Set("Cache-Control", "no-store")
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="authly"`)

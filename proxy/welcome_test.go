@@ -19,7 +19,7 @@ import (
 
 const (
 	loginPage   = "https://login.example.com/auth/login"
-	aliceCookie = "AliceAliceAliceAliceAliceAliceAliceAliceAli"
+	aliceCookie = "AliceAliceAliceAliceAliceAliceAliceAliceAliceAliceAlic"
 )
 
 // holders knows alice by her cookie or by a token, and nobody else.
@@ -46,7 +46,16 @@ type entrance struct {
 }
 
 // entrances are all there are, in front of the same rules: /app/ takes both credentials, /api/ bearer tokens alone.
-func entrances(t *testing.T) []entrance {
+func entrances(t *testing.T) []entrance { return entrancesFor(t, holders{}) }
+
+// entrancesFor is entrances to those whom somebody else knows.
+func entrancesFor(t *testing.T, people authn.Authenticator) []entrance {
+	t.Helper()
+	return entrancesOf(t, "app.example.com", people, func(*proxy.Config) {})
+}
+
+// entrancesOf is entrancesFor on another host, with what is changed of the configuration.
+func entrancesOf(t *testing.T, host string, people authn.Authenticator, change func(*proxy.Config)) []entrance {
 	t.Helper()
 	upstream := newRawUpstream(t)
 	routes := []authn.Route{
@@ -60,7 +69,7 @@ func entrances(t *testing.T) []entrance {
 		upstreams[route.Name] = proxy.UpstreamConfig{URLs: []string{"http://" + upstream.addr}}
 	}
 	config := doorConfig(t, upstreams)
-	config.Gate = authn.NewGate(authn.GateConfig{Routes: routes, Authenticator: holders{}, Now: time.Now})
+	config.Gate = authn.NewGate(authn.GateConfig{Routes: routes, Authenticator: people, Now: time.Now})
 	config.Trust = headers.NewTrust([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	config.Cookie, config.LoginPage = headers.NewSessionCookie(true, ""), loginPage
 	same, err := headers.NewSameOrigin("https://login.example.com", headers.CORSConfig{})
@@ -68,6 +77,7 @@ func entrances(t *testing.T) []entrance {
 		t.Fatal(err)
 	}
 	config.SameOrigin = same
+	change(&config)
 	door, err := proxy.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +96,7 @@ func entrances(t *testing.T) []entrance {
 	all := []entrance{{"gateway", func(t *testing.T, method string, lines ...string) *http.Response {
 		path, rest := lines[0], lines[1:]
 		return gateway.send(t, method+" "+path+" HTTP/1.1", append([]string{
-			"Host: app.example.com", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1", "Content-Length: 0",
+			"Host: " + host, "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1", "Content-Length: 0",
 		}, rest...))
 	}, sameStatus}}
 	for _, tongue := range tongues() {
@@ -95,7 +105,7 @@ func entrances(t *testing.T) []entrance {
 			redirected = func(int) int { return http.StatusUnauthorized }
 		}
 		all = append(all, entrance{tongue.name, func(t *testing.T, method string, lines ...string) *http.Response {
-			return authz.ask(t, tongue, authzAsked{method: method, target: lines[0], extra: lines[1:]})
+			return authz.ask(t, tongue, authzAsked{method: method, host: host, target: lines[0], extra: lines[1:]})
 		}, redirected})
 	}
 	return all
@@ -116,7 +126,7 @@ func TestWelcome(t *testing.T) {
 				"a browser":                       {"GET", []string{html, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: none"}, 302, back},
 				"an older browser":                {"GET", []string{html}, 302, back},
 				"a browser, HEAD":                 {"HEAD", []string{"Sec-Fetch-Mode: navigate"}, 302, back},
-				"a browser whose session is over": {"GET", []string{"Sec-Fetch-Mode: navigate", "Cookie: __Host-authly=" + strings.Repeat("A", 43)}, 302, back},
+				"a browser whose session is over": {"GET", []string{"Sec-Fetch-Mode: navigate", "Cookie: __Host-authly=" + strings.Repeat("A", 54)}, 302, back},
 				"a browser with two cookies":      {"GET", []string{"Sec-Fetch-Mode: navigate", "Cookie: __Host-authly=" + aliceCookie + "; __Host-authly=" + aliceCookie}, 302, back},
 				"a form": {"POST", []string{"Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: same-origin", "Referer: https://app.example.com/app/edit"}, 303,
 					loginPage + "?return=https%3A%2F%2Fapp.example.com%2Fapp%2Fedit&posted=1"},
@@ -150,7 +160,7 @@ func TestWelcome(t *testing.T) {
 
 // The same request gets the same decision at every entrance, whatever it carries.
 func TestCookieAtEveryEntrance(t *testing.T) {
-	const good, bad = "Cookie: a=b; __Host-authly=" + aliceCookie + "; c=d", "Cookie: __Host-authly=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	const good, bad = "Cookie: a=b; __Host-authly=" + aliceCookie + "; c=d", "Cookie: __Host-authly=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	for _, e := range entrances(t) {
 		t.Run(e.name, func(t *testing.T) {
 			for name, c := range map[string]struct {

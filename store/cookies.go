@@ -20,7 +20,7 @@ func (s *Store) BeginCookieSession(
 	if cookie.SessionID != session.ID {
 		return errors.New("store: a session begins with a cookie of its own")
 	}
-	if err := errors.Join(checkSession(session), checkTexts(text{"cookie", cookie.Hash, keyLimit})); err != nil {
+	if err := errors.Join(checkSession(session), checkTexts(text{"cookie", cookie.Hash, keyLimit}, text{"domain", cookie.Domain, keyLimit})); err != nil {
 		return err
 	}
 	return s.begin(ctx, session, micros(cookie.ExpiresAt), passwordHash, policy, act, func(ctx context.Context, q querier) error {
@@ -29,8 +29,8 @@ func (s *Store) BeginCookieSession(
 }
 
 func insertCookie(ctx context.Context, q querier, c authn.Cookie) error {
-	_, err := q.ExecContext(ctx, `INSERT INTO cookies (hash, session_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`,
-		c.Hash, c.SessionID.String(), micros(c.CreatedAt), micros(c.ExpiresAt))
+	_, err := q.ExecContext(ctx, `INSERT INTO cookies (hash, session_id, domain, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		c.Hash, c.SessionID.String(), c.Domain, micros(c.CreatedAt), micros(c.ExpiresAt))
 	if err != nil {
 		return fmt.Errorf("keeping a cookie: %w", err)
 	}
@@ -48,9 +48,10 @@ func (s *Store) CookieOwner(
 		var user userRow
 		var held sessionRow
 		var created, expires int64
-		err := q.QueryRowContext(ctx, `SELECT `+userColumns+`, `+sessionColumns+`, c.created_at, c.expires_at
+		var domain string
+		err := q.QueryRowContext(ctx, `SELECT `+userColumns+`, `+sessionColumns+`, c.created_at, c.expires_at, c.domain
 			FROM cookies c JOIN sessions s ON s.id = c.session_id JOIN users u ON u.id = s.user_id WHERE c.hash = $1`, hash).
-			Scan(append(append(user.targets(), held.targets()...), &created, &expires)...)
+			Scan(append(append(user.targets(), held.targets()...), &created, &expires, &domain)...)
 		session = held.value()
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
@@ -62,7 +63,9 @@ func (s *Store) CookieOwner(
 		case expires <= micros(now) || !policy.Lives(session, now):
 			return authn.ErrTokenSpent
 		}
-		cookie = authn.Cookie{Hash: hash, SessionID: session.ID, CreatedAt: fromMicros(created), ExpiresAt: fromMicros(expires)}
+		cookie = authn.Cookie{
+			Hash: hash, SessionID: session.ID, Domain: domain, CreatedAt: fromMicros(created), ExpiresAt: fromMicros(expires),
+		}
 		u, err = user.value()
 		return err
 	})
@@ -93,7 +96,8 @@ func (s *Store) endCookieSessions(ctx context.Context, q querier, userID uuid.UU
 	return over, err
 }
 
-// replaceCookie gives a session a cookie in place of those that it has, and for as long. One that has none gets none.
+// replaceCookie gives a session a cookie in place of those that it has, and for as long. One that has none gets none. Those of
+// other domains are gone as well: the browser is handed over there anew, by the new one.
 func (s *Store) replaceCookie(ctx context.Context, q querier, userID, session uuid.UUID, hash string, now time.Time) error {
 	rows, err := q.QueryContext(ctx, `DELETE FROM cookies WHERE session_id IN (SELECT id FROM sessions WHERE id = $1 AND user_id = $2)
 		RETURNING hash, expires_at`, session.String(), userID.String())

@@ -21,7 +21,7 @@ var migrations embed.FS
 
 const (
 	// SchemaVersion is the number of the newest migration; a test compares it with the files.
-	SchemaVersion = 10
+	SchemaVersion = 11
 
 	versionTable     = "schema_version"
 	migrationTimeout = 10 * time.Minute

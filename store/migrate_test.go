@@ -43,7 +43,7 @@ func TestSQLiteMigrationIsAtomic(t *testing.T) {
 	s := openFile(t, path)
 	for _, statement := range []string{
 		`DELETE FROM ` + versionTable + ` WHERE version_id > 0`, `DROP TABLE audit_events`, `DROP TABLE mails`, `DROP TABLE mail_tokens`, `DROP TABLE feed`, `DROP TABLE changes`,
-		`DROP TABLE guesses`, `DROP TABLE known_clients`, `DROP TABLE salts`, `DROP TABLE sign_ins`, `DROP TABLE cookies`,
+		`DROP TABLE guesses`, `DROP TABLE known_clients`, `DROP TABLE salts`, `DROP TABLE sign_ins`, `DROP TABLE handovers`, `DROP TABLE cookies`,
 		`DROP TABLE installation`,
 		`DROP TABLE sessions`, `DROP TABLE keys`, `DROP TABLE data_keys`, `DROP TABLE tokens`, `DROP TABLE users`, `DROP TABLE guards`,
 	} { // lockouts is in the way of the first migration

@@ -119,11 +119,11 @@ func queryAll[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, err
 //
 // Not told, since it is a secret or the hash of one, or would be of use to whoever has stolen the download:
 //
-//	users.password_hash tokens.hash tokens.jti tokens.claims cookies.hash mail_tokens.hash mails.body mails.token_hash known_clients.agent
+//	users.password_hash tokens.hash tokens.jti tokens.claims cookies.hash handovers.hash handovers.cookie mail_tokens.hash mails.body mails.token_hash known_clients.agent
 //
 // Not told, since it repeats what is told, points from row to row, or is how something is kept:
 //
-//	users.email_key users.password_scheme sessions.user_id sessions.expires_at tokens.id tokens.user_id tokens.companion tokens.successor
+//	users.email_key users.password_scheme sessions.user_id sessions.expires_at cookies.domain handovers.expires_at tokens.id tokens.user_id tokens.companion tokens.successor
 //	tokens.key_id sign_ins.position sign_ins.user_id sign_ins.vector known_clients.user_id mails.id mails.sealing mails.data_key
 //	mail_tokens.user_id mail_tokens.email_key audit_events.client_key changes.*
 //

@@ -14,6 +14,8 @@ package store
 //	users.password_hash     by bcrypt or argon2id
 //	tokens.hash             of the claims of a token
 //	cookies.hash            of what a browser holds
+//	handovers.hash          of the name of a code
+//	handovers.cookie        of what a browser holds, the same
 //	mail_tokens.hash        of a token in a link
 //	mails.token_hash        the same
 //	known_clients.agent     of what the client says that it is
@@ -21,7 +23,7 @@ package store
 // Not secret: names, places, times and counts, which administrators see anyhow, and random values without which nothing opens. A
 // jti is the number of a token and no part of what signs it; tokens.claims is what stands in a token that may be given out again,
 // which takes the signing key. salts.value hides names from a server that counts requests, and not from who reads this database,
-// where the names are. An audit event never holds a secret.
+// where the names are; and tells rubbish from cookies, where knowing it makes nobody anybody. An audit event never holds a secret.
 //
 //	arrivals      sign_ins.* known_clients.user_id known_clients.network known_clients.last_success
 //	audit         audit_events.*
@@ -29,7 +31,7 @@ package store
 //	facts         guards.* installation.* salts.* schema_version.*
 //	failures      lockouts.* guesses.*
 //	keys          keys.id keys.purpose keys.algorithm keys.sealing keys.data_key keys.created_at keys.active_from keys.revoked_at
-//	cookies       cookies.session_id cookies.created_at cookies.expires_at
+//	cookies       cookies.session_id cookies.domain cookies.created_at cookies.expires_at handovers.expires_at
 //	data keys     data_keys.position data_keys.id data_keys.master data_keys.created_at
 //	mails         mails.id mails.kind mails.recipient mails.sealing mails.data_key mails.created_at mails.expires_at mails.due_at
 //	              mails.attempts mails.failed_at

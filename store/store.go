@@ -169,6 +169,7 @@ func (s *Store) Ping(ctx context.Context) error {
 			NOT EXISTS (SELECT 1 FROM mail_tokens) AND NOT EXISTS (SELECT 1 FROM mails) AND
 			NOT EXISTS (SELECT 1 FROM sessions) AND NOT EXISTS (SELECT 1 FROM changes) AND NOT EXISTS (SELECT 1 FROM feed) AND
 			NOT EXISTS (SELECT 1 FROM audit_events) AND NOT EXISTS (SELECT 1 FROM sign_ins) AND NOT EXISTS (SELECT 1 FROM cookies) AND
+			NOT EXISTS (SELECT 1 FROM handovers) AND
 			NOT EXISTS (SELECT 1 FROM data_keys) AND NOT EXISTS (SELECT 1 FROM installation)`).Scan(&version, &empty)
 		if err != nil {
 			return err

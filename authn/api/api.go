@@ -32,6 +32,7 @@ type Config struct {
 
 	BodyTimeout time.Duration // in which a request's body must have arrived; 0: 10 seconds
 
+	Now func() time.Time // nil: time.Now
 	Log *slog.Logger
 }
 
@@ -56,6 +57,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if cfg.BodyTimeout == 0 {
 		cfg.BodyTimeout = 10 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
 	a.routes = a.table()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -17,6 +18,8 @@ const (
 // people log in here, whatever program they use, and nothing is decided by what anybody can claim.
 type grant struct {
 	Type, Username, Password, RefreshToken *string
+
+	Cookie, Remember *bool // of the password grant: a cookie in place of tokens, that outlasts the browser
 }
 
 // tokenAnswer is the answer to a grant (RFC 6749 section 5.1).
@@ -71,6 +74,8 @@ func (c *call) grant() (grant, error) {
 		field{"username", &g.Username},
 		field{"password", &g.Password},
 		field{"refresh_token", &g.RefreshToken},
+		field{"cookie", &g.Cookie},
+		field{"remember", &g.Remember},
 	)
 	if err == nil {
 		_, err = need("grant_type", g.Type)
@@ -79,8 +84,12 @@ func (c *call) grant() (grant, error) {
 }
 
 func (a *API) login(c *call, g grant) error {
-	if err := c.unwanted("refresh_token", g.RefreshToken); err != nil {
+	if err := c.unwanted("refresh_token", g.RefreshToken != nil); err != nil {
 		return err
+	}
+	browser := g.Cookie != nil && *g.Cookie
+	if g.Remember != nil && !browser {
+		return authn.RefuseField("remember", "Invalid field: remember goes with cookie")
 	}
 	name, err := need("username", g.Username)
 	if err != nil {
@@ -90,6 +99,9 @@ func (a *API) login(c *call, g grant) error {
 	if err != nil {
 		return err
 	}
+	if browser {
+		return a.loginBrowser(c, name, password, g.Remember != nil && *g.Remember)
+	}
 	tokens, err := a.cfg.Logins.Login(c.r.Context(), name, password, c.client())
 	if err != nil {
 		return err
@@ -98,10 +110,11 @@ func (a *API) login(c *call, g grant) error {
 }
 
 func (a *API) rotate(c *call, g grant) error {
-	if err := c.unwanted("username", g.Username); err != nil {
-		return err
-	}
-	if err := c.unwanted("password", g.Password); err != nil {
+	err := errors.Join(
+		c.unwanted("username", g.Username != nil), c.unwanted("password", g.Password != nil),
+		c.unwanted("cookie", g.Cookie != nil), c.unwanted("remember", g.Remember != nil),
+	)
+	if err != nil {
 		return err
 	}
 	token, err := need("refresh_token", g.RefreshToken)
@@ -116,8 +129,8 @@ func (a *API) rotate(c *call, g grant) error {
 }
 
 // unwanted refuses a member that another grant knows and this one does not. In a form it is ignored like any other.
-func (c *call) unwanted(name string, value *string) error {
-	if value == nil || c.form {
+func (c *call) unwanted(name string, sent bool) error {
+	if !sent || c.form {
 		return nil
 	}
 	return authn.RefuseField(name, "Unknown field: "+name)

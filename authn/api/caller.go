@@ -39,10 +39,3 @@ func (a *API) authenticate(r *http.Request) (*authn.Identity, error) {
 	}
 	return caller, err
 }
-
-// forgetCookie takes the cookie away from a browser whose session was ended by who came with it.
-func (a *API) forgetCookie(c *call) {
-	if c.caller.Cookie != nil {
-		c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Clear())
-	}
-}

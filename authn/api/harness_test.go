@@ -25,6 +25,12 @@ import (
 // goodPassword is the password of every user that a test makes and does not say otherwise about.
 const goodPassword = "correct horse"
 
+// loginOrigin is where browsers see Authly, and allowedOrigin the one other from which they may use cookies.
+const (
+	loginOrigin   = "https://login.example.com"
+	allowedOrigin = "https://app.example.com"
+)
+
 // requestID is the id under which every request of a test runs.
 const requestID = "0123456789abcdef"
 
@@ -78,6 +84,7 @@ type options struct {
 	sessions           authn.SessionPolicy
 	confirmEmail       bool
 	mailLimit          authn.Limit
+	rememberFor        time.Duration
 	pairLimit          authn.Limit
 	registrationLimit  authn.Limit
 }
@@ -126,7 +133,7 @@ func start(t *testing.T, url string, opts options) *server {
 		Trail: s.trail,
 		Store: s.store, Keys: keys, Passwords: passwords, Issuer: "http://login.example.com", Audience: "authly",
 		AccessTTL: 30 * time.Minute, RefreshTTL: 168 * time.Hour, Leeway: 5 * time.Second,
-		Sessions: opts.sessions, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
+		Sessions: opts.sessions, RememberFor: opts.rememberFor, RequireVerification: !opts.noVerification, Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute},
 		Limit: opts.limit, PairLimit: opts.pairLimit, Now: s.clock.Now, Log: log,
 	})
 	mails := authn.NewMails(authn.MailsConfig{
@@ -138,12 +145,19 @@ func start(t *testing.T, url string, opts options) *server {
 		Store: s.store, Logins: s.logins, Passwords: passwords, Mails: mails, OpenRegistration: !opts.closedRegistration,
 		RequireCurrentPassword: !opts.noCurrentPassword, Limit: opts.registrationLimit, Now: s.clock.Now, Log: log,
 	})
+	sameOrigin, err := headers.NewSameOrigin(loginOrigin, headers.CORSConfig{
+		AllowedOrigins: []string{allowedOrigin}, AllowedMethods: []string{"POST"}, AllowCredentials: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.config = api.Config{
+		Cookie: headers.NewSessionCookie(true, ""), SameOrigin: sameOrigin,
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
 		Clients:  authn.NewClients(passwords, nil, s.trail, clients(t, passwords)),
 		Trail:    s.trail,
-		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Log: log,
+		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Now: s.clock.Now, Log: log,
 	}
 	s.api, err = api.New(s.config)
 	if err != nil {

@@ -138,7 +138,7 @@ func (a *API) personalData(c *call) error {
 	list(&f, "sessions", d.Sessions, showPersonalSession)
 	list(&f, "tokens", d.Tokens, showPersonalToken)
 	list(&f, "sign_ins", all(d.SignIns), showSignIn)
-	list(&f, "clients", all(d.Clients), showPersonalClient)
+	list(&f, "known_networks", all(d.Clients), showPersonalClient)
 	list(&f, "mails", all(d.Mails), showPersonalMail)
 	list(&f, "mailed_links", all(d.Links), showLink)
 	list(&f, "events", d.Events, ShowEvent)

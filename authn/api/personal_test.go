@@ -30,7 +30,7 @@ type personal struct {
 		Kind   string
 		UsedBy string `json:"used_by"`
 	}
-	Clients     []any
+	Networks    []any `json:"known_networks"`
 	Mails       []struct{ Kind, To string }
 	MailedLinks []struct{ Kind, Email string } `json:"mailed_links"`
 	Events      []struct{ Kind string }
@@ -69,7 +69,7 @@ func TestPersonalData(t *testing.T) {
 		if err := json.Unmarshal(a.body, &got); err != nil {
 			t.Fatalf("%v in %s", err, a.body)
 		}
-		if got.User.Username != "alice" || got.User.Failures != 1 || len(got.Sessions) != 3 || len(got.Tokens) != 6 || len(got.Clients) != 2 ||
+		if got.User.Username != "alice" || got.User.Failures != 1 || len(got.Sessions) != 3 || len(got.Tokens) != 6 || len(got.Networks) != 2 ||
 			len(got.Mails) != 2 || len(got.MailedLinks) != 1 || got.MailedLinks[0].Email != "new@example.com" || len(got.Events) < 6 {
 			t.Errorf("got %s", a.body)
 		}
@@ -109,6 +109,27 @@ func TestPersonalData(t *testing.T) {
 		}
 		s.call(t, "GET", "/users/me/export", "", "").problem(401)
 	})
+}
+
+// Who has said that an address is theirs, and has not shown it, is not told what is mailed there.
+func TestPersonalDataOfUnconfirmedAddress(t *testing.T) {
+	s := start(t, sqliteURL(t), options{noVerification: true})
+	s.addAdmin(t, "root")
+	root := s.login(t, "root").Access
+	s.call(t, "POST", "/users/invitations", root, object("email", "eve@example.com")).want(201)
+	var eve user
+	s.call(t, "POST", "/users", "", registration("mallory", "eve@example.com", goodPassword)).want(201).into(&eve)
+	mine := s.login(t, "mallory").Access
+	for _, want := range []int{0, 1} {
+		var got personal
+		if err := json.Unmarshal(s.call(t, "GET", "/users/me/export", mine, "").want(200).body, &got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Mails) != want || want == 1 && got.Mails[0].Kind != "invitation" {
+			t.Errorf("%d mails are told, want %d: %v", len(got.Mails), want, got.Mails)
+		}
+		s.call(t, "PUT", "/users/"+eve.ID+"/verify", root, "").want(200)
+	}
 }
 
 // signature is the last part of a token: with it, whoever has the rest has the token.

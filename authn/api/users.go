@@ -108,13 +108,13 @@ func (a *API) updateUser(c *call) error {
 	if err != nil {
 		return err
 	}
-	next := u.RenewCookie(c.caller, id)
+	next := a.cfg.Accounts.RenewCookie(c.caller, id, &u)
 	changed, err := a.cfg.Accounts.Update(c.r.Context(), c.caller, id, u, c.client())
 	if err != nil {
 		return err
 	}
 	if next != nil {
-		c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(*next, time.Now()))
+		c.w.Header().Set("Set-Cookie", a.cfg.Cookie.Set(*next, a.cfg.Now()))
 	}
 	status := http.StatusOK
 	if u.Email != nil && !authn.SameEmail(*u.Email, changed.Email) {

@@ -16,7 +16,7 @@ func (v *visit) changePassword() error {
 		return err
 	}
 	update := authn.AccountUpdate{Password: new(v.sent["password"]), CurrentPassword: current}
-	next := update.RenewCookie(v.caller, v.caller.UserID)
+	next := v.cfg.Accounts.RenewCookie(v.caller, v.caller.UserID, &update)
 	if _, err := v.cfg.Accounts.Update(v.r.Context(), v.caller, v.caller.UserID, update, v.client()); err != nil {
 		return err
 	}

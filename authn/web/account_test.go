@@ -69,6 +69,7 @@ func TestAccountPages(t *testing.T) {
 		}
 	}
 	s.ask(t, "GET", accountPage, nil, "Cookie", cookie).says(t, 200, "alice@example.com") // nothing has happened to the account
+	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/users/me/export" download`)
 }
 
 // What people are told of themselves, and what they can open, is what authn says, and nothing in it runs.
@@ -130,7 +131,7 @@ func TestChangePasswordPage(t *testing.T) {
 	} {
 		a := s.ask(t, "POST", page, test.form, "Cookie", cookie)
 		a.says(t, test.status, test.says)
-		if !strings.Contains(a.body, `name="`+test.field+`"`) || strings.Count(a.body, `aria-invalid="true" aria-describedby="wrong"`) != 1 ||
+		if !strings.Contains(a.body, `name="`+test.field+`"`) || strings.Count(a.body, `aria-invalid="true" aria-describedby="wrong`) != 1 ||
 			strings.Contains(a.body, "battery") || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s:\n%s", name, a.body)
 		}

@@ -43,3 +43,14 @@ func TestEventsHaveWords(t *testing.T) {
 		}
 	}
 }
+
+func TestWhere(t *testing.T) {
+	for want, given := range map[string][3]string{
+		"": {}, "192.0.2.7": {"", "", "192.0.2.7"}, "Oslo, NO": {"Oslo", "NO", ""}, "Oslo, NO (192.0.2.7)": {"Oslo", "NO", "192.0.2.7"},
+		"NO (2001:db8::1)": {"", "NO", "2001:db8::1"},
+	} {
+		if got := where(given[0], given[1], given[2]); got != want {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+	}
+}

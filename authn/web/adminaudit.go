@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,8 +45,7 @@ type auditView struct {
 	Filtered bool // not everything is asked for
 	Chosen   bool // among the kinds
 	Events   []eventView
-	Newest   string // from the newest on; empty: this is that
-	Older    string // empty: there are none
+	Pager    pager
 	CSV      string // all that the form asks for, as a file
 	NDJSON   string
 }
@@ -56,15 +56,15 @@ type kindGroup struct {
 	Kinds []optionView
 }
 
-// kindGroups are all kinds, each in one group.
-func kindGroups() []struct {
+// eventGroup is a group by the name of its word.
+type eventGroup struct {
 	name  string
 	kinds []authn.EventKind
-} {
-	return []struct {
-		name  string
-		kinds []authn.EventKind
-	}{
+}
+
+// eventGroups are all kinds of events, each in one group.
+func eventGroups() []eventGroup {
+	return []eventGroup{
 		{"audit.group.signing_in", []authn.EventKind{
 			authn.EventLogin, authn.EventLoginFailed, authn.EventLocked, authn.EventUnlocked,
 		}},
@@ -88,12 +88,14 @@ func kindGroups() []struct {
 
 // showAudit shows a page of the trail. A filter that is none comes back in the form, and finds nothing.
 func (v *visit) showAudit() (any, error) {
-	query := v.r.URL.Query()
-	asked, q, err := v.askedEvents(query)
+	asked, q, err := v.askedEvents(v.r.URL.Query())
 	shown := auditView{Filtered: len(asked) > 0, Chosen: asked.Has("kind")}
 	shown.Kinds = v.kindsOf(strings.Split(asked.Get("kind"), ","))
 	if err == nil {
-		q.Limit, q.Cursor = eventsPerPage, query.Get("cursor")
+		q.Limit = eventsPerPage
+		q.Cursor, err = v.cursor()
+	}
+	if err == nil {
 		err = v.fillAudit(&shown, asked, q)
 	}
 	if e := authn.Fault(err); err != nil && e.Field != "" {
@@ -108,25 +110,24 @@ func (v *visit) fillAudit(shown *auditView, asked url.Values, q authn.EventQuery
 	if err != nil {
 		return err
 	}
-	to := func(path, name, value string) string {
-		with := url.Values{}
-		for n, values := range asked {
-			with[n] = values
-		}
-		if name != "" {
-			with.Set(name, value)
-		}
-		return v.path(path) + "?" + with.Encode()
-	}
+	shown.Pager.Label = v.t("pager.label")
 	if q.Cursor != "" {
-		shown.Newest = to(auditPath, "", "")
+		shown.Pager.add(v.t("pager.first"), v.path(auditPath), asked)
 	}
 	if page.Next != "" {
-		shown.Older = to(auditPath, "cursor", page.Next)
+		shown.Pager.add(v.t("pager.next"), v.path(auditPath), with(asked, cursorParameter, page.Next))
 	}
-	shown.CSV, shown.NDJSON = to(exportPath, "format", "csv"), to(exportPath, "format", "ndjson")
+	shown.CSV = v.path(exportPath) + "?" + with(asked, "format", "csv").Encode()
+	shown.NDJSON = v.path(exportPath) + "?" + with(asked, "format", "ndjson").Encode()
 	shown.Events, err = v.eventViews(page.Events)
 	return err
+}
+
+// with returns a query that has one more value.
+func with(query url.Values, name, value string) url.Values {
+	more := maps.Clone(query)
+	more.Set(name, value)
+	return more
 }
 
 // exportPath is the endpoint that gives out the trail as a file. It takes the same filters.
@@ -201,7 +202,7 @@ func (v *visit) userID(name, text string) (string, error) {
 
 // kindsOf are all kinds to choose from.
 func (v *visit) kindsOf(chosen []string) (groups []kindGroup) {
-	for _, g := range kindGroups() {
+	for _, g := range eventGroups() {
 		group := kindGroup{Name: g.name}
 		for _, kind := range g.kinds {
 			group.Kinds = append(group.Kinds, optionView{

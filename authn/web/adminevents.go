@@ -1,8 +1,8 @@
 package web
 
 import (
+	"cmp"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,8 +32,8 @@ type eventView struct {
 // coded is a word and the code that it stands for.
 type coded struct{ Text, Code string }
 
-// trace is something that has a filter of its own.
-type trace struct{ Text, Href string }
+// trace is something that has a filter of its own, and a page if it is a user who is there.
+type trace struct{ Text, Href, Page string }
 
 // fact is a detail of an event.
 type fact struct {
@@ -70,7 +70,7 @@ func actorID(a authn.Actor) uuid.UUID {
 func (v *visit) eventView(e authn.Event, names map[uuid.UUID]string) eventView {
 	shown := eventView{
 		At: e.At, Exactly: e.At.UTC().Format(time.RFC3339Nano), ID: e.ID, Failed: e.Outcome == authn.Failure, Kind: v.coded("audit.kind.", string(e.Kind)),
-		Reason: v.coded("audit.reason.", e.Reason), By: v.actor(e.Actor, names), Place: strings.Trim(e.City+", "+e.Country, ", "),
+		Reason: v.coded("audit.reason.", e.Reason), By: v.actor(e.Actor, names), Place: authn.PlaceName(e.City, e.Country),
 		Request: v.trace("request_id", e.From.RequestID, ""), Agent: e.From.UserAgent,
 	}
 	if e.Count > 1 {
@@ -84,6 +84,7 @@ func (v *visit) eventView(e authn.Event, names map[uuid.UUID]string) eventView {
 	}
 	if e.Subject != uuid.Nil {
 		shown.About = v.trace("user", e.Subject.String(), names[e.Subject])
+		shown.About.Page = v.pageOf(e.Subject, names)
 	}
 	if e.Session != uuid.Nil {
 		shown.Session = v.trace("session", e.Session.String(), "")
@@ -102,9 +103,19 @@ func (v *visit) actor(a authn.Actor, names map[uuid.UUID]string) trace {
 	}
 	filter += ":" + a.ID
 	if a.Kind == authn.ActorUser {
-		return v.trace("actor", filter, orElse(names[actorID(a)], a.ID))
+		who := v.trace("actor", filter, cmp.Or(names[actorID(a)], a.ID))
+		who.Page = v.pageOf(actorID(a), names)
+		return who
 	}
 	return v.trace("actor", filter, text+" "+a.ID)
+}
+
+// pageOf is the page of a user who is there; empty: they are not.
+func (v *visit) pageOf(id uuid.UUID, names map[uuid.UUID]string) string {
+	if names[id] == "" {
+		return ""
+	}
+	return v.path(usersPath + "/" + id.String())
 }
 
 // trace leads to the events that have the same of something. Without a text it is called what it is.
@@ -112,7 +123,7 @@ func (v *visit) trace(filter, value, text string) trace {
 	if value == "" {
 		return trace{}
 	}
-	return trace{Text: orElse(text, value), Href: v.path(auditPath) + "?" + url.Values{filter: {value}}.Encode()}
+	return trace{Text: cmp.Or(text, value), Href: v.path(auditPath) + "?" + url.Values{filter: {value}}.Encode()}
 }
 
 // coded says a code in words. One that has none, as of another version, stands for itself.
@@ -125,12 +136,4 @@ func (v *visit) coded(beginning, code string) coded {
 		text = code
 	}
 	return coded{text, code}
-}
-
-// orElse is a text, or another one where it is empty.
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }

@@ -56,7 +56,7 @@ func (v *visit) showFront() (any, error) {
 
 // chartOf draws how often something happened, with a way to the events themselves.
 func (v *visit) chartOf(name, title string, hours []authn.ActivityHour, kind authn.EventKind, count func(authn.ActivityHour) int) chart {
-	c := v.draw24(name, title, hours, count)
+	c := v.drawChart(name, title, hours, count)
 	c.Events = v.path(auditPath) + "?" + url.Values{"kind": {string(kind)}, "since": {c.From.Format(time.RFC3339)}}.Encode()
 	return c
 }

@@ -17,8 +17,8 @@ func (p *Pages) keyPages() []page {
 			path: keysPath, name: "keys", menu: adminMenu, show: (*visit).showKeys, act: (*visit).rotateKey,
 			fields: []field{{name: "purpose", kind: "hidden"}},
 		},
-		{path: keysPath + "/{purpose}/replace", name: "key_replace", show: (*visit).showReplace, act: (*visit).replaceKey},
-		{path: keysPath + "/{key}/revoke", name: "key_revoke", show: (*visit).showRevoke, act: (*visit).revokeKey},
+		{path: keysPath + "/{purpose}/replace", name: "key_replace", menu: adminMenu, under: keysPath, show: (*visit).showReplace, act: (*visit).replaceKey},
+		{path: keysPath + "/{key}/revoke", name: "key_revoke", menu: adminMenu, under: keysPath, show: (*visit).showRevoke, act: (*visit).revokeKey},
 	}
 }
 

@@ -50,6 +50,7 @@ type explanationView struct {
 	Verdict            coded
 	Allowed            bool
 	Caller             string // empty: nobody
+	IsAsked            bool   // who it is mattered
 	Reason             coded  // without a code: there is none
 	Detail             string
 	Route              *routeView // nil: none matches
@@ -131,7 +132,7 @@ func (v *visit) explain() (*explanationView, error) {
 func (v *visit) explanation(r authn.Request, d authn.Decision) *explanationView {
 	shown := &explanationView{
 		Method: r.Method, Host: r.Host, Path: r.RawPath, Verdict: v.coded("routes.verdict.", d.Verdict.String()),
-		Allowed: d.Verdict == authn.Allow, Unshown: v.beyond(len(d.Misses)),
+		Allowed: d.Verdict == authn.Allow, IsAsked: d.Verdict != authn.Deny || d.Identity != nil, Unshown: v.beyond(len(d.Misses)),
 	}
 	if d.Identity != nil {
 		shown.Caller = d.Identity.Username

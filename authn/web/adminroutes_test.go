@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/web"
 )
 
 func routesOfTests() []authn.Route {
@@ -69,6 +71,25 @@ func TestExplain(t *testing.T) {
 		t.Error("an application's page is taken for one of Authly's own")
 	}
 	s.explain(t, cookie, "GET", "/a%2fb", "", "", "Accept-Language", "de").says(t, 200, "Der Pfad ließe sich auf zwei Arten lesen: Eines von")
+}
+
+// Of a great many routes a page shows those that matter.
+func TestManyRoutes(t *testing.T) {
+	many := make([]authn.Route, 1600)
+	for i := range many {
+		many[i] = authn.Route{Name: fmt.Sprint("route", i), Paths: []string{fmt.Sprint("/", i)}, Access: authn.AllowPublic}
+	}
+	gate := authn.NewGate(authn.GateConfig{Routes: many, Now: time.Now})
+	s := open(t, func(cfg *web.Config) { cfg.Explainer = authn.NewExplainer(gate, cfg.Accounts) })
+	s.user(t, "root", true)
+	cookie := s.signIn(t, "root")
+	a := s.explain(t, cookie, "GET", "/1599", "", "")
+	for _, want := range []string{"1600. <code>route1599</code>", "1,099 before these do not match either.", "<code>route1598</code>", "1,100 more are not shown."} {
+		a.says(t, 200, want)
+	}
+	if strings.Contains(a.body, "<code>route600</code>") {
+		t.Error("all are shown")
+	}
 }
 
 // What is no question comes back in the form.

@@ -11,7 +11,7 @@ import (
 // Every kind of event can be chosen, once.
 func TestEveryKindHasAGroup(t *testing.T) {
 	seen := map[authn.EventKind]int{}
-	for _, g := range kindGroups() {
+	for _, g := range eventGroups() {
 		for _, kind := range g.kinds {
 			seen[kind]++
 		}

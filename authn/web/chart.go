@@ -34,8 +34,8 @@ type bar struct {
 	Hour, Count         string
 }
 
-// draw24 draws a chart. Of different charts the bars are not to be compared: each fills its own.
-func (v *visit) draw24(name, title string, hours []authn.ActivityHour, count func(authn.ActivityHour) int) chart {
+// drawChart draws a chart. Of different charts the bars are not to be compared: each fills its own.
+func (v *visit) drawChart(name, title string, hours []authn.ActivityHour, count func(authn.ActivityHour) int) chart {
 	total, most := 0, 0
 	for _, h := range hours {
 		total, most = total+count(h), max(most, count(h))

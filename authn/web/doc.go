@@ -7,6 +7,9 @@
 // send (http.CrossOriginProtection). What a form has done is told by another page, so that reloading that one does not do it again.
 // Whether a caller may do something is decided in authn and not here: a page that forgets to look shows a refusal.
 //
+// Where people wanted to go comes along from page to page in the query (visit.onward), and is looked at anew on each: nobody is led to what
+// Config.Accept does not take. It is in no mail, since strangers can have mails sent.
+//
 // A page's words stand in languages/TAG.json, by their name; a language is added by adding a file, and English stands in for what one
 // lacks. A page's form stands in templates/NAME.html, which fills the "content" of templates/layout.html. The root of every template is
 // a frame: $.T is a text by its name, $.Path an address below the prefix, $.Field a field of the form for the template "field", $.Time a

@@ -22,6 +22,7 @@ type frame struct {
 	Lang   string // of the page, a tag of BCP 47
 	Title  string // the heading
 	Wrong  string // why a form has come back, or there is no page; empty: nothing is wrong
+	Help   *link  // what can be done about it, if Wrong does not say it; without Href it is a text
 	Said   string // what a form of before has done; empty: nothing
 	Name   string // of the page
 	Script string // a file in assets that the page uses, beside what all use; empty: none
@@ -40,6 +41,9 @@ func (f *frame) T(name string, args ...any) string { return f.visit.t(name, args
 
 // Path is an address below the prefix.
 func (f *frame) Path(path string) string { return f.visit.path(path) }
+
+// Onward is Path for a page from which people still come back to where they wanted to go.
+func (f *frame) Onward(path string) string { return f.visit.onward(path, "") }
 
 // With is the same frame around other data, for a template that several pages have.
 func (f *frame) With(data any) *frame {
@@ -91,6 +95,9 @@ func (v *visit) draw(status int, name string, data any) {
 	h := v.w.Header()
 	h.Set("Content-Security-Policy", fmt.Sprintf(policy, origin))
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers call the origin of a form null, and it is refused
+	if v.secret {
+		h.Set("Referrer-Policy", "no-referrer")
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Language", v.tongue.tag)
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -108,7 +115,7 @@ func (v *visit) frame(name string, data any) *frame {
 		f.Title = v.t(name + ".title")
 	}
 	if v.wrong != nil {
-		f.Wrong = v.reason(v.wrong)
+		f.Wrong, f.Help = v.reason(v.wrong), v.help(v.wrong)
 	}
 	if v.page.needsCode() {
 		f.Script = "fill.js"

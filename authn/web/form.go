@@ -22,7 +22,7 @@ const (
 // field is an input of a form. Its name is that of the member in the JSON endpoint that does the same.
 type field struct {
 	name         string
-	kind         string // the type of the input; "" is text, and "textarea", "select", "checkbox" and "hidden" are known too
+	kind         string // the type of the input; "" is text, and "email", "textarea", "select", "checkbox" and "hidden" are known too
 	label, hint  string // names of words; without a label it is field.NAME, without a hint there is none
 	autocomplete string // as the HTML standard has them; empty: off
 	optional     bool
@@ -86,64 +86,13 @@ func (f form) checkPasswords() error {
 	return nil
 }
 
+// newPassword is what the HTML standard calls a password that is being chosen.
+const newPassword = "new-password"
+
 // passwordTwice are the fields for a new password, which nobody sees while typing it.
 func passwordTwice() []field {
 	return []field{
-		{name: "password", label: "field.new_password", kind: "password", autocomplete: "new-password"},
-		{name: "again", kind: "password", autocomplete: "new-password"},
+		{name: "password", label: "field.new_password", hint: "hint.new_password", kind: "password", autocomplete: newPassword},
+		{name: "again", kind: "password", autocomplete: newPassword},
 	}
-}
-
-// fieldView is a field as the template "field" shows it.
-type fieldView struct {
-	Name, Label, Hint  string
-	Type, Autocomplete string
-	Value              string
-	Required, Invalid  bool
-	Checked            bool // of a checkbox
-	Options            []optionView
-}
-
-// optionView is one choice of a select.
-type optionView struct {
-	Value, Label string
-	Selected     bool
-}
-
-// value is what a field holds: what was sent, else what the page has filled it with. A password is never shown again.
-func (v *visit) value(f field) string {
-	if f.kind == "password" {
-		return ""
-	}
-	if v.sent != nil {
-		return v.sent[f.name]
-	}
-	return v.filled[f.name]
-}
-
-// fieldView returns a field of the page's form.
-func (v *visit) fieldView(f field) fieldView {
-	shown := fieldView{
-		Name: f.name, Label: v.t("field." + f.name), Type: f.kind, Autocomplete: f.autocomplete, Value: v.value(f), Required: !f.optional,
-		Invalid: v.wrong != nil && v.wrong.Field == f.name,
-	}
-	if f.label != "" {
-		shown.Label = v.t(f.label)
-	}
-	if f.hint != "" {
-		shown.Hint = v.t(f.hint)
-	}
-	if f.kind == "" {
-		shown.Type = "text"
-	}
-	if f.autocomplete == "" {
-		shown.Autocomplete = "off"
-	}
-	if f.kind == "checkbox" {
-		shown.Value, shown.Checked = "yes", shown.Value != ""
-	}
-	for _, o := range f.options {
-		shown.Options = append(shown.Options, optionView{Value: o.value, Label: v.t(o.label), Selected: o.value == shown.Value})
-	}
-	return shown
 }

@@ -26,6 +26,9 @@ const (
 	elsewhere = "https://app.example.com" // where people may be sent back to
 )
 
+// often is as often as anybody may register, or ask for a mail.
+var often = authn.Limit{Requests: 20, Per: time.Minute}
+
 // site is the pages on a real socket, over a real store, and what was mailed.
 type site struct {
 	*httptest.Server
@@ -39,6 +42,9 @@ type site struct {
 	ring     *authn.KeyRing
 	outbox   *authn.Outbox
 	mailed   chan authn.Mail
+	config   web.Config // of the pages
+
+	settings func(*authn.LoginsConfig, *authn.AccountsConfig) // changes what is as it is for most tests; nil: nothing
 }
 
 func (s *site) Send(_ context.Context, m authn.Mail) error {
@@ -49,17 +55,24 @@ func (s *site) Send(_ context.Context, m authn.Mail) error {
 // open starts the pages. Each change is made to their configuration before.
 func open(t testing.TB, changes ...func(*web.Config)) *site {
 	t.Helper()
+	return openWith(t, nil, changes...)
+}
+
+// openWith is open with other settings of what the pages stand on.
+func openWith(t testing.TB, settings func(*authn.LoginsConfig, *authn.AccountsConfig), changes ...func(*web.Config)) *site {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "authly.db")
 	db, err := store.Open(t.Context(), "sqlite://"+file, store.Options{MaxConnections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &site{file: file, db: db, mailed: make(chan authn.Mail, 10)}
+	s := &site{file: file, db: db, mailed: make(chan authn.Mail, 10), settings: settings}
 	cfg := s.build(t)
 	for _, change := range changes {
 		change(&cfg)
 	}
+	s.config = cfg
 	if s.pages, err = web.New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -91,20 +104,25 @@ func (s *site) build(t testing.TB) web.Config {
 	}
 	s.ring = keys
 	hour := authn.MailLifetimes{Verification: time.Hour, EmailChange: time.Hour, PasswordReset: time.Hour, Invitation: time.Hour}
-	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, ConfirmEmail: true, Now: time.Now, Log: log})
+	mails := authn.NewMails(authn.MailsConfig{Store: s.db, Lifetimes: hour, Keep: time.Hour, Limit: often, ConfirmEmail: true, Now: time.Now, Log: log})
 	policy := authn.SessionPolicy{IdleTimeout: time.Hour, MaxLifetime: 24 * time.Hour}
 	s.outbox = authn.NewOutbox(authn.OutboxConfig{Mails: mails, Sender: s, Timeout: time.Minute, Now: time.Now, Log: log})
 	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
-	s.logins = authn.NewLogins(authn.LoginsConfig{
+	logins := authn.LoginsConfig{
 		Store: s.db, Keys: keys, Passwords: passwords, Trail: s.trail, Issuer: publicURL, Audience: "authly", AccessTTL: time.Minute, RefreshTTL: time.Hour,
 		Sessions: policy, RememberFor: 48 * time.Hour, RequireVerification: true, Now: time.Now, Log: log,
 		Lockout: authn.LockoutPolicy{Failures: 5, Duration: 5 * time.Minute, MaxDuration: time.Hour},
-	})
-	s.accounts = authn.NewAccounts(authn.AccountsConfig{
-		Store: s.db, Passwords: passwords, Mails: mails, OpenRegistration: true, RequireCurrentPassword: true, Now: time.Now, Log: log, Logins: s.logins,
-	})
+	}
+	accounts := authn.AccountsConfig{
+		Store: s.db, Passwords: passwords, Mails: mails, OpenRegistration: true, RequireCurrentPassword: true, Limit: often, Now: time.Now, Log: log,
+	}
+	if s.settings != nil {
+		s.settings(&logins, &accounts)
+	}
+	s.logins = authn.NewLogins(logins)
+	accounts.Logins = s.logins
+	s.accounts = authn.NewAccounts(accounts)
 	s.sessions = authn.NewSessions(authn.SessionsConfig{Store: s.db, Policy: policy, Now: time.Now, Log: log})
-	s.trail = authn.NewTrail(authn.TrailConfig{Store: s.db, Now: time.Now, Log: log})
 	gate := authn.NewGate(authn.GateConfig{Routes: routesOfTests(), Authenticator: s.logins, Now: time.Now})
 	return web.Config{
 		Trail: s.trail, Explainer: authn.NewExplainer(gate, s.accounts), Keys: keys,
@@ -141,7 +159,7 @@ func (s *site) signIn(t testing.TB, name string) string {
 }
 
 // token waits for the mail of a kind and returns its token.
-func (s *site) token(t *testing.T, kind authn.MailKind) string {
+func (s *site) token(t testing.TB, kind authn.MailKind) string {
 	t.Helper()
 	for {
 		select {
@@ -192,7 +210,7 @@ func (s *site) ask(t testing.TB, method, path string, form url.Values, header ..
 }
 
 // says fails unless the answer has the status and the text.
-func (a answer) says(t *testing.T, status int, text string) {
+func (a answer) says(t testing.TB, status int, text string) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.body, text) {
 		t.Errorf("%d, want %d and %q in\n%s", a.status, status, text, a.body)

@@ -14,10 +14,10 @@ func (p *Pages) mailPages() []page {
 	username := field{name: "username", hint: "hint.invited_username", autocomplete: "username", optional: true}
 	withPassword := func(first ...field) []field { return append(first, passwordTwice()...) }
 	return []page{
-		{path: authn.MailVerification.Page(), who: anyone, name: "verify", fields: []field{token}, act: (*visit).verify},
-		{path: authn.MailEmailChange.Page(), who: anyone, name: "confirm_email", fields: []field{token}, act: (*visit).confirmEmail},
-		{path: authn.MailPasswordReset.Page(), who: anyone, name: "reset", fields: withPassword(token), act: (*visit).resetPassword},
-		{path: authn.MailInvitation.Page(), who: anyone, name: "invitation", fields: withPassword(token, username), act: (*visit).acceptInvitation},
+		{path: authn.MailVerification.Page(), who: anyone, name: "verify", fields: []field{token}, act: (*visit).verify, renew: renewal{resendPath, "code.renew"}},
+		{path: authn.MailEmailChange.Page(), who: anyone, name: "confirm_email", fields: []field{token}, act: (*visit).confirmEmail, renew: renewal{accountPath, "code.renew_email"}},
+		{path: authn.MailPasswordReset.Page(), who: anyone, name: "reset", fields: withPassword(token), act: (*visit).resetPassword, renew: renewal{forgotPath, "code.renew"}},
+		{path: authn.MailInvitation.Page(), who: anyone, name: "invitation", fields: withPassword(token, username), act: (*visit).acceptInvitation, renew: renewal{word: "code.renew_invitation"}},
 	}
 }
 
@@ -61,8 +61,6 @@ func (v *visit) acceptInvitation() error {
 	v.tell("invited", v.toSignIn())
 	return nil
 }
-
-func (v *visit) toSignIn() link { return link{Text: v.t("signin.title"), Href: v.path(SignInPath)} }
 
 // pasted is the token that was sent, which somebody may have pasted: with space around it, or with the whole link.
 func pasted(f form) string {

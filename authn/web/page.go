@@ -17,12 +17,17 @@ type page struct {
 	// fields are what its form may send: nothing else is read. What they are called here is what authn calls them in an error.
 	fields []field
 
+	// lead is where whoever opens it is sent at once; empty: it is shown, as if lead were nil.
+	lead func(*visit) (to string, err error)
+
 	// show gathers what the template finds in .Data. It is called again for a form that comes back with what was wrong, so that it fills
 	// only fields that were not sent. Nil: there is nothing to gather.
 	show func(*visit) (any, error)
 
 	// act does what the form asks for and answers, by visit.goTo or visit.tell. With an error the form comes back. Nil: there is no form.
 	act func(*visit) error
+
+	renew renewal // of a page that needs the code of a mail
 }
 
 // audience says who may open a page.
@@ -45,7 +50,7 @@ const (
 
 // table lists every page, in the order of the menus. Pages without a variable come first where both would match.
 func (p *Pages) table() []page {
-	return slices.Concat(p.signInPages(), p.mailPages(), p.accountPages(),
+	return slices.Concat(p.signInPages(), p.requestPages(), p.mailPages(), p.accountPages(),
 		p.frontPages(), p.peoplePages(), p.auditPages(), p.routePages(), p.keyPages())
 }
 

@@ -15,7 +15,6 @@ const (
 	userPath        = "/auth/admin/users/{id}"
 	invitationsPath = "/auth/admin/invitations"
 	allSessionsPath = "/auth/admin/sessions"
-	userEventsPath  = "/auth/admin/audit?user=" // and an id
 )
 
 // perPage is how many users, invitations or sessions a page has.

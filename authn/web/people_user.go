@@ -47,7 +47,7 @@ func (v *visit) showUser() (any, error) {
 	v.fillUser(u)
 	return oneUserView{
 		userView: v.userView(u, standing), Sessions: len(sessions), CanMail: v.cfg.Accounts.CanMail(),
-		EventsHref: v.path(userEventsPath) + u.ID.String(), SessionsHref: v.path(sessionsPath) + "?user=" + u.ID.String(),
+		EventsHref: v.path(auditPath) + "?user=" + u.ID.String(), SessionsHref: v.path(sessionsPath) + "?user=" + u.ID.String(),
 	}, nil
 }
 
@@ -77,6 +77,10 @@ func (v *visit) changeUser() error {
 	update, err := v.userUpdate(u)
 	if err != nil {
 		return err
+	}
+	if update == (authn.AccountUpdate{IfUpdatedAt: update.IfUpdatedAt}) { // or others would be told of a change that is none
+		v.goTo(userOf(u.ID), "")
+		return nil
 	}
 	changed, err := v.cfg.Accounts.Update(v.r.Context(), v.caller, u.ID, update, v.client())
 	if err != nil {

@@ -36,21 +36,29 @@ var number = regexp.MustCompile(`[0-9]+`)
 // detail is the text of an error, which programs read as well. Catalogues have it by the English one, where # stands for a number and
 // {field} for the name of the field; where one lacks it, it is the English one.
 func (t *tongue) detail(e *authn.Error) string {
-	text := strings.TrimPrefix(e.Detail, "Invalid field: ")
+	text := strings.TrimPrefix(e.Detail, invalidField)
 	if text == "" {
 		return ""
 	}
-	name := number.ReplaceAllLiteralString(text, "#")
-	if e.Field != "" {
-		name = replaceWord(name, e.Field, "{field}")
-	}
-	if translated, ok := t.find("detail."+name, nil); ok {
+	if translated, ok := t.find("detail."+nameOfDetail(e), nil); ok {
 		for _, n := range number.FindAllString(text, -1) {
 			translated = strings.Replace(translated, "#", n, 1)
 		}
 		return translated
 	}
 	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}
+
+// invalidField begins details that name the field to programs. People see which it is.
+const invalidField = "Invalid field: "
+
+// nameOfDetail is what catalogues have a detail by, behind "detail.".
+func nameOfDetail(e *authn.Error) string {
+	name := number.ReplaceAllLiteralString(strings.TrimPrefix(e.Detail, invalidField), "#")
+	if e.Field != "" {
+		name = replaceWord(name, e.Field, "{field}")
+	}
+	return name
 }
 
 // replaceWord replaces a word that stands alone.

@@ -19,7 +19,7 @@ func (p *Pages) signInPages() []page {
 		fields = append(fields, field{name: "remember", kind: "checkbox", optional: true})
 	}
 	return []page{ // opening the one to sign out does nothing: any other page could have a browser do that
-		{path: SignInPath, who: anyone, name: "signin", fields: fields, show: (*visit).showSignIn, act: (*visit).signIn},
+		{path: SignInPath, who: anyone, name: "signin", fields: fields, lead: (*visit).leadOn, show: (*visit).showSignIn, act: (*visit).signIn},
 		{path: signOutPath, who: anyone, name: "signout", act: (*visit).signOut},
 	}
 }
@@ -30,15 +30,17 @@ type signInView struct {
 	Form   bool   // nobody is signed in yet
 	Posted bool   // a form was being sent when the session had ended
 	Back   string // where it goes on, or back to; empty: nowhere
+
+	Register bool // people may make themselves an account
 }
 
 // showSignIn shows the form. Where it goes on afterwards is in the page's own address, so that it outlasts a wrong password; a fragment
 // stays in the browser's, and comes along when the form has no address of its own.
 //
-// Who is signed in already is led on by a link: if the cookie does not reach where that leads, going there by itself would send them here
+// Who is signed in already is led on by a link, unless it is by a hand-over (see leadOn): if the cookie does not reach where that leads, going there by itself would send them here
 // again, and so on.
 func (v *visit) showSignIn() (any, error) {
-	shown := signInView{Form: v.caller == nil || v.sent != nil}
+	shown := signInView{Form: v.caller == nil || v.sent != nil, Register: v.cfg.Accounts.Terms().Registration}
 	var origin string
 	shown.Back, origin = v.back()
 	switch {
@@ -90,8 +92,12 @@ func (v *visit) signIn() error {
 		return err
 	}
 	v.giveCookie(given)
-	if back, _ := v.back(); back != "" {
-		v.redirect(back)
+	to, err := v.handover(given.Value)
+	if back, _ := v.back(); err != nil || to == "" { // from there it is led back here, and told if it still cannot be
+		to = back
+	}
+	if to != "" {
+		v.sendOn(to)
 	} else {
 		v.goTo(accountPath, "")
 	}
@@ -115,6 +121,6 @@ func (v *visit) signOut() error {
 	}
 	v.caller = nil
 	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
-	v.tell("signedout", link{Text: v.t("signin.title"), Href: v.path(SignInPath)})
+	v.tell("signedout", v.toSignIn())
 	return nil
 }

@@ -117,7 +117,7 @@ func openStrange(t testing.TB) *strange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ids["purpose"], s.ids["key"] = "access", keys[0].ID
+	s.ids["purpose"], s.ids["key"], s.ids["what"] = "access", keys[0].ID, "reset"
 	return s
 }
 

@@ -50,8 +50,10 @@ func readTemplates(folder string, pages []page) (*drawings, error) {
 		}
 		return defines(t, name)
 	}
-	if err := add("message"); err != nil {
-		return nil, err
+	for _, name := range [...]string{"message", "refusal"} { // which are no page's own
+		if err := add(name); err != nil {
+			return nil, err
+		}
 	}
 	for i := range pages {
 		if pg := &pages[i]; !pg.blind() {

@@ -24,11 +24,16 @@ type visit struct {
 	wrong  *authn.Error      // with what was sent
 	title  string            // in place of the page's own; empty: that
 	origin string            // where the answer to the form may lead to, beside here
+	secret bool              // nobody may be told of the address
+}
+
+func (p *Pages) newVisit(w http.ResponseWriter, r *http.Request, pg *page, vars map[string]string) *visit {
+	return &visit{Pages: p, w: w, r: r, page: pg, vars: vars, tongue: p.languages.of(r.Header), filled: form{}}
 }
 
 // serve answers a request for a page.
 func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map[string]string) {
-	v := &visit{Pages: p, w: w, r: r, page: pg, vars: vars, tongue: p.languages.of(r.Header), filled: form{}}
+	v := p.newVisit(w, r, pg, vars)
 	switch {
 	case isRead(r) && !pg.blind():
 		v.open()
@@ -44,6 +49,16 @@ func (v *visit) open() {
 	if err := v.know(); err != nil {
 		v.turnAway(authn.Fault(err))
 		return
+	}
+	if v.page.lead != nil {
+		switch to, err := v.page.lead(v); {
+		case err != nil:
+			v.refuse(authn.Fault(err))
+			return
+		case to != "":
+			v.sendOn(to)
+			return
+		}
 	}
 	v.show(http.StatusOK)
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Sessions *authn.Sessions
 	Accounts *authn.Accounts
 	Cookie   headers.SessionCookie // by which browsers' sessions are known
+	Domains  headers.CookieDomains // to which browsers are handed over; there may be none
 
 	Trail     *authn.Trail
 	Explainer *authn.Explainer       // of the routes that are served by
@@ -37,6 +38,8 @@ type Config struct {
 	StatusOf func(authn.Code) int // the table from what went wrong to the HTTP status
 	Now      func() time.Time
 	Log      *slog.Logger
+
+	MailsAreLogged bool // there is no mail server: the log has what people would be mailed
 
 	// Applications returns what somebody may open, as authn.Gate does; nil: nothing is listed.
 	Applications func(ctx context.Context, as authn.Request) ([]authn.Application, error)
@@ -106,7 +109,9 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if page, vars := p.find(path); page != nil {
+		if _, _, ok := p.cfg.Domains.Cookie(headers.ExchangeOf(r.Context()).Origin.Host); ok {
+			p.onOtherDomain(w, r, path, next)
+		} else if page, vars := p.find(path); page != nil {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)

@@ -10,14 +10,14 @@ import (
 // What programs that keep passwords ask every site for, at its root: where a password is changed (W3C, A Well-Known URL for Changing
 // Passwords), and something that cannot be there, by whose answer they tell whether the status of the other means anything.
 const (
-	changePassword = "/.well-known/change-password"
-	cannotBeThere  = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
+	changePage    = "/.well-known/change-password"
+	cannotBeThere = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
 )
 
 // OwnsAtRoot reports whether a decoded path, whatever the prefix, is one of these, at the host of the pages. An application that has a
 // route for it, and not only one for every path, is not kept from it.
 func (p *Pages) OwnsAtRoot(host, path string) bool {
-	if path != changePassword && path != cannotBeThere || host != p.host {
+	if path != changePage && path != cannotBeThere || host != p.host {
 		return false
 	}
 	return p.cfg.Names == nil || !p.cfg.Names(host, path)
@@ -26,7 +26,7 @@ func (p *Pages) OwnsAtRoot(host, path string) bool {
 // serveAtRoot answers there, and reports whether it has.
 func (p *Pages) serveAtRoot(w http.ResponseWriter, r *http.Request, path string) bool {
 	switch path {
-	case changePassword:
+	case changePage:
 		w.Header().Set("Location", p.cfg.PublicURL+p.cfg.Prefix+passwordPath)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Length", "0")

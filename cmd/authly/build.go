@@ -129,12 +129,17 @@ func (m *mind) build(ctx context.Context, cfg *config.Config, log *slog.Logger, 
 		Store: m.store, Geography: m.geography, Notifier: m.mails, NotifyAbove: cfg.Risk.NotifyAbove, DenyAbove: cfg.Risk.DenyAbove,
 		Now: time.Now, Log: log,
 	})
+	cookieKey, err := m.store.Salt(ctx, "cookies")
+	if err != nil {
+		return fmt.Errorf("store.url: %w", err)
+	}
 	m.trail = authn.NewTrail(authn.TrailConfig{Store: m.store, Now: time.Now, Log: log})
 	m.logins = authn.NewLogins(authn.LoginsConfig{
 		Store: m.store, Keys: m.keys, Passwords: m.passwords,
 		Issuer: cfg.Issuer(), Audience: cfg.Tokens.Audience,
 		AccessTTL: cfg.Tokens.AccessTTL, RefreshTTL: cfg.Tokens.RefreshTTL, Leeway: cfg.Tokens.Leeway,
 		RefreshGrace: cfg.Tokens.RefreshGrace, EncryptedClaims: cfg.Tokens.EncryptedClaims, Sessions: sessionPolicy(cfg),
+		CookieKey:           cookieKey,
 		RememberFor:         cfg.Sessions.RememberFor,
 		RequireVerification: cfg.Users.RequireVerification,
 		Lockout:             lockoutPolicy(cfg),
@@ -261,14 +266,15 @@ func (m *mind) newDoor(
 		Names:    headers.IdentityNames(cfg.Headers.Identity),
 		Security: headers.NewSecurity(headers.SecurityConfig(cfg.Headers.SecurityHeaders)),
 		CORS:     cors,
-		Own:      pages.Before(endpoints), Problem: api.WriteProblem,
+		Own:      pages.Before(endpoints), Problem: api.WriteProblem, Page: pages.Refusal,
 		Owns: func(host, path string) bool { return endpoints.Owns(path) || pages.OwnsAtRoot(host, path) },
 		Assert: authn.NewAsserter(authn.AsserterConfig{
 			Keys: m.keys, Issuer: cfg.Issuer(), Now: time.Now,
 		}).Assert,
 		Upstreams: upstreams(cfg),
 		Watch:     follower.Watch, MaxStreamAge: cfg.Streams.MaxAge,
-		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
+		Cookie: cfg.SessionCookie(), Domains: cfg.OtherDomains(), SameOrigin: sameOrigin,
+		Handover:  cfg.Server.APIPrefix + web.HandoverPath,
 		LoginPage: headers.LoginPage(cfg.Server.PublicURL + cfg.Server.APIPrefix + web.SignInPath),
 		PublicURL: cfg.Server.PublicURL, Log: log, Access: access, Now: time.Now,
 		Denied: m.denied(cfg),

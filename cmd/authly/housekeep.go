@@ -57,6 +57,8 @@ func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log
 	complain(ctx, log, err)
 	sessions, err := m.store.PurgeSessions(ctx, now.Add(-cfg.Tokens.AccessTTL))
 	complain(ctx, log, err)
+	handovers, err := m.store.PurgeHandovers(ctx, now)
+	complain(ctx, log, err)
 	attempts, err := m.logins.Guard().Purge(ctx)
 	complain(ctx, log, err)
 	// A replica that starts reads the changes of the last life of a token; an hour more for clocks and configurations.
@@ -74,7 +76,7 @@ func (m *mind) purge(ctx context.Context, cfg *config.Config, now time.Time, log
 		m.passwords.ObserveSchemes(schemes)
 	}
 	log.Debug("housekeeping", "tokens", tokens, "sessions", sessions, "attempts", attempts, "changes", changes, "events", events,
-		"keys", keys)
+		"keys", keys, "handovers", handovers)
 }
 
 func complain(ctx context.Context, log *slog.Logger, err error) {

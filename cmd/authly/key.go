@@ -99,7 +99,7 @@ func (c *cli) keyRotateCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&purpose, "purpose", string(authn.SignAccess), "access, refresh, assertion or claims")
+	cmd.Flags().StringVar(&purpose, "purpose", string(authn.SignAccess), "access, refresh, assertion, claims or handover")
 	cmd.Flags().BoolVar(&now, "now", false, "sign with it at once; who checks tokens by the public keys may not know it for five minutes")
 	return cmd
 }
@@ -179,6 +179,8 @@ func usesOf(purpose authn.KeyPurpose) (does, dead string) {
 		return "signs assertions", "assertions that it has signed"
 	case authn.SealClaims:
 		return "encrypts claims", "tokens whose claims it has encrypted"
+	case authn.SignHandover:
+		return "signs hand-overs", "hand-overs that it has signed"
 	}
 	return "signs " + string(purpose) + " tokens", string(purpose) + " tokens that it has signed"
 }

@@ -15,7 +15,7 @@ func keysConfig(cfg *config.Config, disk *store.Store, sealer authn.Sealer, toke
 	keys := authn.KeyRingConfig{
 		Store: disk, Sealer: sealer, Algorithm: cfg.Algorithm(),
 		Secret: []byte(t.SecretKey), RefreshSecret: []byte(t.RefreshSecretKey),
-		Assertions: cfg.HasAssertions(), EncryptedClaims: len(t.EncryptedClaims) > 0,
+		Assertions: cfg.HasAssertions(), EncryptedClaims: len(t.EncryptedClaims) > 0, Handovers: len(cfg.Cookies.Domains) > 0,
 		PreviousSecret: []byte(t.SecretKeyPrevious), PreviousRefreshSecret: []byte(t.RefreshSecretKeyPrevious),
 		AccessLife: t.AccessTTL + t.Leeway, RefreshLife: t.RefreshTTL + t.Leeway, RotateEvery: cfg.Keys.RotateEvery,
 		Now: time.Now, Log: log,

@@ -17,12 +17,8 @@ import (
 
 // newPages builds what people see. They are sent back to what the gate has a route for, and to the pages.
 func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, owns func(string) bool) (*web.Pages, error) {
-	var reach []string
-	if cfg.Cookies.Domain != "" {
-		reach = append(reach, cfg.Cookies.Domain)
-	}
 	var pages *web.Pages
-	returns, err := headers.NewReturnAddresses(cfg.Server.PublicURL, reach, func(host, path string) (named, ok bool) {
+	returns, err := headers.NewReturnAddresses(cfg.Server.PublicURL, cfg.CookieDomains(), func(host, path string) (named, ok bool) {
 		if named, ok = gate.Serves(host, path); !ok {
 			ok = pages.Shows(path)
 		}
@@ -37,11 +33,12 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, 
 	}
 	pages, err = web.New(web.Config{
 		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
-		Trail: m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: owns,
+		Domains: cfg.OtherDomains(),
+		Trail:   m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: owns,
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
 		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
-		MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
+		MailsAreLogged: cfg.Mail.Server() == nil, MayRemember: cfg.Sessions.RememberFor > 0, Folder: cfg.Pages.Folder, Brand: brand,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pages.folder: %w", err)

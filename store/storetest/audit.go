@@ -257,6 +257,7 @@ var quiet = strings.Fields(`UserByID UserByUsername UserByEmailKey ListUsers Lis
 	PurgeTokens SessionByID ListSessions Arrivals EndExpiredSessions SeeSessions PurgeSessions AttemptsOf CountAttempt TakeBackAttempt
 	ForgetAttempts RememberClient PurgeAttempts SearchUsers SearchSessions AccountCounters
 	ListKeys PurgeKeys Installation ListDataKeys PurgeDataKeys Sealings Scrub RecordEvents ListEvents CountEvents PurgeEvents
+	KeepHandover TakeHandover DropHandover PurgeHandovers
 	PersonalSessions PersonalTokens PersonalMails PersonalLinks PersonalClients`)
 
 func noActForgotten(t *testing.T, _ Database) {

@@ -37,7 +37,7 @@ func Run(t *testing.T, create func(t *testing.T) Database) {
 		userCases(), updateCases(), administratorCases(), firstStartCases(), tokenCases(), sessionCases(),
 		limitCases(), expiryCases(), arrivalCases(), refreshCases(), reuseCases(), endingCases(), feedCases(),
 		lockoutCases(), keyCases(), textCases(), lifeCases(), auditCases(), mailCases(), mailTokenCases(), dataKeyCases(),
-		invitationCases(), cookieCases(), personalCases(), directoryCases(),
+		invitationCases(), cookieCases(), handoverCases(), personalCases(), directoryCases(),
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ function fill() {
   if (code) {
     field.value = code;
     field.removeAttribute("aria-invalid");
-    history.replaceState(null, "", location.pathname);
+    history.replaceState(null, "", location.pathname + location.search);
   }
   field.closest("div").hidden = field.value !== "" && !field.hasAttribute("aria-invalid");
 }

@@ -195,6 +195,9 @@ type Sessions struct {
 type Cookies struct {
 	// A domain to all of whose hosts it is sent, such as example.com; empty: to the host of Server.PublicURL alone.
 	Domain string `yaml:"domain"`
+	// Further root domains, such as example.net, to which browsers are handed over from the login page, so that a person who is
+	// signed in there is so on their hosts too. They have a cookie of their own.
+	Domains []string `yaml:"domains"`
 }
 
 // Pages says what the pages look like.

@@ -122,7 +122,7 @@ func (c *Config) IsPostgres() bool {
 // HasManagedKeys reports whether Authly signs something with keys of its own.
 func (c *Config) HasManagedKeys() bool {
 	return hmacBytes(c.Algorithm()) == 0 || c.Tokens.SecretKey == "" || c.Tokens.RefreshSecretKey == "" ||
-		c.HasAssertions() || len(c.Tokens.EncryptedClaims) > 0
+		c.HasAssertions() || len(c.Tokens.EncryptedClaims) > 0 || len(c.Cookies.Domains) > 0
 }
 
 // HasAssertions reports whether some route's application is told by assertion.

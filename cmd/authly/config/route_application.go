@@ -3,16 +3,11 @@ package config
 import (
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
 )
-
-// maxTitle bounds the title of a route, in characters: it is a line of a list.
-const maxTitle = 80
 
 // maxApplicationURL bounds the address of an application, in bytes.
 const maxApplicationURL = 2 << 10
@@ -29,7 +24,7 @@ func (r *Route) application(publicURL string) (*authn.Application, error) {
 		return nil, err
 	}
 	app := &authn.Application{Title: r.Title, URL: address}
-	if app.Host, app.RawPath, err = splitAddressOf(address); err != nil {
+	if app.Host, app.RawPath, err = splitURL(address); err != nil {
 		return nil, err
 	}
 	return app, nil
@@ -56,8 +51,8 @@ func (r *Route) address(publicURL string) (string, error) {
 	return public.Scheme + "://" + host + strings.TrimSuffix(r.Paths[0], "*"), nil
 }
 
-// splitAddressOf takes an address apart that a browser is to read as it stands here: no sign in it means something else to one.
-func splitAddressOf(address string) (host, rawPath string, err error) {
+// splitURL takes an address apart that a browser is to read as it stands here: no sign in it means something else to one.
+func splitURL(address string) (host, rawPath string, err error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	plain := !strings.ContainsFunc(address, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\`", c) })
 	if scheme != "http" && scheme != "https" || !plain || len(address) > maxApplicationURL {
@@ -80,49 +75,4 @@ func splitAddressOf(address string) (host, rawPath string, err error) {
 		return "", "", errors.New("holds a path that could be read in two ways, expected a plain one")
 	}
 	return host, rawPath, nil
-}
-
-// checkTitle looks at what people are told of a route, and where that leads them.
-func (d *decoder) checkTitle(path string, r *Route) {
-	title, address := join(path, "title"), join(path, "url")
-	if r.Title == "" {
-		if d.wasGiven(title) {
-			d.bad(title, "is empty, expected some words; leave the key out for a route that is in no list")
-		}
-		return
-	}
-	if r.Title != strings.TrimSpace(r.Title) || utf8.RuneCountInString(r.Title) > maxTitle {
-		d.bad(title, "is no title, expected at most %d characters without spaces around them", maxTitle)
-	}
-	app, err := r.application(d.config.Server.PublicURL)
-	if err != nil {
-		d.bad(address, "%s", err)
-		return
-	}
-	rule := r.Rule()
-	rule.Access = authn.AllowPublic
-	decoded, _ := authn.ParsePath(app.RawPath)
-	if _, ok := authn.NewGate(authn.GateConfig{Routes: []authn.Route{rule}}).Serves(app.Host, decoded); !ok {
-		d.bad(address, "is not matched by the route, expected an address of its hosts and paths that may be opened with GET")
-	}
-}
-
-// unlisted warns of a title that nobody gets to read, since its address is not the route's to decide about, or nobody comes in by it.
-func (w *warnings) unlisted(path string, r *Route, rule *authn.Route, earlier []authn.Route) {
-	if rule.Application == nil {
-		if r.URL != "" {
-			w.add(join(path, "url"), "Is of no use: the route has no title.")
-		}
-		return
-	}
-	decoded, _ := authn.ParsePath(rule.Application.RawPath)
-	asked := &authn.Route{Hosts: []string{rule.Application.Host}, Paths: []string{decoded}, Methods: []string{"GET"}, Networks: rule.Networks}
-	switch by := covered(asked, earlier); {
-	case by != nil:
-		w.add(join(path, "title"), "Is in nobody's list: requests to its address are decided by earlier routes ("+either(by, "and")+").")
-	case r.Allow.Access == authn.AllowNobody:
-		w.add(join(path, "title"), "Is in nobody's list: nobody may pass.")
-	case r.Allow.Access != authn.AllowPublic && !slices.Contains(r.Credentials, "cookie"):
-		w.add(join(path, "title"), "Is in nobody's list: the route takes no cookie, and so no browser's word for who it is.")
-	}
 }

@@ -16,8 +16,8 @@ func (w *warnings) unreached(path string, r *Route) {
 	}
 	for i, host := range r.Hosts {
 		if !w.cookieReaches(host) {
-			w.add(at(path, i), "Browsers do not send the session cookie there, and who signs in is asked to again: set cookies.domain, "+
-				"or credentials: [bearer] for a route without browsers.")
+			w.add(at(path, i), "Browsers do not send the session cookie there, and who signs in is asked to again: set cookies.domain, or "+
+				"cookies.domains, or credentials: [bearer] for a route without browsers.")
 		}
 	}
 }
@@ -29,8 +29,11 @@ func (w *warnings) cookieReaches(host string) bool {
 		return true // which is told of already
 	}
 	name := strings.TrimPrefix(normal, "*.")
-	if domain := w.config.Cookies.Domain; domain != "" {
-		return name == domain || strings.HasSuffix(name, "."+domain)
+	if slices.ContainsFunc(w.config.CookieDomains(), func(domain string) bool { return name == domain || strings.HasSuffix(name, "."+domain) }) {
+		return true
+	}
+	if w.config.Cookies.Domain != "" {
+		return false
 	}
 	u, err := url.Parse(w.config.Server.PublicURL)
 	if err != nil {

@@ -1,0 +1,58 @@
+package web_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/descoped/authly/authn"
+	"github.com/descoped/authly/authn/web"
+	"github.com/descoped/authly/headers"
+)
+
+// What a person sees in place of an application's page says what is wrong and what they can do, and knows who they are.
+func TestRefusal(t *testing.T) {
+	s := open(t)
+	pages, err := web.New(s.build(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const signIn, home = publicURL + prefix + web.SignInPath, publicURL + prefix + "/auth/account"
+	for name, c := range map[string]struct {
+		err          error
+		status       int
+		user, method string
+		want, not    []string
+	}{
+		"not theirs": {authn.Refuse(authn.CodeForbidden, "detail"), 403, `al<b>ice`, "GET",
+			[]string{"This page is not for you", "You are signed in as al&lt;b&gt;ice", signIn + "?return=https%3A%2F%2Fapp.example.com%2Fx%3Fy%3D1", home, "403 forbidden, request 4711"}, nil},
+		"nobody's": {authn.Refuse(authn.CodeForbidden, "detail"), 403, "", "GET", []string{"You may not open this page"}, []string{home, signIn}},
+		"nothing":  {authn.Refuse(authn.CodeNoRoute, "detail"), 403, "alice", "GET", []string{"There is nothing here", "no_route"}, nil},
+		"down": {&authn.Error{Code: authn.CodeUpstreamDown, Detail: "detail"}, 502, "alice", "GET",
+			[]string{"The application does not answer", `<a class="button" href="https://app.example.com/x?y=1">Try again</a>`}, nil},
+		"a form, down": {authn.Refuse(authn.CodeUpstreamSlow, "detail"), 504, "alice", "POST", []string{"The application does not answer"}, []string{"Try again</a>", "return="}},
+		"unavailable":  {&authn.Error{Code: authn.CodeUnavailable, Detail: "detail", RetryAfter: time.Second}, 503, "", "GET", []string{"it is not your fault. Try again in 1 second."}, nil},
+		"too often":    {&authn.Error{Code: authn.CodeRateLimited, Detail: "detail", RetryAfter: time.Minute}, 429, "", "GET", []string{"Try again in 1 minute."}, nil},
+		"another site": {authn.Refuse(authn.CodeOriginRefused, "detail"), 403, "alice", "POST", []string{"This came from another site"}, nil},
+		"malformed":    {authn.Refuse(authn.CodeAmbiguousPath, "detail"), 400, "", "GET", []string{"Look for errors in the address."}, nil},
+		"a fault":      {authn.Fault(authn.ErrFeedReset), 500, "", "GET", []string{"it is not your fault"}, []string{"cursor"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(c.method, "/x?y=1", nil)
+			r.Host = "app.example.com"
+			x := &headers.Exchange{ID: "4711", User: c.user, Origin: headers.Origin{Scheme: "https", Host: "app.example.com"}}
+			w := httptest.NewRecorder()
+			pages.Refusal(w, r.WithContext(headers.WithExchange(r.Context(), x)), c.status, c.err)
+			a := answer{w.Code, w.Header(), w.Body.String()}
+			for _, want := range c.want {
+				a.says(t, c.status, want)
+			}
+			for _, not := range append(c.not, "detail") {
+				if strings.Contains(a.body, not) {
+					t.Errorf("%q is in\n%s", not, a.body)
+				}
+			}
+		})
+	}
+}
