@@ -172,13 +172,16 @@ func testAdministratorsOnly(t *testing.T, s *stage) {
 
 // Every page of the administration, as an administrator comes to it.
 func testAdminPages(t *testing.T, s *stage) {
-	s.person(t, "ada")
+	ada := s.person(t, "ada")
 	s.signedIn(t, "ada")
 	admin := s.signedIn(t, "admin")
-	seen := crawl(t, admin, "", adminPages)
+	seen := crawl(t, admin, "", adminPages+"/users/"+ada, adminPages)
 	reached(t, seen, "/auth/admin/users", "/auth/admin/users/new", "/auth/admin/users/ID", "/auth/admin/users/ID/password", "/auth/admin/users/ID/disable",
 		"/auth/admin/users/ID/delete", "/auth/admin/invitations", "/auth/admin/sessions", "/auth/admin", "/auth/admin/audit",
 		"/auth/admin/routes", "/auth/admin/keys", "/auth/admin/keys/access/replace")
+	admin.Open(t, adminPages+"/users/"+s.user(t, http.StatusOK, "GET", "/users/me", s.admin.Access, "").ID)
+	shows(t, admin, "This is your own account.")
+	admin.Check(t, "admin-users-ID-self")
 	admin.Languages(t, "de")
 	admin.Open(t, adminPages+"/users")
 	admin.Check(t, "admin-users-german")
