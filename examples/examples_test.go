@@ -72,6 +72,7 @@ func TestFrontProxies(t *testing.T) {
 		})
 	}
 	t.Run("the same decisions everywhere", func(t *testing.T) { testSameDecisions(t, fronts) })
+	t.Run("pages in a browser", func(t *testing.T) { testPages(t, seed) })
 	t.Run("HTTP/2", func(t *testing.T) { testHTTP2(t, fronts) })
 	t.Run("other domains", func(t *testing.T) { testHandover(t, seed, app) })
 	t.Run("nothing to warn of", seed.testWarnings)

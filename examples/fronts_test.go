@@ -45,28 +45,37 @@ func startGateway(t *testing.T, seed *seed, app *application) (string, *authly) 
 }
 
 func startNginx(t *testing.T, seed *seed, app *application) (string, *authly) {
-	binary := program(t, "nginx")
-	a, address, folder := seed.startExample(t, "nginx/authly.yaml"), freeAddresses(t, 1)[0], t.TempDir()
+	a, address := seed.startExample(t, "nginx/authly.yaml"), freeAddresses(t, 1)[0]
+	runNginx(t, address, a, app.address, "$host:$server_port$request_uri", "$host:8080$request_uri") // the port that browsers are sent to, see testPerson
+	return address, a
+}
+
+// runNginx runs nginx with the file of the example, in which more is replaced than addresses.
+func runNginx(t *testing.T, address string, a *authly, app string, more ...string) {
+	binary, folder := program(t, "nginx"), t.TempDir()
 	config := rewritten(t, "nginx/nginx.conf", folder,
-		exampleFront, address, exampleApp, app.address, exampleMain, a.main, exampleAuthz, a.authz,
-		"$host:$server_port$request_uri", "$host:8080$request_uri") // the port that browsers are sent to, see testPerson
+		append(more, exampleFront, address, exampleApp, app, exampleMain, a.main, exampleAuthz, a.authz)...)
 	globals := "daemon off;"
 	if os.Geteuid() == 0 {
 		globals += " user root;" // whom nginx takes otherwise cannot enter the test's folder
 	}
 	startProcess(t, exec.Command(binary, "-p", folder, "-c", config, "-g", globals)).waitHTTP(t, address)
-	return address, a
 }
 
 func startCaddy(t *testing.T, seed *seed, app *application) (string, *authly) {
-	binary := program(t, "caddy")
-	a, address, folder := seed.startExample(t, "caddy/authly.yaml"), freeAddresses(t, 1)[0], t.TempDir()
+	a, address := seed.startExample(t, "caddy/authly.yaml"), freeAddresses(t, 1)[0]
+	runCaddy(t, address, a, app.address)
+	return address, a
+}
+
+// runCaddy is runNginx for Caddy.
+func runCaddy(t *testing.T, address string, a *authly, app string, more ...string) {
+	binary, folder := program(t, "caddy"), t.TempDir()
 	config := rewritten(t, "caddy/Caddyfile", folder,
-		":8080", ":"+portOf(t, address), exampleApp, app.address, exampleMain, a.main, exampleAuthz, a.authz)
+		append(more, ":8080", ":"+portOf(t, address), exampleApp, app, exampleMain, a.main, exampleAuthz, a.authz)...)
 	cmd := exec.Command(binary, "run", "--adapter", "caddyfile", "--config", config)
 	cmd.Env = environment("HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	startProcess(t, cmd).waitHTTP(t, address)
-	return address, a
 }
 
 func startHAProxy(t *testing.T, seed *seed, app *application) (string, *authly) {

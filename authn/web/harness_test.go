@@ -32,6 +32,8 @@ var often = authn.Limit{Requests: 20, Per: time.Minute}
 // site is the pages on a real socket, over a real store, and what was mailed.
 type site struct {
 	*httptest.Server
+	pages    *web.Pages
+	file     string // of the database
 	db       *store.Store
 	logins   *authn.Logins
 	accounts *authn.Accounts
@@ -59,22 +61,22 @@ func open(t testing.TB, changes ...func(*web.Config)) *site {
 // openWith is open with other settings of what the pages stand on.
 func openWith(t testing.TB, settings func(*authn.LoginsConfig, *authn.AccountsConfig), changes ...func(*web.Config)) *site {
 	t.Helper()
-	db, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "authly.db"), store.Options{MaxConnections: 4})
+	file := filepath.Join(t.TempDir(), "authly.db")
+	db, err := store.Open(t.Context(), "sqlite://"+file, store.Options{MaxConnections: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s := &site{db: db, mailed: make(chan authn.Mail, 10), settings: settings}
+	s := &site{file: file, db: db, mailed: make(chan authn.Mail, 10), settings: settings}
 	cfg := s.build(t)
 	for _, change := range changes {
 		change(&cfg)
 	}
 	s.config = cfg
-	pages, err := web.New(cfg)
-	if err != nil {
+	if s.pages, err = web.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s.Server = httptest.NewServer(s.pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 	})))
 	t.Cleanup(s.Close)

@@ -16,8 +16,8 @@ import (
 const style = `<style>:root { color-scheme: light dark } body { color: CanvasText; background: Canvas } button { min-height: 2rem } :focus-visible { outline: 2px solid }</style>`
 
 // pages are one that everybody can use, and others that somebody cannot, with a word of what must be found.
-func pages() map[string]struct{ body, axe, keyboard, wide string } {
-	return map[string]struct{ body, axe, keyboard, wide string }{
+func pages() map[string]struct{ body, axe, markup, keyboard, wide string } {
+	return map[string]struct{ body, axe, markup, keyboard, wide string }{
 		"/good": {body: `<form method="post"><label for="name">Name</label> <input id="name" name="name"><button>Send</button></form> <p><a href="/good">Again</a></p>`},
 		"/unnamed": {
 			body: `<form><input id="name" name="name"></form>`,
@@ -47,6 +47,16 @@ func pages() map[string]struct{ body, axe, keyboard, wide string } {
 		"/covered": {
 			body: `<style>#lid { position: fixed; inset: 0; background: Canvas }</style><button id="one">One</button><div id="lid">Cookies?</div>`, keyboard: `button "one": has the focus and cannot be seen`,
 		},
+		"/wrong": {
+			body:   `<p id="why">It is too short</p><label>A <input id="a" aria-invalid="true" aria-describedby="why"></label> <label>B <input id="b" aria-invalid="true" aria-describedby="b-why"></label>`,
+			markup: `input "b": is wrong`,
+		},
+		"/headings":  {body: `<h1>Another one</h1>`, markup: "there are 2 main headings"},
+		"/passwords": {body: `<form><label>Password <input id="p" type="password" autocomplete="off"></label></form>`, markup: `input "p": password managers`},
+		"/buttons":   {body: `<form method="post" id="f"><label>A <input></label></form>`, markup: `form "f": has no button`},
+		"/times":     {body: `<time id="t">yesterday</time>`, markup: `time "t": programs`},
+		"/rows":      {body: `<ul><li>First <a href="/edit?1">Edit</a></li><li>Second <a href="/edit?2">Edit</a></li></ul>`},
+		"/file":      {body: `<p><a href="/saved.txt" download>Save</a></p>`},
 		"/wide": {
 			body: `<p id="wide" style="width: 340px">Wider than it should be</p>`,
 			wide: `at 320 px it is 3`,
@@ -64,6 +74,10 @@ func serve(t *testing.T) (host string) {
 		if r.URL.Path == "/strict" {
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
 		}
+		if r.URL.Path == "/saved.txt" {
+			_, _ = w.Write([]byte("the file"))
+			return
+		}
 		if r.URL.Path == "/missing" {
 			w.WriteHeader(http.StatusNotFound)
 		}
@@ -78,6 +92,7 @@ func serve(t *testing.T) (host string) {
 func TestChecks(t *testing.T) {
 	folder := t.TempDir()
 	t.Setenv("AUTHLY_TEST_SCREENSHOTS", folder)
+	t.Setenv("AUTHLY_TEST_PAGES", "all")
 	browser := browsertest.Start(t, map[string]string{"a.example.com": serve(t)})
 	const at = "http://a.example.com"
 
@@ -96,6 +111,14 @@ func TestChecks(t *testing.T) {
 		}
 		if status := tab.Reload(t); status != 200 {
 			t.Errorf("loaded anew: %d", status)
+		}
+		tab.Open(t, at+"/rows")
+		if tab.PressIn(t, "Second", "Edit"); !strings.Contains(tab.Title(t), "/edit?2") {
+			t.Errorf("in the second row %q", tab.Title(t))
+		}
+		tab.Open(t, at+"/file")
+		if content, name := tab.Download(t, "Save"); string(content) != "the file" || name != "saved.txt" {
+			t.Errorf("downloaded %s: %q", name, content)
 		}
 		if status := tab.Open(t, at+"/missing"); status != 404 {
 			t.Errorf("missing: %d", status)
@@ -145,6 +168,7 @@ func TestChecks(t *testing.T) {
 			tab.Open(t, at+path)
 			tab.Scheme(t, browsertest.Dark)
 			wants(t, "axe", tab.Axe(t), want.axe)
+			wants(t, "markup", tab.Markup(t), want.markup)
 			wants(t, "keyboard", tab.Keyboard(t), want.keyboard)
 			wants(t, "wide", tab.Wide(t), want.wide)
 			tab.Scheme(t, browsertest.Light)

@@ -43,9 +43,10 @@ func (h *heard) listen(event any) {
 }
 
 // note notes a line of the browser's log. A page with a status such as 403 is shown like any other, and is no complaint; nor is an
-// icon that nobody has promised.
+// icon that nobody has promised, or that a test has chosen a field before the page did.
 func (h *heard) note(e *browserlog.Entry) {
-	if e.Source == browserlog.EntrySourceNetwork && h.documents[e.NetworkRequestID] || strings.HasSuffix(e.URL, "/favicon.ico") {
+	isPage := e.Source == browserlog.EntrySourceNetwork && h.documents[e.NetworkRequestID]
+	if isPage || strings.HasSuffix(e.URL, "/favicon.ico") || strings.HasPrefix(e.Text, "Autofocus processing was blocked because a document already has a focused element") {
 		return
 	}
 	h.complains = append(h.complains, fmt.Sprintf("%s: %s (%s)", e.Source, e.Text, e.URL))

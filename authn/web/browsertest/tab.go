@@ -21,8 +21,9 @@ var finding string
 
 // Tab is one tab of a browser. Its methods fail the test when the browser does not do what they say.
 type Tab struct {
-	ctx   context.Context
-	heard heard
+	browser *Browser
+	ctx     context.Context
+	heard   heard
 }
 
 // Run does something that has a result.
@@ -112,7 +113,7 @@ func (tab *Tab) Reload(t testing.TB) int {
 func (tab *Tab) Fill(t testing.TB, fields ...string) {
 	t.Helper()
 	for i := 0; i+1 < len(fields); i += 2 {
-		if wanted := tab.find(t, "field", fields[i], fields[i+1]); wanted == "typing" {
+		if wanted := tab.find(t, "field", fields[i], fields[i+1], ""); wanted == "typing" {
 			Run(t, tab, Command(input.InsertText, input.InsertTextParams{Text: fields[i+1]}))
 		}
 	}
@@ -121,9 +122,27 @@ func (tab *Tab) Fill(t testing.TB, fields ...string) {
 // Press fills in fields and presses the button, or follows the link, of this name. It returns the status of the page that it leads to.
 func (tab *Tab) Press(t testing.TB, name string, fields ...string) int {
 	t.Helper()
+	return tab.PressIn(t, "", name, fields...)
+}
+
+// PressIn is Press for a button that every row of a table or list has, or every section of the page: in that which says so.
+func (tab *Tab) PressIn(t testing.TB, row, name string, fields ...string) int {
+	t.Helper()
 	tab.Fill(t, fields...)
-	tab.find(t, "button", name, "")
-	return tab.loads(t, chromedp.Click(chromedp.JSPath("globalThis.found")))
+	tab.find(t, "button", name, "", row)
+	return tab.loads(t, click())
+}
+
+// Click presses what leads to no other page, such as what unfolds a part of this one.
+func (tab *Tab) Click(t testing.TB, name string) {
+	t.Helper()
+	tab.find(t, "button", name, "", "")
+	tab.Do(t, click())
+}
+
+// click clicks at what was found.
+func click() chromedp.Action[chromedp.Void] {
+	return chromedp.Click(chromedp.JSPath("globalThis.found"))
 }
 
 // Enter fills in fields and presses Enter in the last of them.
@@ -134,9 +153,9 @@ func (tab *Tab) Enter(t testing.TB, fields ...string) int {
 }
 
 // find has the page's globalThis.found be what is looked for, and says what it found.
-func (tab *Tab) find(t testing.TB, what, name, value string) string {
+func (tab *Tab) find(t testing.TB, what, name, value, row string) string {
 	t.Helper()
-	arguments, err := json.Marshal([]string{what, name, value})
+	arguments, err := json.Marshal([]string{what, name, value, row})
 	if err != nil {
 		t.Fatal(err)
 	}
