@@ -21,6 +21,10 @@ func (a *API) loginBrowser(c *call, name, password string, remember bool) error 
 	if a.cfg.SameOrigin.Refuses(c.r.Method, c.r.Host, c.r.Header) {
 		return authn.Refuse(authn.CodeOriginRefused, "A page of this origin may not sign a browser in")
 	}
+	if _, _, ok := a.cfg.Domains.Cookie(headers.ExchangeOf(c.r.Context()).Origin.Host); ok {
+		return &authn.Error{Code: authn.CodeInvalidRequest, Field: "cookie",
+			Detail: "This host is in another domain than the login page's, and has its session from there: lead people to it, or ask for tokens"}
+	}
 	if headers.IsCrossSite(c.r.Header) { // an allowed origin: its page would be told of a cookie that the browser drops
 		return &authn.Error{Code: authn.CodeOriginRefused, Field: "cookie",
 			Detail: "Browsers keep no session cookie for a page of another site: ask for tokens, or serve the page from this site"}

@@ -172,6 +172,25 @@ func TestCookieIsNoWayAround(t *testing.T) {
 	})
 }
 
+// On a host of another domain the cookie of the login page is nobody's: whoever asks for it there is told, and not left with it.
+func TestCookieIsOfTheLoginPage(t *testing.T) {
+	s := start(t, sqliteURL(t), options{})
+	s.add(t, "alice")
+	for host, there := range map[string]bool{"example.net": true, "app.example.net": true, "login.example.com": false, "notexample.net": false} {
+		s.host = host
+		a := s.from(t, cookieGrant("alice", goodPassword, ""))
+		if !there {
+			a.want(200)
+			continue
+		}
+		p := a.refused(400, "This host is in another domain than the login page's, and has its session from there: lead people to it, or ask for tokens")
+		if p.Field != "cookie" || a.cookieOf() != nil {
+			t.Errorf("%s: %+v", host, p)
+		}
+		s.call(t, "POST", "/auth/token", "", grantOf("alice", goodPassword)).want(200) // tokens are good anywhere
+	}
+}
+
 func TestCookieLoginRateLimit(t *testing.T) {
 	s := start(t, sqliteURL(t), options{limit: authn.Limit{Requests: 2, Per: time.Minute}})
 	s.add(t, "alice")

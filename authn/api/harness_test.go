@@ -93,6 +93,7 @@ type options struct {
 type server struct {
 	*httptest.Server
 	opts     options
+	host     string // that requests are for; empty: it does not matter
 	config   api.Config
 	store    *store.Store
 	api      *api.API
@@ -152,7 +153,7 @@ func start(t *testing.T, url string, opts options) *server {
 		t.Fatal(err)
 	}
 	s.config = api.Config{
-		Cookie: headers.NewSessionCookie(true, ""), SameOrigin: sameOrigin,
+		Cookie: headers.NewSessionCookie(true, ""), Domains: headers.NewCookieDomains([]string{"example.net"}), SameOrigin: sameOrigin,
 		Logins: s.logins, Accounts: s.accounts, Keys: keys, Store: s.store,
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
 		Clients:  authn.NewClients(passwords, nil, s.trail, clients(t, passwords)),
@@ -191,7 +192,7 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 
 // serve does what the root of the program does: it gives the request an exchange.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1")}}
+	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: s.host}}
 	s.last.Store(x)
 	s.api.ServeHTTP(w, r.WithContext(headers.WithExchange(r.Context(), x)))
 }
