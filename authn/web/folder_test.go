@@ -65,7 +65,7 @@ func TestMistakesInFolder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			cfg := s.build(t)
+			cfg := s.config
 			cfg.Folder = folder(t, test.files...)
 			if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %s in it", err, test.want)

@@ -14,7 +14,7 @@ import (
 // What a person sees in place of an application's page says what is wrong and what they can do, and knows who they are.
 func TestRefusal(t *testing.T) {
 	s := open(t)
-	pages, err := web.New(s.build(t))
+	pages, err := web.New(s.config)
 	if err != nil {
 		t.Fatal(err)
 	}

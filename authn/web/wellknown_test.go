@@ -23,7 +23,7 @@ func TestWellKnown(t *testing.T) {
 		t.Errorf("below the prefix: %d", a.status)
 	}
 	named := map[string]bool{}
-	cfg := s.build(t)
+	cfg := s.config
 	cfg.Names = func(host, path string) bool { return named[host+path] }
 	pages, err := web.New(cfg)
 	if err != nil {
