@@ -61,6 +61,7 @@ func testSignInAndComeBack(t *testing.T, s *stage) {
 		t.Errorf("what is for others: %d", status)
 	}
 	at(t, tab, browsed+"/staff/")
+	tab.Check(t, "forbidden")
 }
 
 // The cookie is out of reach of scripts, and outlives the browser only if that was asked for.
