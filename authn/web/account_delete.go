@@ -20,7 +20,7 @@ func (v *visit) deleteAccount() error {
 		return err
 	}
 	v.caller = nil
-	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
+	v.takeCookie()
 	v.tell("account_deleted")
 	return nil
 }

@@ -67,7 +67,7 @@ func (v *visit) isSelf(u authn.User) bool { return u.ID == v.caller.UserID }
 
 // signedOut is where who has ended their own session is sent.
 func (v *visit) signedOut() {
-	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
+	v.takeCookie()
 	v.goTo(SignInPath, "")
 }
 

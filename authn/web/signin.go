@@ -109,6 +109,16 @@ func (v *visit) giveCookie(given authn.BrowserCookie) {
 	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Set(given, v.cfg.Now()))
 }
 
+// takeCookie takes it away, and has the browser forget what it has kept of this site: some keep whole pages to go back to, whatever
+// Cache-Control says. That they heed over https alone.
+func (v *visit) takeCookie() {
+	h := v.w.Header()
+	h.Set("Set-Cookie", v.cfg.Cookie.Clear())
+	if strings.HasPrefix(v.cfg.PublicURL, "https:") {
+		h.Set("Clear-Site-Data", `"cache"`)
+	}
+}
+
 // signOut ends the session of the cookie, and takes the cookie away. Who has no session is signed out already; but when it cannot be
 // found out or be ended, nobody is told that they are.
 func (v *visit) signOut() error {
@@ -120,7 +130,7 @@ func (v *visit) signOut() error {
 		return err
 	}
 	v.caller = nil
-	v.w.Header().Set("Set-Cookie", v.cfg.Cookie.Clear())
+	v.takeCookie()
 	v.tell("signedout", v.toSignIn())
 	return nil
 }

@@ -61,6 +61,7 @@ func testSignInAndComeBack(t *testing.T, s *stage) {
 		t.Errorf("what is for others: %d", status)
 	}
 	at(t, tab, browsed+"/staff/")
+	tab.Check(t, "forbidden")
 }
 
 // The cookie is out of reach of scripts, and outlives the browser only if that was asked for.
@@ -160,16 +161,34 @@ func testTwoTabs(t *testing.T, s *stage) {
 	at(t, one, browsed+"/page")
 }
 
-// The browser keeps no page of Authly's, not even to go back to.
+// The browser keeps no page of Authly's, not even to go back to: neither after signing out, nor when the session has ended elsewhere.
 func testBackAfterSignOut(t *testing.T, s *stage) {
-	s.person(t, "bertha")
-	tab := s.signedIn(t, "bertha")
-	tab.Open(t, browsed+"/auth/login")
-	shows(t, tab, "bertha")
+	id := s.person(t, "bertha")
+	look := func() *browsertest.Tab {
+		tab := s.signedIn(t, "bertha")
+		shows(t, tab, "bertha@example.com")
+		tab.Press(t, "Sessions")
+		tab.Press(t, "Activity")
+		shows(t, tab, "bertha", "Signed in")
+		return tab
+	}
+	back := func(tab *browsertest.Tab) {
+		t.Helper()
+		tab.Back(t)
+		if text := tab.Text(t); strings.Contains(text, "bertha") {
+			t.Errorf("the way back shows, at %s,\n%s", tab.Location(t), text)
+		}
+		tab.Await(t, "the way back leads to the sign-in", "document.querySelector('h1')?.innerText === 'Sign in'")
+	}
+	tab := look()
 	tab.Press(t, "Sign out")
-	tab.Back(t)
-	if text := tab.Text(t); strings.Contains(text, "bertha") || tab.Title(t) != "Sign in" {
-		t.Errorf("after signing out the way back shows\n%s", text)
+	for range 3 {
+		back(tab)
+	}
+	tab = look()
+	s.must(t, http.StatusOK, "DELETE", "/users/"+id+"/sessions", s.admin.Access, "")
+	for range 2 {
+		back(tab)
 	}
 }
 

@@ -48,7 +48,7 @@ func pages() map[string]struct{ body, axe, markup, keyboard, wide string } {
 			body: `<style>#lid { position: fixed; inset: 0; background: Canvas }</style><button id="one">One</button><div id="lid">Cookies?</div>`, keyboard: `button "one": has the focus and cannot be seen`,
 		},
 		"/wrong": {
-			body:   `<p id="why">It is too short</p><label>A <input id="a" aria-invalid="true" aria-describedby="why"></label> <label>B <input id="b" aria-invalid="true" aria-describedby="b-why"></label>`,
+			body:   `<p id="why">It is too short</p><label>A <input id="a" aria-invalid="true" aria-describedby="why"></label> <label>B <input id="b" aria-invalid="true" aria-describedby="b-why"></label><p id="b-why"></p>`,
 			markup: `input "b": is wrong`,
 		},
 		"/headings":  {body: `<h1>Another one</h1>`, markup: "there are 2 main headings"},

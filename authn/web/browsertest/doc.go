@@ -5,6 +5,7 @@
 // expects fails it: a Content Security Policy that a page breaks is one.
 //
 // Check holds a page against what every page must hold: axe-core finds nothing in light and in dark, the Tab key reaches every
-// control, in order, and shows where it is, and nothing is wider than the screen of a phone. No policy is lifted for that: what is
-// run in a page comes by the protocol, which a page's policy does not concern.
+// control, in order, and shows where it is, and nothing is wider than the screen of a phone. It does all of that with
+// AUTHLY_TEST_PAGES=all, and otherwise what takes the least. No policy is lifted for that: what is run in a page comes by the
+// protocol, which a page's policy does not concern.
 package browsertest

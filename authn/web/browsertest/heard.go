@@ -42,11 +42,12 @@ func (h *heard) listen(event any) {
 	}
 }
 
-// note notes a line of the browser's log. A page with a status such as 403 is shown like any other, and is no complaint; nor is an
-// icon that nobody has promised, or that a test has chosen a field before the page did.
+// note notes a line of the browser's log that tells of something wrong. A page with a status such as 403 is shown like any other; an icon
+// was not promised by anybody; that a test has chosen a field before the page did is no fault, and that data was cleared is good news.
 func (h *heard) note(e *browserlog.Entry) {
 	isPage := e.Source == browserlog.EntrySourceNetwork && h.documents[e.NetworkRequestID]
-	if isPage || strings.HasSuffix(e.URL, "/favicon.ico") || strings.HasPrefix(e.Text, "Autofocus processing was blocked because a document already has a focused element") {
+	if isPage || strings.HasSuffix(e.URL, "/favicon.ico") || strings.HasPrefix(e.Text, "Autofocus processing was blocked because a document already has a focused element") ||
+		strings.Contains(e.Text, ": Cleared data types: ") {
 		return
 	}
 	h.complains = append(h.complains, fmt.Sprintf("%s: %s (%s)", e.Source, e.Text, e.URL))

@@ -45,10 +45,19 @@ func Command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[R] {
 	return func(ctx context.Context, target *chromedp.Target) (R, error) { return cdp.Call(ctx, target, c, params) }
 }
 
-// Evaluate returns the value of an expression in the page, awaited if it is a promise.
+// Evaluate returns the value of an expression in the page, awaited if it is a promise. Where the page goes on to another one meanwhile, it
+// is the value in that.
 func Evaluate[T any](t testing.TB, tab *Tab, expression string) T {
 	t.Helper()
-	return Run(t, tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	asked := chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise)
+	return Run(t, tab, func(ctx context.Context, target *chromedp.Target) (T, error) {
+		for {
+			result, err := asked(ctx, target)
+			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "navigated") && !strings.Contains(err.Error(), "context") {
+				return result, err
+			}
+		}
+	})
 }
 
 // Do does things one after the other.
