@@ -28,6 +28,7 @@ type Config struct {
 	Version   string // of the program, shown in the API's description
 
 	Cookie     headers.SessionCookie // by which browsers' sessions are known
+	Domains    headers.CookieDomains // to which browsers are handed over from the login page; there may be none
 	SameOrigin *headers.SameOrigin   // whose pages may change something by a cookie; nil: anybody's
 
 	BodyTimeout time.Duration // in which a request's body must have arrived; 0: 10 seconds

@@ -25,6 +25,10 @@ func (a *API) loginBrowser(c *call, name, password string, remember bool) error 
 		return &authn.Error{Code: authn.CodeOriginRefused, Field: "cookie",
 			Detail: "Browsers keep no session cookie for a page of another site: ask for tokens, or serve the page from this site"}
 	}
+	if _, _, ok := a.cfg.Domains.Cookie(headers.ExchangeOf(c.r.Context()).Origin.Host); ok { // the login page's is not for these
+		return &authn.Error{Code: authn.CodeOriginRefused, Field: "cookie",
+			Detail: "On this host browsers are signed in by the login page: lead people there, or ask for tokens"}
+	}
 	held := a.cfg.Cookie.Read(c.r.Header)
 	given, err := a.cfg.Logins.LoginBrowser(c.r.Context(), name, password, remember, held.Token, c.client())
 	if err != nil {

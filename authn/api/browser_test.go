@@ -144,6 +144,31 @@ func TestCookieIsForPagesThatMayHaveIt(t *testing.T) {
 	}
 }
 
+// On a host of a domain to which browsers are handed over there is no cookie of the login page, which is good for more than that host
+// is to be trusted with.
+func TestCookieIsNotForHandedOverDomains(t *testing.T) {
+	for host, refused := range map[string]bool{
+		"app.example.net": true, "example.net": true, "login.example.com": false, "example.net.example.com": false, "notexample.net": false,
+	} {
+		s := start(t, sqliteURL(t), options{host: host, domains: []string{"example.net"}})
+		s.add(t, "alice")
+		s.from(t, grantOf("alice", goodPassword)).want(200)
+		for _, password := range []string{goodPassword, "wrong password"} {
+			a := s.from(t, cookieGrant("alice", password, ""))
+			switch {
+			case refused:
+				if p := a.problem(403); p.Code != "cross_origin_denied" || !strings.HasPrefix(p.Detail, "On this host") || a.cookieOf() != nil {
+					t.Errorf("%s: %+v", host, p)
+				}
+			case password == goodPassword:
+				if a.want(200).cookieOf() == nil {
+					t.Errorf("%s: no cookie", host)
+				}
+			}
+		}
+	}
+}
+
 // Whatever keeps somebody from tokens keeps them from a cookie, in the same words.
 func TestCookieIsNoWayAround(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func(*testing.T) string) {

@@ -87,6 +87,8 @@ type options struct {
 	rememberFor        time.Duration
 	pairLimit          authn.Limit
 	registrationLimit  authn.Limit
+	host               string   // that requests are sent to; empty: it is not known
+	domains            []string // to which browsers are handed over
 }
 
 // server is the API on a real socket, over a real store.
@@ -157,6 +159,7 @@ func start(t *testing.T, url string, opts options) *server {
 		Sessions: authn.NewSessions(authn.SessionsConfig{Store: s.store, Policy: opts.sessions, Now: s.clock.Now, Log: log}),
 		Clients:  authn.NewClients(passwords, nil, s.trail, clients(t, passwords)),
 		Trail:    s.trail,
+		Domains:  headers.NewCookieDomains(opts.domains),
 		Prefix:   opts.prefix, PublicURL: opts.publicURL, Version: "1.2.3", BodyTimeout: opts.bodyTimeout, Now: s.clock.Now, Log: log,
 	}
 	s.api, err = api.New(s.config)
@@ -191,7 +194,7 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 
 // serve does what the root of the program does: it gives the request an exchange.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1")}}
+	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: s.opts.host}}
 	s.last.Store(x)
 	s.api.ServeHTTP(w, r.WithContext(headers.WithExchange(r.Context(), x)))
 }

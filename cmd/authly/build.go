@@ -247,7 +247,7 @@ func (m *mind) newDoor(
 	endpoints, err := api.New(api.Config{
 		Logins: m.logins, Accounts: m.accounts, Keys: m.keys, Store: m.store, Sessions: m.sessions, Clients: m.clients,
 		Trail: m.trail, Prefix: cfg.Server.APIPrefix, PublicURL: cfg.Server.PublicURL, Version: version, Log: log,
-		Cookie: cfg.SessionCookie(), SameOrigin: sameOrigin,
+		Cookie: cfg.SessionCookie(), Domains: cfg.OtherDomains(), SameOrigin: sameOrigin,
 	})
 	if err != nil {
 		return nil, err
