@@ -145,6 +145,10 @@ func TestChangePasswordPage(t *testing.T) {
 	a.leadsTo(t, "/auth/account/password?said=password_changed")
 	next := a.given(t)
 	s.ask(t, "GET", page+"?said=password_changed", nil, "Cookie", next).says(t, 200, "Your password is changed. You stay signed in here")
+	s.ask(t, "GET", page+"?said=password_changed", nil, "Cookie", next, "Sec-Fetch-Site", "same-origin").says(t, 200, "Your password is changed.")
+	for _, site := range []string{"cross-site", "same-site", "none"} { // a link of somebody else's, which may be in a mail
+		s.ask(t, "GET", page+"?said=password_changed", nil, "Cookie", next, "Sec-Fetch-Site", site).saysNot(t, "Your password is changed")
+	}
 	for what, old := range map[string]string{"the old value": cookie, "another browser": other} {
 		if a := s.ask(t, "GET", page, nil, "Cookie", old); a.status != http.StatusSeeOther {
 			t.Errorf("%s is still known: %d", what, a.status)

@@ -144,7 +144,7 @@ func (v *visit) explanation(r authn.Request, d authn.Decision) *explanationView 
 		shown.Route = v.routeView(d.Route, len(d.Misses))
 	}
 	if path, err := authn.ParsePath(r.RawPath); err == nil {
-		shown.Own = v.cfg.Owns(path)
+		shown.Own = v.cfg.Owns(path) || v.OwnsAtRoot(r.Host, path)
 	}
 	// Of many the last ones are the nearest to the one that decides.
 	first := max(0, len(d.Misses)-mostRoutes)

@@ -59,6 +59,7 @@ func TestExplain(t *testing.T) {
 		{"GET", "https://user:pass@app.example.com/", "", "", []string{"<code>deny</code>", "<code>bad_request</code>"}},
 		{"TRACE", "/app/x", "alice", "", []string{"<code>bad_method</code>"}},
 		{"get", "/app/x", "alice", "", []string{"<code>bad_method</code>"}},
+		{"GET", "/.well-known/change-password", "alice", "", []string{"<code>no_route</code>", "one of its pages or endpoints"}},
 		{"GET", " /api/v1/auth/login ", "alice", "", []string{"<code>allow</code>", "one of its pages or endpoints"}},
 	} {
 		a := s.explain(t, cookie, c.method, c.address, c.user, c.client)
@@ -70,6 +71,9 @@ func TestExplain(t *testing.T) {
 	if strings.Contains(a.body, "one of its pages") || strings.Count(a.body, `class="panel"`) != 1 {
 		t.Error("an application's page is taken for one of Authly's own")
 	}
+	a = s.explain(t, cookie, "GET", "https://app.example.com/.well-known/change-password", "alice", "") // which is the application's
+	a.says(t, 200, "<code>no_route</code>")
+	a.saysNot(t, "one of its pages")
 	s.explain(t, cookie, "GET", "/a%2fb", "", "", "Accept-Language", "de").says(t, 200, "Der Pfad ließe sich auf zwei Arten lesen: Eines von")
 }
 

@@ -47,6 +47,7 @@ func readAssets(folder, at string, brand Brand) (map[string]asset, error) {
 
 // publish answers with an asset.
 func (p *Pages) publish(w http.ResponseWriter, r *http.Request, a asset) {
+	beginWait(w, r)
 	if !isRead(r) {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/descoped/authly/headers"
@@ -139,11 +138,11 @@ func (v *visit) menu() (links []link) {
 // plainName is what the name of something to say looks like.
 var plainName = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
-// said is what the form of before has done, which its answer has put into the address. A link of another site does not say
-// anything.
+// said is what the form of before has done, which its answer has put into the address. A link of another site or of a mail does not say
+// anything, and an address that is an application's is none of Authly's.
 func (v *visit) said() string {
-	name := v.r.URL.Query().Get("said")
-	if site := v.r.Header.Get("Sec-Fetch-Site"); name == "" || !plainName.MatchString(name) || strings.HasSuffix(site, "-site") {
+	name, site := v.r.URL.Query().Get("said"), v.r.Header.Get("Sec-Fetch-Site")
+	if v.page.path == "" || !plainName.MatchString(name) || site != "" && site != "same-origin" {
 		return ""
 	}
 	text, _ := v.tongue.find("said."+name, nil)

@@ -37,13 +37,19 @@ type option struct {
 // form holds what was sent, by the names of the fields.
 type form map[string]string
 
+// beginWait gives the body of a request so much time to arrive, whether a page reads it or, after the answer, the server, which wants to
+// use the connection again: one that trickles in, or never comes, must not hold it.
+func beginWait(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) // where the connection has one
+	}
+}
+
 // readForm reads the fields of a form. What is returned beside an error is fit to be shown again.
 func readForm(w http.ResponseWriter, r *http.Request, fields []field) (form, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return form{}, authn.Refuse(authn.CodeUnsupportedMediaType, "Unsupported content type")
 	}
-	wait := http.NewResponseController(w)
-	_ = wait.SetReadDeadline(time.Now().Add(formTimeout)) // where the connection has one: a body that trickles in must not hold it
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return form{}, authn.Refuse(authn.CodeTooLarge, "The form is too large")
@@ -51,7 +57,7 @@ func readForm(w http.ResponseWriter, r *http.Request, fields []field) (form, err
 	if err != nil {
 		return form{}, &authn.Error{Code: authn.CodeInvalidRequest, Detail: "The form could not be read", Cause: err}
 	}
-	_ = wait.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	values, err := url.ParseQuery(string(body))
 	if err != nil { // its text repeats what was sent
 		return form{}, authn.Refuse(authn.CodeInvalidRequest, "The form could not be read")

@@ -19,9 +19,11 @@ func (p *Pages) onOtherDomain(w http.ResponseWriter, r *http.Request, path strin
 	asset, isAsset := p.assets[path]
 	switch page, _ := p.find(path); {
 	case path == p.cfg.Prefix+HandoverPath:
+		beginWait(w, r)
 		v.secret = true
 		v.handOver()
 	case page != nil:
+		beginWait(w, r)
 		to := p.cfg.PublicURL + r.URL.EscapedPath()
 		if r.URL.RawQuery != "" {
 			to += "?" + r.URL.RawQuery

@@ -65,6 +65,7 @@ func TestChangeUser(t *testing.T) {
 	opened := s.ask(t, "GET", page, nil, "Cookie", asRoot)
 	opened.says(t, 200, `name="email" type="text" inputmode="email" value="alice@example.com"`)
 	opened.saysNot(t, alice.PasswordHash)
+	opened.says(t, 200, `<a href="`+sessionsPage+`?user=`+alice.ID.String()+`">`) // theirs, and not one's own
 	form := func(seen string) url.Values {
 		return url.Values{"seen": {seen}, "username": {"alice"}, "email": {"alice@example.com"}, "roles": {"staff"}}
 	}

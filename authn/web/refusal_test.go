@@ -56,3 +56,18 @@ func TestRefusal(t *testing.T) {
 		})
 	}
 }
+
+// In an application's address the word that Authly's pages have there means something else, or nothing.
+func TestRefusalSaysNothingElse(t *testing.T) {
+	s := open(t)
+	pages, err := web.New(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/x?said=password_changed", nil)
+	w := httptest.NewRecorder()
+	pages.Refusal(w, r, 403, authn.Refuse(authn.CodeForbidden, "detail"))
+	if body := w.Body.String(); strings.Contains(body, "Your password is changed") || !strings.Contains(body, "You may not open this page") {
+		t.Errorf("it says\n%s", body)
+	}
+}

@@ -33,6 +33,7 @@ func (p *Pages) newVisit(w http.ResponseWriter, r *http.Request, pg *page, vars 
 
 // serve answers a request for a page.
 func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map[string]string) {
+	beginWait(w, r)
 	v := p.newVisit(w, r, pg, vars)
 	switch {
 	case isRead(r) && !pg.blind():

@@ -27,11 +27,13 @@ func (p *Pages) OwnsAtRoot(host, path string) bool {
 func (p *Pages) serveAtRoot(w http.ResponseWriter, r *http.Request, path string) bool {
 	switch path {
 	case changePage:
+		beginWait(w, r)
 		w.Header().Set("Location", p.cfg.PublicURL+p.cfg.Prefix+passwordPath)
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Length", "0")
 		w.WriteHeader(http.StatusFound)
 	case cannotBeThere:
+		beginWait(w, r)
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, http.StatusText(http.StatusNotFound), http.StatusNotFound)
 	default:
