@@ -47,7 +47,7 @@ func (v *visit) showUser() (any, error) {
 	v.fillUser(u)
 	return oneUserView{
 		userView: v.userView(u, standing), Sessions: len(sessions), CanMail: v.cfg.Accounts.CanMail(),
-		EventsHref: v.path(auditPath) + "?user=" + u.ID.String(), SessionsHref: v.path(sessionsPath) + "?user=" + u.ID.String(),
+		EventsHref: v.path(auditPath) + "?user=" + u.ID.String(), SessionsHref: v.path(allSessionsPath) + "?user=" + u.ID.String(),
 	}, nil
 }
 
