@@ -146,6 +146,11 @@ func (v *visit) said() string {
 	if site := v.r.Header.Get("Sec-Fetch-Site"); name == "" || !plainName.MatchString(name) || strings.HasSuffix(site, "-site") {
 		return ""
 	}
+	if v.cfg.MailsAreLogged {
+		if text, ok := v.tongue.find("said_log."+name, nil); ok {
+			return text
+		}
+	}
 	text, _ := v.tongue.find("said."+name, nil)
 	return text
 }
