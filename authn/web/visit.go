@@ -114,8 +114,12 @@ func isNobody(e *authn.Error) bool {
 	return e.Code == authn.CodeNoCredentials || e.Code == authn.CodeInvalidCredentials
 }
 
-// turnAway answers who may not open the page: who is not signed in may do that, and comes back.
+// turnAway answers who may not open the page: who is not signed in may do that, and comes back; who is may do so as somebody else.
 func (v *visit) turnAway(e *authn.Error) {
+	if e.Code == authn.CodeForbidden {
+		v.keepOut(e)
+		return
+	}
 	if !isNobody(e) {
 		v.refuse(e)
 		return

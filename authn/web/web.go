@@ -28,6 +28,7 @@ type Config struct {
 	Explainer *authn.Explainer       // of the routes that are served by
 	Keys      *authn.KeyRing         // that signs
 	Owns      func(path string) bool // reports whether the gateway serves a decoded path itself, whatever the routes say
+	Answers   func(path string) bool // reports whether there is something for programs at such a path; nil: nothing is known of that
 
 	PublicURL string // where browsers see the pages
 	Prefix    string // in front of every path, such as /api/v1; empty: nothing
@@ -115,7 +116,11 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
-		} else if !p.serveAtRoot(w, r, path) {
+		} else if p.serveAtRoot(w, r, path) {
+			return
+		} else if p.isLost(r, path) {
+			p.findNothing(w, r)
+		} else {
 			next.ServeHTTP(w, r)
 		}
 	})
