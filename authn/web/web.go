@@ -58,9 +58,7 @@ type Pages struct {
 	cfg       Config
 	host      string // of PublicURL
 	pages     []page
-	languages *languages
-	drawings  *drawings
-	assets    map[string]asset // by their path, whole
+	look
 	ownOrigin *http.CrossOriginProtection
 }
 
@@ -84,13 +82,7 @@ func New(cfg Config) (*Pages, error) {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
 	}
 	p.pages = p.table()
-	if p.languages, err = readLanguages(cfg.Folder); err != nil {
-		return nil, err
-	}
-	if p.drawings, err = readTemplates(cfg.Folder, p.pages); err != nil {
-		return nil, err
-	}
-	if p.assets, err = readAssets(cfg.Folder, cfg.Prefix+assetsPath, cfg.Brand); err != nil {
+	if p.look, err = readLook(cfg.Folder, p.pages, cfg.Prefix+assetsPath, cfg.Brand); err != nil {
 		return nil, err
 	}
 	return p, nil
