@@ -69,7 +69,7 @@ func TestAccountPages(t *testing.T) {
 		}
 	}
 	s.ask(t, "GET", accountPage, nil, "Cookie", cookie).says(t, 200, "alice@example.com") // nothing has happened to the account
-	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/users/me/export" download`)
+	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/auth/account/data/file" download`)
 }
 
 // What people are told of themselves, and what they can open, is what authn says, and nothing in it runs.

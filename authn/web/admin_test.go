@@ -161,7 +161,7 @@ func TestAuditFilters(t *testing.T) {
 	for _, want := range []string{
 		"Request denied", "<code>request_denied</code>", "Not allowed", "<code>forbidden</code>", "/secret/plans", "curl", "198.51.100.7", "2026-01-31T12:00:00Z",
 		`id="kind-request_denied" name="kind" type="checkbox" value="request_denied" checked`, `value="alice"`,
-		`href="/api/v1/audit?actor=user%3A` + alice.ID.String() + `&amp;format=csv&amp;kind=request_denied"`,
+		`href="/api/v1/auth/admin/audit/file?actor=user%3A` + alice.ID.String() + `&amp;format=csv&amp;kind=request_denied"`,
 	} {
 		a.says(t, 200, want)
 	}

@@ -55,9 +55,9 @@ type Config struct {
 
 // Pages serves the pages.
 type Pages struct {
-	cfg       Config
-	host      string // of PublicURL
-	pages     []page
+	cfg   Config
+	host  string // of PublicURL
+	pages []page
 	look
 	ownOrigin *http.CrossOriginProtection
 }
@@ -108,6 +108,8 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
+		} else if file := p.asked(r, path); file != nil {
+			next.ServeHTTP(w, file)
 		} else if p.serveAtRoot(w, r, path) {
 			return
 		} else if p.isLost(r, path) {
