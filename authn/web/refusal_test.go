@@ -73,3 +73,17 @@ func TestRefusal(t *testing.T) {
 		})
 	}
 }
+
+// While the store is away a page says so, with what is found in the log, and does not take people for signed out.
+func TestStoreAway(t *testing.T) {
+	s := open(t)
+	_, asRoot := s.administer(t)
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/auth/account", "/auth/admin/users", web.SignInPath} {
+		a := s.ask(t, "GET", prefix+path, nil, "Cookie", asRoot)
+		a.says(t, 503, `<p class="hint">503 unavailable`)
+		a.saysNot(t, "Location")
+	}
+}

@@ -160,8 +160,13 @@ func (v *visit) comeBack(e *authn.Error) {
 	v.show(v.note(e))
 }
 
-// refuse says that something is wrong, in place of the page.
+// refuse says that something is wrong, in place of the page. Of what is nobody's mistake but Authly's own, operators are told by the id of
+// the request, and there is a link to try again.
 func (v *visit) refuse(e *authn.Error) {
+	if v.cfg.StatusOf(e.Code) >= http.StatusInternalServerError {
+		v.keepOut(e)
+		return
+	}
 	v.wrong, v.title = e, v.t("error.title")
 	v.draw(v.note(e), "message", nil)
 }
