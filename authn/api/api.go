@@ -112,6 +112,15 @@ func (a *API) Owns(path string) bool {
 	if within(rest, "/auth") || within(rest, "/users") {
 		return true
 	}
+	return a.Answers(path)
+}
+
+// Answers reports whether there is an endpoint at a decoded path.
+func (a *API) Answers(path string) bool {
+	rest, ok := a.below(path)
+	if !ok {
+		return false
+	}
 	for i := range a.routes {
 		if _, ok := a.routes[i].match(rest); ok {
 			return true

@@ -3,8 +3,6 @@ package web
 import (
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/descoped/authly/authn"
 )
 
@@ -47,11 +45,8 @@ func (v *visit) showSessions() (any, error) {
 
 // endSession ends one session, which may be the browser's own. One that has ended meanwhile is as its user wants it.
 func (v *visit) endSession() error {
-	id, err := uuid.Parse(v.sent["session"])
-	if err != nil {
-		return authn.Refuse(authn.CodeNotFound, "Session not found")
-	}
-	if err := v.cfg.Sessions.End(v.r.Context(), v.caller, v.caller.UserID, id); err != nil {
+	id, _ := canonical(v.sent["session"])
+	if err := v.cfg.Sessions.End(v.r.Context(), v.caller, v.caller.UserID, id); err != nil && !isGone(err) {
 		return err
 	}
 	v.goTo(sessionsPath, "session_ended")

@@ -69,7 +69,7 @@ func TestAccountPages(t *testing.T) {
 		}
 	}
 	s.ask(t, "GET", accountPage, nil, "Cookie", cookie).says(t, 200, "alice@example.com") // nothing has happened to the account
-	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/users/me/export" download`)
+	s.ask(t, "GET", accountPage+"/data", nil, "Cookie", cookie).says(t, 200, `href="`+prefix+`/auth/account/data/file" download`)
 }
 
 // What people are told of themselves, and what they can open, is what authn says, and nothing in it runs.
@@ -241,7 +241,7 @@ func TestSessionsPage(t *testing.T) {
 		t.Fatal(theirs, err)
 	}
 	for _, id := range []string{theirs[0].ID.String(), uuid.NewString(), "x", ""} {
-		s.ask(t, "POST", page, url.Values{"session": {id}}, "Cookie", cookie).says(t, 404, "Session not found.")
+		s.ask(t, "POST", page, url.Values{"session": {id}}, "Cookie", cookie).leadsTo(t, "/auth/account/sessions?said=session_ended") // as if it had ended before
 	}
 	s.ask(t, "POST", page, url.Values{"session": {ids[0]}}, "Cookie", cookie).leadsTo(t, "/auth/account/sessions?said=session_ended")
 	if left := sessionIDs(s.ask(t, "GET", page, nil, "Cookie", cookie).body); len(left) != 1 || left[0] != ids[1] {

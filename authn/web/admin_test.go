@@ -31,7 +31,7 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 	for _, path := range adminPages() {
 		s.ask(t, "GET", path, nil, "Cookie", root).says(t, 200, "</html>")
 		a := s.ask(t, "GET", path, nil, "Cookie", alice)
-		a.says(t, 403, "for administrators")
+		a.says(t, 403, "This page is not for you")
 		for _, hidden := range []string{"login_failed", "EdDSA", "/static/"} {
 			if strings.Contains(a.body, hidden) {
 				t.Errorf("%s shows alice %s", path, hidden)
@@ -45,7 +45,7 @@ func TestAdministrationIsForAdministrators(t *testing.T) {
 	for path, form := range map[string]url.Values{
 		admin + "/keys": {"purpose": {"access"}}, admin + "/keys/access/replace": {}, admin + "/keys/" + before[0].ID + "/revoke": {},
 	} {
-		s.ask(t, "POST", path, form, "Cookie", alice).says(t, 403, "for administrators")
+		s.ask(t, "POST", path, form, "Cookie", alice).says(t, 403, "This page is not for you")
 		if a := s.ask(t, "POST", path, form); a.status != 303 || !strings.Contains(a.header.Get("Location"), "/auth/login?posted=1&return=") {
 			t.Errorf("%s answers nobody's form %d, to %s", path, a.status, a.header.Get("Location"))
 		}
@@ -161,7 +161,7 @@ func TestAuditFilters(t *testing.T) {
 	for _, want := range []string{
 		"Request denied", "<code>request_denied</code>", "Not allowed", "<code>forbidden</code>", "/secret/plans", "curl", "198.51.100.7", "2026-01-31T12:00:00Z",
 		`id="kind-request_denied" name="kind" type="checkbox" value="request_denied" checked`, `value="alice"`,
-		`href="/api/v1/audit?actor=user%3A` + alice.ID.String() + `&amp;format=csv&amp;kind=request_denied"`,
+		`href="/api/v1/auth/admin/audit/file?actor=user%3A` + alice.ID.String() + `&amp;format=csv&amp;kind=request_denied"`,
 	} {
 		a.says(t, 200, want)
 	}

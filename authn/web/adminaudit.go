@@ -117,8 +117,8 @@ func (v *visit) fillAudit(shown *auditView, asked url.Values, q authn.EventQuery
 	if page.Next != "" {
 		shown.Pager.add(v.t("pager.next"), v.path(auditPath), with(asked, cursorParameter, page.Next))
 	}
-	shown.CSV = v.path(exportPath) + "?" + with(asked, "format", "csv").Encode()
-	shown.NDJSON = v.path(exportPath) + "?" + with(asked, "format", "ndjson").Encode()
+	shown.CSV = v.path(auditFilePath) + "?" + with(asked, "format", "csv").Encode()
+	shown.NDJSON = v.path(auditFilePath) + "?" + with(asked, "format", "ndjson").Encode()
 	shown.Events, err = v.eventViews(page.Events)
 	return err
 }
@@ -129,9 +129,6 @@ func with(query url.Values, name, value string) url.Values {
 	more.Set(name, value)
 	return more
 }
-
-// exportPath is the endpoint that gives out the trail as a file. It takes the same filters.
-const exportPath = "/audit"
 
 // askedEvents reads what the form asks for, and returns it in the words of the endpoint too. Names become ids, and times without a
 // zone are of UTC.

@@ -113,7 +113,7 @@ func TestExplainMistakes(t *testing.T) {
 		}
 	}
 	s.ask(t, "GET", admin+"/routes", nil, "Cookie", cookie).says(t, 200, `name="method" type="text" value="GET"`)
-	s.explain(t, s.signIn(t, "alice"), "GET", "/app/x", "nobody", "").says(t, 403, "for administrators")
+	s.explain(t, s.signIn(t, "alice"), "GET", "/app/x", "nobody", "").says(t, 403, "This page is not for you")
 }
 
 // Whatever is asked, the answer is a page that has nothing in it but words.

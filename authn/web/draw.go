@@ -145,6 +145,11 @@ func (v *visit) said() string {
 	if v.page.path == "" || !plainName.MatchString(name) || site != "" && site != "same-origin" {
 		return ""
 	}
+	if v.cfg.MailsAreLogged {
+		if text, ok := v.tongue.find("said_log."+name, nil); ok {
+			return text
+		}
+	}
 	text, _ := v.tongue.find("said."+name, nil)
 	return text
 }

@@ -70,7 +70,18 @@ func TestMistakesInFolder(t *testing.T) {
 			if _, err := web.New(cfg); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %s in it", err, test.want)
 			}
+			if err := web.CheckFolder(cfg.Folder); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("the check finds %v, want %s in it", err, test.want)
+			}
 		})
+	}
+	if err := web.CheckFolder(filepath.Join(t.TempDir(), "gone")); err == nil || !strings.Contains(err.Error(), "gone") {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	for _, fine := range []string{"", t.TempDir()} {
+		if err := web.CheckFolder(fine); err != nil {
+			t.Errorf("%q: %v", fine, err)
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func TestPeopleRights(t *testing.T) {
 			t.Errorf("%s by nobody: %d %v", path, a.status, a.header)
 		}
 		a := s.ask(t, "GET", path, nil, "Cookie", asAlice)
-		a.says(t, 403, "This page is for administrators.")
+		a.says(t, 403, "This page is not for you")
 		a.saysNot(t, "bob")
 		s.ask(t, "GET", path, nil, "Cookie", asRoot).says(t, 200, "<h1>")
 	}
@@ -124,7 +124,7 @@ func TestPeopleRights(t *testing.T) {
 		if a := s.ask(t, "POST", path, form); a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Location"), "posted=1") {
 			t.Errorf("%s by nobody: %d %v", path, a.status, a.header)
 		}
-		s.ask(t, "POST", path, form, "Cookie", asAlice).says(t, 403, "This page is for administrators.")
+		s.ask(t, "POST", path, form, "Cookie", asAlice).says(t, 403, "This page is not for you")
 		s.ask(t, "POST", path, form, "Cookie", asRoot, "Sec-Fetch-Site", "cross-site").says(t, 403, "This form was sent from another page.")
 		if !slices.Contains(opened, path) {
 			if a := s.ask(t, "GET", path, nil, "Cookie", asRoot); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {

@@ -21,20 +21,47 @@ type refusalView struct {
 // Refusal writes a page for a person who opened one of an application and got an error instead. The status is that of the answer; its
 // headers are there, and stay. Links lead to where the pages are, which may be another host than the one that was asked.
 func (p *Pages) Refusal(w http.ResponseWriter, r *http.Request, status int, err error) {
-	e, exchange := authn.Fault(err), headers.ExchangeOf(r.Context())
-	v := &visit{Pages: p, w: w, r: r, page: &page{name: "refusal", who: anyone}, tongue: p.languages.of(r.Header)}
-	shown := refusalView{Status: status, Code: e.Code, ID: exchange.ID, SignIn: p.cfg.PublicURL + v.path(SignInPath)}
-	v.title, shown.Text = v.refusalWords(e, exchange.User)
-	if address, _, ok := p.cfg.Accept(exchange.Origin.Scheme + "://" + r.Host + r.RequestURI); ok && isRead(r) {
-		shown.SignIn = p.cfg.PublicURL + v.path(SignInPath) + "?" + returning(address).Encode()
+	v := p.newVisit(w, r, &page{who: anyone}, nil)
+	v.drawRefusal(status, authn.Fault(err), headers.ExchangeOf(r.Context()).User)
+}
+
+// keepOut shows a refusal in place of one of Authly's own pages: without its menu, whose other pages are not for who is kept out either.
+func (v *visit) keepOut(e *authn.Error) {
+	user := ""
+	if v.caller != nil {
+		user = v.caller.Username
+	}
+	v.page = &page{who: anyone}
+	v.drawRefusal(v.note(e), e, user)
+}
+
+// drawRefusal shows a refusal to a user; to nobody in particular, if that is empty.
+func (v *visit) drawRefusal(status int, e *authn.Error, user string) {
+	exchange := headers.ExchangeOf(v.r.Context())
+	shown := refusalView{Status: status, Code: e.Code, ID: exchange.ID, SignIn: v.cfg.PublicURL + v.path(SignInPath)}
+	v.title, shown.Text = v.refusalWords(e, user)
+	if address, _, ok := v.cfg.Accept(exchange.Origin.Scheme + "://" + v.r.Host + v.r.RequestURI); ok && isRead(v.r) {
+		shown.SignIn = v.cfg.PublicURL + v.path(SignInPath) + "?" + returning(address).Encode()
 		if status >= http.StatusInternalServerError {
 			shown.Again = address
 		}
 	}
-	if exchange.User != "" {
-		shown.Home = p.cfg.PublicURL + v.path(accountPath)
+	if user != "" {
+		shown.Home = v.cfg.PublicURL + v.path(accountPath)
 	}
 	v.draw(status, "refusal", shown)
+}
+
+// isLost reports whether a person opens a path at which Authly has nothing: no page, and nothing for programs either.
+func (p *Pages) isLost(r *http.Request, path string) bool {
+	return p.cfg.Answers != nil && p.cfg.Owns(path) && !p.cfg.Answers(path) && headers.IsNavigation(r.Method, r.Header)
+}
+
+// findNothing shows that there is nothing, and to who is signed in the way home.
+func (p *Pages) findNothing(w http.ResponseWriter, r *http.Request) {
+	v := p.newVisit(w, r, &page{who: anyone}, nil)
+	_ = v.know() // whoever it is: there is nothing for anybody
+	v.keepOut(authn.Refuse(authn.CodeNotFound, "There is no such page"))
 }
 
 // refusalWords are the title and the text of a refusal. No detail is shown, as those are for programs.

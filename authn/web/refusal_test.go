@@ -11,6 +11,23 @@ import (
 	"github.com/descoped/authly/headers"
 )
 
+// A slip of the pen in the address of a page is shown as one to people. Endpoints, and programs that ask for what is not there, are left alone.
+func TestNothingThere(t *testing.T) {
+	s := open(t, func(c *web.Config) {
+		c.Answers = func(path string) bool { return path == prefix+"/auth/sessions" }
+	})
+	s.user(t, "alice", false)
+	cookie := s.signIn(t, "alice")
+	s.ask(t, "GET", prefix+"/auth/singin", nil, "Accept", "text/html").says(t, 404, "There is nothing here")
+	home := `<a href="` + publicURL + prefix + `/auth/account">My account</a>`
+	s.ask(t, "GET", prefix+"/auth/admin/nothing", nil, "Accept", "text/html", "Cookie", cookie).says(t, 404, home)
+	for path, accept := range map[string]string{prefix + "/auth/singin": "*/*", prefix + "/auth/sessions": "text/html", "/elsewhere": "text/html"} {
+		if a := s.ask(t, "GET", path, nil, "Accept", accept); a.status != 418 {
+			t.Errorf("%s for %s is not handed on: %d", path, accept, a.status)
+		}
+	}
+}
+
 // What a person sees in place of an application's page says what is wrong and what they can do, and knows who they are.
 func TestRefusal(t *testing.T) {
 	s := open(t)
@@ -69,5 +86,19 @@ func TestRefusalSaysNothingElse(t *testing.T) {
 	pages.Refusal(w, r, 403, authn.Refuse(authn.CodeForbidden, "detail"))
 	if body := w.Body.String(); strings.Contains(body, "Your password is changed") || !strings.Contains(body, "You may not open this page") {
 		t.Errorf("it says\n%s", body)
+	}
+}
+
+// While the store is away a page says so, with what is found in the log, and does not take people for signed out.
+func TestStoreAway(t *testing.T) {
+	s := open(t)
+	_, asRoot := s.administer(t)
+	if err := s.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/auth/account", "/auth/admin/users", web.SignInPath} {
+		a := s.ask(t, "GET", prefix+path, nil, "Cookie", asRoot)
+		a.says(t, 503, `<p class="hint">503 unavailable`)
+		a.saysNot(t, "Location")
 	}
 }

@@ -175,6 +175,14 @@ func TestMailsAreLogged(t *testing.T) {
 			t.Errorf("%s says\n%s", sent, a.body)
 		}
 	}
+	_, asRoot := s.administer(t)
+	for page, said := range map[string]string{
+		"/auth/admin/invitations": "invited", "/auth/admin/users": "reset_mailed", "/auth/account/email": "email_mailed", "/auth/account": "verification_mailed",
+	} {
+		a := s.ask(t, "GET", prefix+page+"?said="+said, nil, "Cookie", asRoot)
+		a.says(t, 200, "in the log of ")
+		a.saysNot(t, "on its way")
+	}
 }
 
 // A return address that nobody is sent to is not carried along either.

@@ -100,6 +100,36 @@ func readOver(builtin fs.FS, folder, name string) ([]byte, error) {
 	return fs.ReadFile(builtin, name)
 }
 
+// CheckFolder fails where New would because of Config.Folder.
+func CheckFolder(folder string) error {
+	_, err := readLook(folder, new(Pages).table(), assetsPath, Brand{})
+	return err
+}
+
+// look is what pages are drawn with.
+type look struct {
+	languages *languages
+	drawings  *drawings
+	assets    map[string]asset // by their path, whole
+}
+
+// readLook reads what pages are drawn with, from the folder what is there.
+func readLook(folder string, pages []page, at string, brand Brand) (l look, err error) {
+	if folder != "" {
+		if _, err := os.ReadDir(folder); err != nil {
+			return l, fmt.Errorf("web: %w", err)
+		}
+	}
+	if l.languages, err = readLanguages(folder); err != nil {
+		return l, err
+	}
+	if l.drawings, err = readTemplates(folder, pages); err != nil {
+		return l, err
+	}
+	l.assets, err = readAssets(folder, at, brand)
+	return l, err
+}
+
 // onlyKnown refuses files that nothing would read: their names would be misspelt.
 func onlyKnown(folder, kind string, known func(name string) bool) error {
 	if folder == "" {

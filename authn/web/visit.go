@@ -115,8 +115,12 @@ func isNobody(e *authn.Error) bool {
 	return e.Code == authn.CodeNoCredentials || e.Code == authn.CodeInvalidCredentials
 }
 
-// turnAway answers who may not open the page: who is not signed in may do that, and comes back.
+// turnAway answers who may not open the page: who is not signed in may do that, and comes back; who is may do so as somebody else.
 func (v *visit) turnAway(e *authn.Error) {
+	if e.Code == authn.CodeForbidden {
+		v.keepOut(e)
+		return
+	}
 	if !isNobody(e) {
 		v.refuse(e)
 		return
@@ -157,8 +161,13 @@ func (v *visit) comeBack(e *authn.Error) {
 	v.show(v.note(e))
 }
 
-// refuse says that something is wrong, in place of the page.
+// refuse says that something is wrong, in place of the page. Of what is nobody's mistake but Authly's own, operators are told by the id of
+// the request, and there is a link to try again.
 func (v *visit) refuse(e *authn.Error) {
+	if v.cfg.StatusOf(e.Code) >= http.StatusInternalServerError {
+		v.keepOut(e)
+		return
+	}
 	v.wrong, v.title = e, v.t("error.title")
 	v.draw(v.note(e), "message", nil)
 }

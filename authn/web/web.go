@@ -28,6 +28,7 @@ type Config struct {
 	Explainer *authn.Explainer       // of the routes that are served by
 	Keys      *authn.KeyRing         // that signs
 	Owns      func(path string) bool // reports whether the gateway serves a decoded path itself, whatever the routes say
+	Answers   func(path string) bool // reports whether there is something for programs at such a path; nil: nothing is known of that
 
 	PublicURL string // where browsers see the pages
 	Prefix    string // in front of every path, such as /api/v1; empty: nothing
@@ -54,12 +55,10 @@ type Config struct {
 
 // Pages serves the pages.
 type Pages struct {
-	cfg       Config
-	host      string // of PublicURL
-	pages     []page
-	languages *languages
-	drawings  *drawings
-	assets    map[string]asset // by their path, whole
+	cfg   Config
+	host  string // of PublicURL
+	pages []page
+	look
 	ownOrigin *http.CrossOriginProtection
 }
 
@@ -83,13 +82,7 @@ func New(cfg Config) (*Pages, error) {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
 	}
 	p.pages = p.table()
-	if p.languages, err = readLanguages(cfg.Folder); err != nil {
-		return nil, err
-	}
-	if p.drawings, err = readTemplates(cfg.Folder, p.pages); err != nil {
-		return nil, err
-	}
-	if p.assets, err = readAssets(cfg.Folder, cfg.Prefix+assetsPath, cfg.Brand); err != nil {
+	if p.look, err = readLook(cfg.Folder, p.pages, cfg.Prefix+assetsPath, cfg.Brand); err != nil {
 		return nil, err
 	}
 	return p, nil
@@ -115,7 +108,13 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 			p.serve(w, r, page, vars)
 		} else if asset, ok := p.assets[path]; ok {
 			p.publish(w, r, asset)
-		} else if !p.serveAtRoot(w, r, path) {
+		} else if file := p.asked(r, path); file != nil {
+			next.ServeHTTP(w, file)
+		} else if p.serveAtRoot(w, r, path) {
+			return
+		} else if p.isLost(r, path) {
+			p.findNothing(w, r)
+		} else {
 			next.ServeHTTP(w, r)
 		}
 	})

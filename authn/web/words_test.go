@@ -110,7 +110,7 @@ func TestWordsAreUsed(t *testing.T) {
 
 // isAskedByParts knows the beginnings of names that are put together where they are asked for.
 func isAskedByParts(name string) bool {
-	for _, beginning := range []string{"said.", "field.", "event.", "audit.kind.", "audit.reason.", "audit.actor.", "audit.detail.", "audit.field.", "audit.hint.", "routes.verdict.", "routes.part.", "keys.purpose.", "keys.state.", "key_revoke.dead."} {
+	for _, beginning := range []string{"said.", "said_log.", "field.", "event.", "audit.kind.", "audit.reason.", "audit.actor.", "audit.detail.", "audit.field.", "audit.hint.", "routes.verdict.", "routes.part.", "keys.purpose.", "keys.state.", "key_revoke.dead."} {
 		if strings.HasPrefix(name, beginning) {
 			return true
 		}

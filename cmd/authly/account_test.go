@@ -42,7 +42,7 @@ routes:
 				t.Errorf("the address is another:\n%s", page.body)
 			}
 			var kept struct{ User struct{ Username string } }
-			file := a.must(t, http.StatusOK, "GET", "/users/me/export", "", "", "Cookie", cookie)
+			file := a.must(t, http.StatusOK, "GET", "/auth/account/data/file", "", "", "Cookie", cookie)
 			if err := json.Unmarshal([]byte(file.body), &kept); err != nil || kept.User.Username != name ||
 				!strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment;") {
 				t.Errorf("%s gets %v %v\n%s", name, err, file.header, file.body)

@@ -252,7 +252,7 @@ func (m *mind) newDoor(
 	if err != nil {
 		return nil, err
 	}
-	pages, err := m.newPages(cfg, log, gate, endpoints.Owns)
+	pages, err := m.newPages(cfg, log, gate, endpoints)
 	if err != nil {
 		return nil, err
 	}

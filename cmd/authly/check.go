@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/descoped/authly/authn/geo"
+	"github.com/descoped/authly/authn/web"
 	"github.com/descoped/authly/cmd/authly/config"
 )
 
@@ -81,6 +82,12 @@ func checkFiles(cfg *config.Config) error {
 		return err
 	}
 	if _, err := newMailer(cfg, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	if err := web.CheckFolder(cfg.Pages.Folder); err != nil {
+		return fmt.Errorf("pages.folder: %w", err)
+	}
+	if _, err := brandOf(cfg.Pages, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
 	for _, file := range cfg.Geo.Database {

@@ -49,7 +49,8 @@ func (c *cli) greet(cfg *config.Config, l *listeners, f first) {
   curl %[1]s/public/hello
   curl %[1]s%[2]s/auth/token -d grant_type=password -d username=admin -d "password=%[3]s"
   curl %[1]s/ -H "Authorization: Bearer ACCESS_TOKEN"
-`, base, cfg.Server.APIPrefix, password)
+Or sign in with a browser: %[4]s%[2]s/auth/admin
+`, base, cfg.Server.APIPrefix, password, cfg.Server.PublicURL)
 }
 
 // databaseName names the database without what its URL holds of secrets.

@@ -183,7 +183,7 @@ func (a *authly) revokeOnPage(t *testing.T, kid string) {
 	if answer.status != http.StatusSeeOther || !strings.HasSuffix(answer.header.Get("Location"), "/auth/admin/keys?said=key_revoked") {
 		t.Fatalf("the page answers %d %s", answer.status, answer.body)
 	}
-	exported := a.do(t, "GET", "/audit?format=csv&kind=key_revoked&actor=user", "", "", "Cookie", cookie)
+	exported := a.do(t, "GET", "/auth/admin/audit/file?format=csv&kind=key_revoked&actor=user", "", "", "Cookie", cookie)
 	if exported.status != http.StatusOK || strings.Count(exported.body, kid) != 1 {
 		t.Errorf("the trail says %d %s", exported.status, exported.body)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // newPages builds what people see. They are sent back to what the gate has a route for, and to the pages.
-func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, owns func(string) bool) (*web.Pages, error) {
+func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, endpoints *api.API) (*web.Pages, error) {
 	var pages *web.Pages
 	returns, err := headers.NewReturnAddresses(cfg.Server.PublicURL, cfg.CookieDomains(), func(host, path string) (named, ok bool) {
 		if named, ok = gate.Serves(host, path); !ok {
@@ -34,7 +34,7 @@ func (m *mind) newPages(cfg *config.Config, log *slog.Logger, gate *authn.Gate, 
 	pages, err = web.New(web.Config{
 		Logins: m.logins, Sessions: m.sessions, Accounts: m.accounts, Cookie: cfg.SessionCookie(),
 		Domains: cfg.OtherDomains(),
-		Trail:   m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: owns,
+		Trail:   m.trail, Explainer: authn.NewExplainer(gate, m.accounts), Keys: m.keys, Owns: endpoints.Owns, Answers: endpoints.Answers,
 		PublicURL: cfg.Server.PublicURL, Prefix: cfg.Server.APIPrefix, Accept: returns.Accept,
 		Applications: gate.Applications, Names: gate.Names,
 		StatusOf: api.StatusOf, Now: time.Now, Log: log,
