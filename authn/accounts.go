@@ -275,10 +275,14 @@ func (a *Accounts) ListAfter(ctx context.Context, caller *Identity, cursor strin
 	return users, nil
 }
 
-// Delete removes a user and every token of theirs. Errors: CodeForbidden, CodeNotFound, CodeConflict.
+// Delete removes a user and every token of theirs. Their own account is not deleted by whoever has come with a cookie, an administrator
+// neither: see DeleteOwn. Errors: CodeForbidden, CodeNotFound, CodeConflict.
 func (a *Accounts) Delete(ctx context.Context, caller *Identity, id uuid.UUID) error {
-	if !mayTouch(caller, id) {
+	switch {
+	case !mayTouch(caller, id):
 		return Refuse(CodeForbidden, "Not authorized to delete this user")
+	case caller.UserID == id && caller.Cookie != nil:
+		return Refuse(CodeForbidden, "Your own account is deleted on the page of your account, with your password")
 	}
 	if err := a.cfg.Store.DeleteUser(ctx, id, caller.act(a.cfg.Now())); err != nil {
 		return accountRefusal(err)

@@ -12,7 +12,8 @@ import (
 // that pages of other origins have them send. It is http.CrossOriginProtection, asked about requests that are only told of.
 type SameOrigin struct {
 	protection *http.CrossOriginProtection
-	cors       *CORS // whose origins may send cookies, if it says so; nil: none
+	public     webOrigin // of the public URL
+	cors       *CORS     // whose origins may send cookies, if it says so; nil: none
 }
 
 // NewSameOrigin returns a SameOrigin that trusts the public URL, and the origins that CORS allows with credentials.
@@ -26,6 +27,7 @@ func NewSameOrigin(publicURL string, cfg CORSConfig) (*SameOrigin, error) {
 	if err := s.protection.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
 		return nil, err
 	}
+	s.public, _ = parseLooseOrigin(u.Scheme + "://" + u.Host)
 	if cfg.AllowCredentials {
 		s.cors, err = NewCORS(cfg)
 	}
@@ -41,16 +43,25 @@ func (s *SameOrigin) Refuses(method, host string, h http.Header) bool {
 	if len(h["Origin"]) > 1 || len(h["Sec-Fetch-Site"]) > 1 {
 		return true // no browser's
 	}
+	if s.cors.Allows(single(h["Origin"])) {
+		return false
+	}
 	asked := http.Request{Method: http.MethodPost, Host: host, Header: h, URL: &url.URL{Path: "/"}}
-	return s.protection.Check(&asked) != nil && !s.cors.Allows(single(h["Origin"])) && !isSameHost(host, h)
+	return s.isDowngraded(h) || s.protection.Check(&asked) != nil && !s.isSameHost(host, h)
+}
+
+// isDowngraded reports whether a browser that sends no Sec-Fetch-Site names an origin without TLS, where Authly is seen with it: whoever
+// sits on the network writes the pages of that. CrossOriginProtection compares hosts alone.
+func (s *SameOrigin) isDowngraded(h http.Header) bool {
+	return h["Sec-Fetch-Site"] == nil && s.public.scheme == "https" && strings.HasPrefix(single(h["Origin"]), "http:")
 }
 
 // isSameHost reports whether a browser that sends no Sec-Fetch-Site names the host that it sends to, where a proxy may have
-// dropped the port.
-func isSameHost(host string, h http.Header) bool {
+// dropped the port: that of the public URL, or the scheme's own.
+func (s *SameOrigin) isSameHost(host string, h http.Header) bool {
 	origin, ok := parseOrigin(single(h["Origin"]))
 	name, port, err := splitHost(host)
-	return h["Sec-Fetch-Site"] == nil && ok && err == nil && port == "" && origin.host == name
+	return h["Sec-Fetch-Site"] == nil && ok && err == nil && port == "" && origin.host == name && (origin.port == "" || origin.port == s.public.port)
 }
 
 // opensWebSocket also knows it where a front proxy has kept what belongs to the connection.

@@ -40,6 +40,7 @@ type Config struct {
 // API answers Authly's own JSON endpoints.
 type API struct {
 	cfg      Config
+	host     string // of the public URL
 	base     string // PublicURL and Prefix: what every link starts with
 	routes   []route
 	tops     map[string]bool // the first segments of their patterns, none of which is a variable
@@ -63,6 +64,9 @@ func New(cfg Config) (*API, error) {
 		cfg.Now = time.Now
 	}
 	a := &API{cfg: cfg, base: strings.TrimSuffix(cfg.PublicURL, "/") + cfg.Prefix}
+	if u, err := url.Parse(cfg.PublicURL); err == nil {
+		a.host, _ = headers.NormalizeHost(u.Host) // none is nobody's
+	}
 	a.routes = a.table()
 	a.tops = tops(a.routes)
 	var err error

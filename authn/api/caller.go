@@ -37,5 +37,19 @@ func (a *API) authenticate(r *http.Request) (*authn.Identity, error) {
 	if err == nil && a.cfg.SameOrigin.FromAnotherOrigin(cookie, r.Method, r.Host, r.Header) {
 		return nil, authn.Refuse(authn.CodeOriginRefused, "A page of another site may not do this with your session")
 	}
+	if err == nil && headers.ExchangeOf(r.Context()).Origin.Host != a.host {
+		return a.awayFromHome(caller, r)
+	}
 	return caller, err
+}
+
+// awayFromHome is whom a cookie stands for on another host than that of the public URL. The application there has pages of the same
+// origin as these endpoints, and a script that gets into one of them could do whatever its visitors can: so nobody is an administrator
+// there, and sees what is theirs and signs out, and no more.
+func (a *API) awayFromHome(caller *authn.Identity, r *http.Request) (*authn.Identity, error) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && r.URL.Path != a.cfg.Prefix+"/auth/logout" {
+		return nil, authn.Refuse(authn.CodeOriginRefused, "By the session cookie this is done at "+a.cfg.PublicURL+" alone")
+	}
+	caller.Admin = false
+	return caller, nil
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -93,7 +94,7 @@ type options struct {
 type server struct {
 	*httptest.Server
 	opts     options
-	host     string // that requests are for; empty: it does not matter
+	host     string // that requests are for; empty: that of the public URL
 	config   api.Config
 	store    *store.Store
 	api      *api.API
@@ -192,7 +193,7 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 
 // serve does what the root of the program does: it gives the request an exchange.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: s.host}}
+	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: cmp.Or(s.host, "login.example.com")}}
 	s.last.Store(x)
 	s.api.ServeHTTP(w, r.WithContext(headers.WithExchange(r.Context(), x)))
 }

@@ -24,11 +24,7 @@ func (p *Pages) onOtherDomain(w http.ResponseWriter, r *http.Request, path strin
 		v.handOver()
 	case page != nil:
 		beginWait(w, r)
-		to := p.cfg.PublicURL + r.URL.EscapedPath()
-		if r.URL.RawQuery != "" {
-			to += "?" + r.URL.RawQuery
-		}
-		v.redirect(to)
+		v.sendHome()
 	case isAsset:
 		p.publish(w, r, asset)
 	default:

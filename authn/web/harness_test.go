@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -76,9 +77,11 @@ func openWith(t testing.TB, settings func(*authn.LoginsConfig, *authn.AccountsCo
 	if s.pages, err = web.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.Server = httptest.NewServer(s.pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusTeapot)
-	})))
+	before := s.pages.Before(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // as the root of the program does
+		x := &headers.Exchange{Origin: headers.Origin{Scheme: "https", Host: cmp.Or(r.Header.Get("Test-Host"), strings.TrimPrefix(publicURL, "https://"))}}
+		before.ServeHTTP(w, r.WithContext(headers.WithExchange(r.Context(), x)))
+	}))
 	t.Cleanup(s.Close)
 	run, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})

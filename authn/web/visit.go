@@ -36,6 +36,8 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map
 	beginWait(w, r)
 	v := p.newVisit(w, r, pg, vars)
 	switch {
+	case pg.who != anyone && v.host() != p.host:
+		v.sendHome()
 	case isRead(r) && !pg.blind():
 		v.open()
 	case r.Method == http.MethodPost && pg.act != nil:
@@ -43,6 +45,17 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map
 	default:
 		v.methodNotAllowed()
 	}
+}
+
+// sendHome leads to the same page on the host of the public URL. What people do with their account, and administrators with everybody's, is
+// done there alone: an application on another host has pages of the same origin as those that Authly would serve on it, and a script
+// that gets into one of them could do whatever its visitors can.
+func (v *visit) sendHome() {
+	to := v.cfg.PublicURL + v.r.URL.EscapedPath()
+	if v.r.URL.RawQuery != "" {
+		to += "?" + v.r.URL.RawQuery
+	}
+	v.redirect(to)
 }
 
 // open shows the page, and does nothing else.
@@ -66,7 +79,7 @@ func (v *visit) open() {
 
 // submit does what the form asks for. A form that another page sends is not even looked at.
 func (v *visit) submit() {
-	if err := v.ownOrigin.Check(v.r); err != nil {
+	if v.sameOrigin.Refuses(v.r.Method, v.r.Host, v.r.Header) {
 		v.refuse(authn.Refuse(authn.CodeOriginRefused, "This form was sent from another page. Open this one and try again."))
 		return
 	}

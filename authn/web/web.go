@@ -59,7 +59,7 @@ type Pages struct {
 	host  string // of PublicURL
 	pages []page
 	look
-	ownOrigin *http.CrossOriginProtection
+	sameOrigin *headers.SameOrigin
 }
 
 // New returns the pages. An error may also be of what is in Config.Folder.
@@ -76,9 +76,8 @@ func New(cfg Config) (*Pages, error) {
 	if err != nil {
 		return nil, errors.New("web: PublicURL is no URL")
 	}
-	p := &Pages{cfg: cfg, host: hostOf(u), ownOrigin: http.NewCrossOriginProtection()}
-	// A proxy in front may have changed the Host, which older browsers' requests are compared with.
-	if err := p.ownOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+	p := &Pages{cfg: cfg, host: hostOf(u)}
+	if p.sameOrigin, err = headers.NewSameOrigin(cfg.PublicURL, headers.CORSConfig{}); err != nil {
 		return nil, fmt.Errorf("web: PublicURL: %w", err)
 	}
 	p.pages = p.table()
