@@ -90,6 +90,10 @@ func (f *front) testPages(t *testing.T) {
 	if token.status != 200 || !strings.Contains(token.body, `"current":true`) {
 		t.Errorf("an endpoint below /auth/ by a token: %d %s", token.status, token.body)
 	}
+	file := f.send(t, request{target: "/auth/account/data/file", user: "alice"})
+	if file.status != 200 || len(file.seen) != 0 || !strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment;") {
+		t.Errorf("the file that a page leads to: %d %v", file.status, file.header)
+	}
 	for _, r := range []request{
 		{target: "/auth"}, {target: "/authx/login"}, {target: "/authz/nginx"}, {target: "/AUTH/login"}, {target: "/x/auth/login"}, {target: "/x?/auth/login"},
 		{target: "/.well-known/change-passwords"}, {target: "/.well-known/x"}, {target: "/users/me"},

@@ -81,9 +81,11 @@ func (f *frame) Time(t time.Time) template.HTML {
 
 // draw writes a page. Nobody keeps it, frames it, or is told that somebody came from it, but Authly itself: never with the fragment.
 func (v *visit) draw(status int, name string, data any) {
-	var body bytes.Buffer
-	if err := v.drawings.of(name).ExecuteTemplate(&body, "layout", v.frame(name, data)); err != nil {
-		v.cfg.Log.ErrorContext(v.r.Context(), "page not drawn", "page", name, "request_id", headers.ExchangeOf(v.r.Context()).ID, "error", err)
+	body, err := v.drawn(v.drawings, name, data)
+	if err != nil && v.cfg.Folder != "" { // a template of the folder may ask for what is not there, which is found out only now
+		body, err = v.drawn(v.builtin, name, data)
+	}
+	if err != nil {
 		http.Error(v.w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}
@@ -104,6 +106,14 @@ func (v *visit) draw(status int, name string, data any) {
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	v.w.WriteHeader(status)
 	_, _ = v.w.Write(body.Bytes()) // a client that has gone away is nobody's error
+}
+
+// drawn is the page as templates have it. If they fail, the log has it.
+func (v *visit) drawn(by *drawings, name string, data any) (body bytes.Buffer, err error) {
+	if err = by.of(name).ExecuteTemplate(&body, "layout", v.frame(name, data)); err != nil {
+		v.cfg.Log.ErrorContext(v.r.Context(), "page not drawn", "page", name, "request_id", headers.ExchangeOf(v.r.Context()).ID, "error", err)
+	}
+	return body, err
 }
 
 func (v *visit) frame(name string, data any) *frame {

@@ -85,6 +85,14 @@ func TestMistakesInFolder(t *testing.T) {
 	}
 }
 
+// A template that fails only when it is used keeps nobody from signing in: the built-in one stands in for it.
+func TestTemplateThatFails(t *testing.T) {
+	dir := folder(t, "templates/signin.html", `{{define "content"}}<p class="own">{{.Data.Nope}}{{end}}`)
+	a := open(t, func(c *web.Config) { c.Folder = dir }).ask(t, "GET", prefix+web.SignInPath, nil)
+	a.says(t, 200, `name="password"`)
+	a.saysNot(t, `class="own"`)
+}
+
 func TestBrand(t *testing.T) {
 	s := open(t, func(c *web.Config) {
 		c.Brand = web.Brand{

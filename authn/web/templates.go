@@ -110,6 +110,7 @@ func CheckFolder(folder string) error {
 type look struct {
 	languages *languages
 	drawings  *drawings
+	builtin   *drawings        // for where those of the folder fail
 	assets    map[string]asset // by their path, whole
 }
 
@@ -124,6 +125,9 @@ func readLook(folder string, pages []page, at string, brand Brand) (l look, err 
 		return l, err
 	}
 	if l.drawings, err = readTemplates(folder, pages); err != nil {
+		return l, err
+	}
+	if l.builtin, err = readTemplates("", pages); err != nil {
 		return l, err
 	}
 	l.assets, err = readAssets(folder, at, brand)
