@@ -9,7 +9,7 @@ import (
 
 // What pages of other origins have a browser send with its cookies is refused if it could change something.
 func TestSameOrigin(t *testing.T) {
-	s, err := headers.NewSameOrigin("https://login.example.com", headers.CORSConfig{
+	s, err := headers.NewSameOrigin("https://login.example.com:9443", headers.CORSConfig{
 		AllowedOrigins: []string{"https://spa.example.com", "https://*.example.net"}, AllowCredentials: true,
 	})
 	if err != nil {
@@ -31,11 +31,15 @@ func TestSameOrigin(t *testing.T) {
 		"an allowed origin":                   {"PUT", host, []string{"Sec-Fetch-Site: same-site", "Origin: https://spa.example.com"}, false},
 		"an allowed wildcard":                 {"PATCH", host, []string{"Sec-Fetch-Site: cross-site", "Origin: https://a.example.net"}, false},
 		"looks like an allowed one":           {"PUT", host, []string{"Sec-Fetch-Site: cross-site", "Origin: https://spa.example.com.evil.test"}, true},
-		"the login page":                      {"POST", host, []string{"Sec-Fetch-Site: same-site", "Origin: https://login.example.com"}, false},
+		"the login page":                      {"POST", host, []string{"Sec-Fetch-Site: same-site", "Origin: https://login.example.com:9443"}, false},
 		"the login page over http":            {"POST", host, []string{"Sec-Fetch-Site: cross-site", "Origin: http://login.example.com"}, true},
 		"an older browser, its own":           {"POST", host, []string{"Origin: https://" + host}, false},
 		"an older browser, its own port":      {"POST", host + ":8443", []string{"Origin: https://" + host + ":8443"}, false},
-		"an older browser, port dropped":      {"POST", host, []string{"Origin: https://" + host + ":8443"}, false},
+		"an older browser, port dropped":      {"POST", host, []string{"Origin: https://" + host + ":9443"}, false},
+		"an older browser, no such port":      {"POST", host, []string{"Origin: https://" + host + ":8443"}, true},
+		"an older browser, without TLS":       {"POST", host, []string{"Origin: http://" + host}, true},
+		"an older browser, login, no TLS":     {"POST", host, []string{"Origin: http://login.example.com:9443"}, true},
+		"an older browser, the login page":    {"POST", host, []string{"Origin: https://login.example.com:9443"}, false},
 		"an older browser, another port":      {"POST", host + ":1", []string{"Origin: https://" + host + ":8443"}, true},
 		"an older browser, another site":      {"POST", host, []string{"Origin: https://evil.test"}, true},
 		"an older browser, null":              {"POST", host, []string{"Origin: null"}, true},

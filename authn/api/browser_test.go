@@ -191,6 +191,38 @@ func TestCookieIsOfTheLoginPage(t *testing.T) {
 	}
 }
 
+// Away from the host of the public URL a cookie shows who somebody is, and signs out; it changes nothing, and nobody is an administrator.
+// Tokens are as good there as anywhere.
+func TestCookieAwayFromHome(t *testing.T) {
+	s := start(t, sqliteURL(t), options{publicURL: "https://login.example.com"})
+	s.addAdmin(t, "root")
+	cookie := s.from(t, cookieGrant("root", goodPassword, "")).want(200).cookieOf()
+	var me user
+	s.do(t, by(cookie, "GET", "/users/me", "")).want(200).into(&me)
+	const elsewhere = "By the session cookie this is done at "
+	for _, c := range []struct {
+		method, path, body string
+		home, away         int
+	}{
+		{"GET", "/users/me", "", 200, 200}, {"GET", "/auth/sessions", "", 200, 200},
+		{"GET", "/users", "", 200, 403}, {"GET", "/audit", "", 200, 403},
+		{"PUT", "/users/" + me.ID, `{"email":"root@example.net"}`, 200, 403},
+		{"DELETE", "/auth/sessions", "", 200, 403}, {"DELETE", "/users/" + me.ID, "", 403, 403}, // their own is theirs with the password
+		{"POST", "/auth/logout", `{"scope":"session"}`, 0, 200},
+	} {
+		for host, want := range map[string]int{"app.example.com": c.away, "": c.home} {
+			if s.host = host; want == 0 {
+				continue
+			}
+			if a := s.do(t, by(cookie, c.method, c.path, c.body)); a.status != want || a.status == 403 && host != "" && c.method != "GET" && !strings.Contains(string(a.body), elsewhere) {
+				t.Errorf("%s %s at %q: %d %s, want %d", c.method, c.path, host, a.status, a.body, want)
+			}
+		}
+	}
+	s.host = "app.example.com"
+	s.call(t, "GET", "/users", s.login(t, "root").Access, "").want(200)
+}
+
 func TestCookieLoginRateLimit(t *testing.T) {
 	s := start(t, sqliteURL(t), options{limit: authn.Limit{Requests: 2, Per: time.Minute}})
 	s.add(t, "alice")

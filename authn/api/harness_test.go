@@ -191,9 +191,15 @@ func clients(t *testing.T, passwords *authn.Passwords) []authn.RegisteredClient 
 	return []authn.RegisteredClient{{ID: clientID, SecretHash: hash}}
 }
 
+// home is the host of the public URL; empty: there is none.
+func (o options) home() string {
+	_, host, _ := strings.Cut(o.publicURL, "://")
+	return host
+}
+
 // serve does what the root of the program does: it gives the request an exchange.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
-	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: cmp.Or(s.host, "login.example.com")}}
+	x := &headers.Exchange{ID: requestID, Origin: headers.Origin{Client: netip.MustParseAddr("192.0.2.1"), Host: cmp.Or(s.host, s.opts.home())}}
 	s.last.Store(x)
 	s.api.ServeHTTP(w, r.WithContext(headers.WithExchange(r.Context(), x)))
 }

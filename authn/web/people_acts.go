@@ -80,10 +80,6 @@ func (v *visit) deleteUser() error {
 	if err := v.cfg.Accounts.Delete(v.r.Context(), v.caller, u.ID); err != nil {
 		return err
 	}
-	if v.isSelf(u) {
-		v.signedOut()
-		return nil
-	}
 	v.goTo(usersPath, "user_deleted")
 	return nil
 }
