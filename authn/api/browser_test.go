@@ -206,7 +206,7 @@ func TestCookieAwayFromHome(t *testing.T) {
 	}{
 		{"GET", "/users/me", "", 200, 200}, {"GET", "/auth/sessions", "", 200, 200},
 		{"GET", "/users", "", 200, 403}, {"GET", "/audit", "", 200, 403},
-		{"PUT", "/users/" + me.ID, `{"email":"root@example.net"}`, 200, 403},
+		{"PUT", "/users/" + me.ID, `{"username":"boss"}`, 200, 403},
 		{"DELETE", "/auth/sessions", "", 200, 403}, {"DELETE", "/users/" + me.ID, "", 403, 403}, // their own is theirs with the password
 		{"POST", "/auth/logout", `{"scope":"session"}`, 0, 200},
 	} {
@@ -220,7 +220,7 @@ func TestCookieAwayFromHome(t *testing.T) {
 		}
 	}
 	s.host = "app.example.com"
-	s.call(t, "GET", "/users", s.login(t, "root").Access, "").want(200)
+	s.call(t, "GET", "/users", s.login(t, "boss").Access, "").want(200)
 }
 
 func TestCookieLoginRateLimit(t *testing.T) {

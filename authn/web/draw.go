@@ -99,7 +99,9 @@ func (v *visit) draw(status int, name string, data any) {
 	if v.secret {
 		h.Set("Referrer-Policy", "no-referrer")
 	}
-	h.Set("Cross-Origin-Opener-Policy", "same-origin") // whoever opened the page in a window has no hold of it
+	if v.isHTTPS() { // without, browsers do not know it
+		h.Set("Cross-Origin-Opener-Policy", "same-origin") // whoever opened the page in a window has no hold of it
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Language", v.tongue.tag)
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -114,7 +114,7 @@ func (v *visit) giveCookie(given authn.BrowserCookie) {
 func (v *visit) takeCookie() {
 	h := v.w.Header()
 	h.Set("Set-Cookie", v.cfg.Cookie.Clear())
-	if strings.HasPrefix(v.cfg.PublicURL, "https:") {
+	if v.isHTTPS() {
 		h.Set("Clear-Site-Data", `"cache"`)
 	}
 }

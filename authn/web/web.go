@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/descoped/authly/authn"
@@ -120,3 +121,6 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 }
 
 func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// isHTTPS reports whether browsers see the pages with TLS: some of what they can be told they heed only then.
+func (p *Pages) isHTTPS() bool { return strings.HasPrefix(p.cfg.PublicURL, "https:") }

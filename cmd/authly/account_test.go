@@ -28,7 +28,7 @@ routes:
 		for name, want := range map[string][]string{"alice": {"The wiki", "Hers alone"}, "bob": {"The wiki", "The reports"}} {
 			_, value := a.signIn(t, "/auth/login", name, passwordOf(name))
 			cookie := sessionCookie + "=" + value
-			page := a.must(t, http.StatusOK, "GET", "/auth/account", "", "", "Cookie", cookie)
+			page := a.must(t, http.StatusOK, "GET", "/auth/account", "", "", "Cookie", cookie, "Host", "login.example.com")
 			var offered []string
 			for _, title := range []string{"The wiki", "The reports", "Hers alone", "The office", "The vault"} {
 				if strings.Contains(page.body, ">"+title+"</a>") {
@@ -42,7 +42,7 @@ routes:
 				t.Errorf("the address is another:\n%s", page.body)
 			}
 			var kept struct{ User struct{ Username string } }
-			file := a.must(t, http.StatusOK, "GET", "/auth/account/data/file", "", "", "Cookie", cookie)
+			file := a.must(t, http.StatusOK, "GET", "/auth/account/data/file", "", "", "Cookie", cookie, "Host", "login.example.com")
 			if err := json.Unmarshal([]byte(file.body), &kept); err != nil || kept.User.Username != name ||
 				!strings.HasPrefix(file.header.Get("Content-Disposition"), "attachment;") {
 				t.Errorf("%s gets %v %v\n%s", name, err, file.header, file.body)

@@ -223,6 +223,9 @@ func (a *authly) send(ctx context.Context, method, path, token, body string, hea
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
+		if header[i] == "Host" {
+			request.Host = header[i+1]
+		}
 		request.Header.Set(header[i], header[i+1])
 	}
 	if host := request.Header.Get("Host"); host != "" {

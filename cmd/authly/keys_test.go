@@ -179,11 +179,11 @@ func (a *authly) revokeOnPage(t *testing.T, kid string) {
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
 	signedIn := a.do(t, "POST", "/auth/login", "", url.Values{"username": {"admin"}, "password": {adminPassword}}.Encode(), form...)
 	cookie, _, _ := strings.Cut(signedIn.header.Get("Set-Cookie"), ";")
-	answer := a.do(t, "POST", "/auth/admin/keys/"+kid+"/revoke", "", "", append(form, "Cookie", cookie)...)
+	answer := a.do(t, "POST", "/auth/admin/keys/"+kid+"/revoke", "", "", append(form, "Cookie", cookie, "Host", "localhost")...)
 	if answer.status != http.StatusSeeOther || !strings.HasSuffix(answer.header.Get("Location"), "/auth/admin/keys?said=key_revoked") {
 		t.Fatalf("the page answers %d %s", answer.status, answer.body)
 	}
-	exported := a.do(t, "GET", "/auth/admin/audit/file?format=csv&kind=key_revoked&actor=user", "", "", "Cookie", cookie)
+	exported := a.do(t, "GET", "/auth/admin/audit/file?format=csv&kind=key_revoked&actor=user", "", "", "Cookie", cookie, "Host", "localhost")
 	if exported.status != http.StatusOK || strings.Count(exported.body, kid) != 1 {
 		t.Errorf("the trail says %d %s", exported.status, exported.body)
 	}

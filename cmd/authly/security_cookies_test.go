@@ -126,7 +126,9 @@ func TestSecurityCookiesEnd(t *testing.T) {
 				g.passed(t, e, attempt{lines: []string{cookieLine(value)}})
 			}
 		}
-		byCookie := func(value string) []string { return []string{"Cookie", sessionCookie + "=" + value} }
+		byCookie := func(value string) []string {
+			return []string{"Host", "login.example.com", "Cookie", sessionCookie + "=" + value}
+		}
 		t.Run("CVE-2024-28197 a session identifier chosen before the login", func(t *testing.T) {
 			chosen := strings.Repeat("A", 54)
 			value := g.browse(t, "alice", byCookie(chosen)...)
@@ -236,7 +238,7 @@ func TestSecurityCookiesAcrossSites(t *testing.T) {
 		g.passed(t, e, attempt{method: "POST", lines: []string{"Content-Length: 0", cookieLine(value), "Origin: https://app.example.com", "Sec-Fetch-Site: same-origin"}})
 		g.passed(t, e, attempt{method: "POST", lines: []string{"Content-Length: 0", bearerLine(g.alice.Access), "Origin: https://evil.example"}})
 	}
-	g.must(t, 200, "PUT", "/users/"+g.id["alice"], "", `{"username":"alice"}`, "Cookie", sessionCookie+"="+value, "Origin", publicURL, "Sec-Fetch-Site", "same-origin")
+	g.must(t, 200, "PUT", "/users/"+g.id["alice"], "", `{"username":"alice"}`, "Host", "login.example.com", "Cookie", sessionCookie+"="+value, "Origin", publicURL, "Sec-Fetch-Site", "same-origin")
 }
 
 // Nobody is sent anywhere by the sign-in page but to what is served here.
