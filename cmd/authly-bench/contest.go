@@ -28,7 +28,7 @@ func (p *pace) flags(f *pflag.FlagSet) {
 
 func (p *pace) check() error {
 	if p.quick {
-		p.rounds, p.slice, p.connections = min(p.rounds, 1), min(p.slice, 100*time.Millisecond), min(p.connections, 8)
+		p.rounds, p.slice, p.connections = min(p.rounds, 1), min(p.slice, 25*time.Millisecond), min(p.connections, 8)
 	}
 	switch {
 	case p.rounds < 1 || p.rounds > 1000:
