@@ -129,7 +129,7 @@ func (s *site) build(t testing.TB) web.Config {
 	gate := authn.NewGate(authn.GateConfig{Routes: routesOfTests(), Authenticator: s.logins, Now: time.Now})
 	return web.Config{
 		Trail: s.trail, Explainer: authn.NewExplainer(gate, s.accounts), Keys: keys,
-		Owns:   func(path string) bool { return strings.HasPrefix(path, prefix+"/auth/") },
+		Owns:   func(path string) bool { return strings.HasPrefix(path+"/", prefix+"/auth/") },
 		Logins: s.logins, Sessions: s.sessions, Accounts: s.accounts, Cookie: headers.NewSessionCookie(true, ""),
 		PublicURL: publicURL, Prefix: prefix, StatusOf: api.StatusOf, Now: time.Now, Log: log, MayRemember: true,
 		Accept: func(address string) (string, string, bool) {

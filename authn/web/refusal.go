@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/descoped/authly/authn"
 	"github.com/descoped/authly/headers"
@@ -57,9 +58,19 @@ func (p *Pages) isLost(r *http.Request, path string) bool {
 	return p.cfg.Answers != nil && p.cfg.Owns(path) && !p.cfg.Answers(path) && headers.IsNavigation(r.Method, r.Header)
 }
 
-// findNothing shows that there is nothing, and to who is signed in the way home.
-func (p *Pages) findNothing(w http.ResponseWriter, r *http.Request) {
+// findNothing shows that there is nothing, and to who is signed in the way home. Who has typed a page's address with a slash behind it, or
+// the beginning that all have, is led there.
+func (p *Pages) findNothing(w http.ResponseWriter, r *http.Request, path string) {
 	v := p.newVisit(w, r, &page{who: anyone}, nil)
+	meant := strings.TrimRight(path, "/")
+	if meant == v.path("/auth") {
+		v.goTo(accountPath, "")
+		return
+	}
+	if page, vars := p.find(meant); page != nil && !page.blind() && vars == nil {
+		v.goTo(page.path, "")
+		return
+	}
 	_ = v.know() // whoever it is: there is nothing for anybody
 	v.keepOut(authn.Refuse(authn.CodeNotFound, "There is no such page"))
 }

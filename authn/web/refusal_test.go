@@ -21,7 +21,12 @@ func TestNothingThere(t *testing.T) {
 	s.ask(t, "GET", prefix+"/auth/singin", nil, "Accept", "text/html").says(t, 404, "There is nothing here")
 	home := `<a href="` + publicURL + prefix + `/auth/account">My account</a>`
 	s.ask(t, "GET", prefix+"/auth/admin/nothing", nil, "Accept", "text/html", "Cookie", cookie).says(t, 404, home)
-	for path, accept := range map[string]string{prefix + "/auth/singin": "*/*", prefix + "/auth/sessions": "text/html", "/elsewhere": "text/html"} {
+	for path, to := range map[string]string{
+		"/auth": "/auth/account", "/auth/": "/auth/account", "/auth/admin/": "/auth/admin", "/auth/account/": "/auth/account",
+	} {
+		s.ask(t, "GET", prefix+path, nil, "Accept", "text/html").leads(t, publicURL+prefix+to)
+	}
+	for path, accept := range map[string]string{prefix + "/auth/singin": "*/*", prefix + "/auth/": "*/*", prefix + "/auth/sessions": "text/html", "/elsewhere": "text/html"} {
 		if a := s.ask(t, "GET", path, nil, "Accept", accept); a.status != 418 {
 			t.Errorf("%s for %s is not handed on: %d", path, accept, a.status)
 		}

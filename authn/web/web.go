@@ -113,7 +113,7 @@ func (p *Pages) Before(next http.Handler) http.Handler {
 		} else if p.serveAtRoot(w, r, path) {
 			return
 		} else if p.isLost(r, path) {
-			p.findNothing(w, r)
+			p.findNothing(w, r, path)
 		} else {
 			next.ServeHTTP(w, r)
 		}
