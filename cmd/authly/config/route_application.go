@@ -14,7 +14,7 @@ const maxApplicationURL = 2 << 10
 
 // application is what people open by the route's title; nil if it has none. Its address is URL, or that of the route's one host and
 // one path: /* is /, and /app/* is /app/, where applications usually begin. Scheme and port are then those of the public URL, as are
-// those of a URL that is only a path. The error says what is wrong, as a mistake does.
+// those of a URL that is only a path; and so is the host of a route for any. The error says what is wrong, as a mistake does.
 func (r *Route) application(publicURL string) (*authn.Application, error) {
 	if r.Title == "" {
 		return nil, nil
@@ -41,8 +41,10 @@ func (r *Route) address(publicURL string) (string, error) {
 		return public.Scheme + "://" + public.Host + r.URL, nil
 	case r.URL != "":
 		return r.URL, nil
-	case len(r.Hosts) != 1 || len(r.Paths) != 1 || strings.HasPrefix(r.Hosts[0], "*."):
-		return "", errors.New("is missing, expected the address at which people open it: the route has not exactly one host and one path")
+	case len(r.Hosts) > 1 || len(r.Paths) != 1 || len(r.Hosts) == 1 && strings.HasPrefix(r.Hosts[0], "*."):
+		return "", errors.New("is missing, expected the address at which people open it: the route has several hosts or paths")
+	case len(r.Hosts) == 0:
+		return public.Scheme + "://" + public.Host + strings.TrimSuffix(r.Paths[0], "*"), nil
 	}
 	host := strings.ToLower(strings.TrimSuffix(r.Hosts[0], "."))
 	if port := public.Port(); port != "" {

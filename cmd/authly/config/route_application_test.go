@@ -23,6 +23,8 @@ func TestApplications(t *testing.T) {
 			Title: "App", URL: "https://app.example.com:8443/a", Host: "app.example.com", RawPath: "/a"}},
 		{`hosts: ["[2001:DB8::1]"], paths: [/*], title: App`, &authn.Application{
 			Title: "App", URL: "https://[2001:db8::1]:8443/", Host: "2001:db8::1", RawPath: "/"}},
+		{"paths: [/a/*], title: App", &authn.Application{
+			Title: "App", URL: "https://login.example.com:8443/a/", Host: "login.example.com", RawPath: "/a/"}},
 		{"paths: [/a/*, /b], title: App, url: /a/b?c=d#/e", &authn.Application{
 			Title: "App", URL: "https://login.example.com:8443/a/b?c=d#/e", Host: "login.example.com", RawPath: "/a/b"}},
 		{`hosts: ["*.example.com", b.example.com], paths: [/*], title: App, url: "http://A.example.com:81/"`, &authn.Application{
