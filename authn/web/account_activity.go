@@ -2,7 +2,6 @@ package web
 
 import (
 	"cmp"
-	"net/url"
 	"strings"
 	"time"
 
@@ -15,8 +14,7 @@ const activityPage = 25
 // activityView is what the template shows.
 type activityView struct {
 	Events []activity
-	Older  string // where the next page is; empty: there is none
-	Later  bool   // this is not the first
+	Pager  pager
 }
 
 // activity is an event in words.
@@ -28,15 +26,15 @@ type activity struct {
 }
 
 func (v *visit) showActivity() (any, error) {
-	cursor := v.r.URL.Query().Get("after")
+	cursor, err := v.cursor()
+	if err != nil {
+		return nil, err
+	}
 	page, err := v.cfg.Trail.ListOwn(v.r.Context(), v.caller, authn.EventQuery{Cursor: cursor, Limit: activityPage})
 	if err != nil {
 		return nil, err
 	}
-	shown := activityView{Later: cursor != ""}
-	if page.Next != "" {
-		shown.Older = v.path(activityPath) + "?" + url.Values{"after": {page.Next}}.Encode()
-	}
+	shown := activityView{Pager: v.pager(activityPath, cursor, "", page.Next)}
 	for _, e := range page.Events {
 		shown.Events = append(shown.Events, v.activity(e))
 	}

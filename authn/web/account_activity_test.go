@@ -43,14 +43,14 @@ func TestActivityPage(t *testing.T) {
 		s.signIn(t, "alice")
 	}
 	a = s.ask(t, "GET", page, nil, "Cookie", cookie)
-	_, rest, found := strings.Cut(a.body, `<a href="`+page+`?after=`)
+	_, rest, found := strings.Cut(a.body, `href="`+page+`?cursor=`)
 	after, _, _ := strings.Cut(rest, `"`)
-	if !found || strings.Count(a.body, "<tr>") != 26 || strings.Contains(a.body, "Newest") {
+	if !found || strings.Count(a.body, "<tr>") != 26 || strings.Contains(a.body, "First page") {
 		t.Fatalf("the first of two pages is\n%s", a.body)
 	}
-	a = s.ask(t, "GET", page+"?after="+after, nil, "Cookie", cookie)
-	if a.says(t, 200, "Account made"); strings.Contains(a.body, "Older") || !strings.Contains(a.body, `<a href="`+page+`">Newest</a>`) {
+	a = s.ask(t, "GET", page+"?cursor="+after, nil, "Cookie", cookie)
+	if a.says(t, 200, "Account made"); strings.Contains(a.body, "Next page") || !strings.Contains(a.body, `href="`+page+`?">First page</a>`) {
 		t.Errorf("the second page is\n%s", a.body)
 	}
-	s.ask(t, "GET", page+"?after=x", nil, "Cookie", cookie).says(t, 400, "That did not work")
+	s.ask(t, "GET", page+"?cursor=x", nil, "Cookie", cookie).says(t, 400, "That did not work")
 }
