@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/url"
 	"strings"
 
 	"github.com/descoped/authly/authn"
@@ -74,7 +75,22 @@ func (v *visit) back() (location, origin string) {
 	if !ok {
 		return "", ""
 	}
-	return location, origin
+	return v.silent(location), origin
+}
+
+// silent is an address without what a page of Authly's would say there: nobody has just done that. An application's is left as it is.
+func (v *visit) silent(location string) string {
+	u, err := url.Parse(location)
+	if err != nil || !strings.HasPrefix(location, v.cfg.PublicURL+"/") || !v.Shows(u.Path) {
+		return location
+	}
+	query := u.Query()
+	if !query.Has("said") {
+		return location
+	}
+	query.Del("said")
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // signIn signs somebody in. No page of another origin can, so that nobody is signed in as somebody else without noticing.

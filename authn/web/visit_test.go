@@ -48,7 +48,9 @@ func TestSignInAndOut(t *testing.T) {
 	const page = prefix + web.SignInPath
 	for path, to := range map[string]string{
 		page: publicURL + prefix + "/auth/account", page + "?return=" + url.QueryEscape(elsewhere+"/x?y#z"): elsewhere + "/x?y#z",
-		page + "?return=https%3A%2F%2Fevil.test%2F": publicURL + prefix + "/auth/account",
+		page + "?return=" + url.QueryEscape(publicURL+prefix+"/auth/account/password?said=password_changed&x=y"): publicURL + prefix + "/auth/account/password?x=y",
+		page + "?return=" + url.QueryEscape(elsewhere+"/x?said=password_changed"):                                elsewhere + "/x?said=password_changed",
+		page + "?return=https%3A%2F%2Fevil.test%2F":                                                              publicURL + prefix + "/auth/account",
 	} {
 		if a := s.ask(t, "POST", path, right); a.status != http.StatusSeeOther || a.header.Get("Location") != to {
 			t.Errorf("%s: %d to %s", path, a.status, a.header.Get("Location"))
