@@ -11,7 +11,7 @@ import (
 
 // Files lie below /auth, and are given out by the endpoints that programs use.
 func TestDownloads(t *testing.T) {
-	pages, err := web.New(open(t).build(t))
+	pages, err := web.New(open(t).config)
 	if err != nil {
 		t.Fatal(err)
 	}
