@@ -127,8 +127,11 @@ func readLook(folder string, pages []page, at string, brand Brand) (l look, err 
 	if l.drawings, err = readTemplates(folder, pages); err != nil {
 		return l, err
 	}
-	if l.builtin, err = readTemplates("", pages); err != nil {
-		return l, err
+	l.builtin = l.drawings
+	if folder != "" {
+		if l.builtin, err = readTemplates("", pages); err != nil {
+			return l, err
+		}
 	}
 	l.assets, err = readAssets(folder, at, brand)
 	return l, err
