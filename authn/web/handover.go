@@ -24,7 +24,7 @@ func (p *Pages) onOtherDomain(w http.ResponseWriter, r *http.Request, path strin
 		v.handOver()
 	case page != nil:
 		beginWait(w, r)
-		v.sendHome()
+		v.sendHome(r.URL.RawQuery)
 	case isAsset:
 		p.publish(w, r, asset)
 	default:

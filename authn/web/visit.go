@@ -37,7 +37,7 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map
 	v := p.newVisit(w, r, pg, vars)
 	switch {
 	case pg.who != anyone && v.host() != p.host:
-		v.sendHome()
+		v.callHome()
 	case isRead(r) && !pg.blind():
 		v.open()
 	case r.Method == http.MethodPost && pg.act != nil:
@@ -47,15 +47,33 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, pg *page, vars map
 	}
 }
 
-// sendHome leads to the same page on the host of the public URL. What people do with their account, and administrators with everybody's, is
-// done there alone: an application on another host has pages of the same origin as those that Authly would serve on it, and a script
-// that gets into one of them could do whatever its visitors can.
-func (v *visit) sendHome() {
+// sendHome leads to the same page on the host of the public URL.
+func (v *visit) sendHome(query string) {
 	to := v.cfg.PublicURL + v.r.URL.EscapedPath()
-	if v.r.URL.RawQuery != "" {
-		to += "?" + v.r.URL.RawQuery
+	if query != "" {
+		to += "?" + query
 	}
 	v.redirect(to)
+}
+
+// calledHome is in the query of who was sent home.
+const calledHome = "home"
+
+// callHome sends home who has come to another host. What people do with their account, and administrators with everybody's, is done there
+// alone: an application on another host has pages of the same origin as those that Authly would serve on it, and a script that gets into
+// one of them could do whatever its visitors can.
+//
+// Who comes here from there is told what is wrong, and not sent round in a circle: the proxy in front does not say what host it was asked for.
+func (v *visit) callHome() {
+	query := v.r.URL.Query()
+	if query.Has(calledHome) {
+		v.cfg.Log.WarnContext(v.r.Context(), "a page is asked for by another host than that of server.public_url, though the browser is there: "+
+			"the proxy in front must send on Host, or X-Forwarded-Host and be one of server.trusted_proxies", "host", v.host())
+		v.refuse(authn.Refuse(authn.CodeBadRequestLine, "The proxy in front of this page does not say which host was asked for"))
+		return
+	}
+	query.Set(calledHome, "1")
+	v.sendHome(query.Encode())
 }
 
 // open shows the page, and does nothing else.
