@@ -29,7 +29,7 @@ func FuzzNamesOnPages(f *testing.F) {
 	calm := s.shapes(f, cookie, s.named(f, "calm"))
 	f.Fuzz(func(t *testing.T, name string) {
 		if name == "" || len(name) > 250 || !utf8.ValidString(name) || strings.ContainsRune(name, 0) {
-			t.Skip()
+			return // nobody can have such a name
 		}
 		got := s.shapes(t, cookie, s.named(t, name))
 		for page, want := range calm {

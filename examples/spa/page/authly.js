@@ -25,6 +25,16 @@ async function send(path, {method = "GET", json, headers = {}, credentials = "om
   return answer
 }
 
+// me is the user of a session; null if it is nobody's.
+async function me(session) {
+  try {
+    return await (await session.send("/users/me")).json()
+  } catch (refused) {
+    if (refused.status === 401) return null
+    throw refused
+  }
+}
+
 // CookieSession is held by the browser: the cookie is HttpOnly, and goes along with every request to Authly's host. There is nothing to
 // keep, so nothing to lose to a script that got into the page, and nothing to refresh.
 export class CookieSession {
@@ -33,13 +43,8 @@ export class CookieSession {
   }
 
   // who returns the user who is signed in; null if nobody is.
-  async who() {
-    try {
-      return await (await this.send("/users/me")).json()
-    } catch (refused) {
-      if (refused.status === 401) return null
-      throw refused
-    }
+  who() {
+    return me(this)
   }
 
   // refresh has nothing to do: to ask who is signed in is a use of the session, which puts off its end by idleness.
@@ -79,13 +84,7 @@ export class TokenSession {
   }
 
   async who() {
-    if (this.#pair === null) return null
-    try {
-      return await (await this.send("/users/me")).json()
-    } catch (refused) {
-      if (refused.status === 401) return null
-      throw refused
-    }
+    return this.#pair === null ? null : me(this)
   }
 
   async refresh() {
